@@ -1,0 +1,3 @@
+module github.com/wasisock/wasisock
+
+go 1.25.0
