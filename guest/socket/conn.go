@@ -1,0 +1,205 @@
+package socket
+
+import (
+	"io"
+	"math"
+	"syscall"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// A Conn is one end of a TCP or UNIX stream, connected or connecting.
+type Conn struct {
+	Socket
+	connected bool
+	err       error // why connecting failed
+}
+
+// Dial begins to connect to an address: TCP, or a UNIX stream for a Path. The
+// Conn becomes writable when that has ended, one way or the other, and Connected
+// tells which. Before then it must be asked for nothing but Connected, LocalAddr
+// and Close; what it is asked all the same is EAGAIN. It has no time limit but
+// the host's.
+//
+// Each of before runs on the open socket, still unbound and unconnected, in
+// order. The first error ends the Dial and is returned as
+// it is.
+//
+// An address that cannot be reached may fail at once, or later in Connected. A
+// UNIX listener whose queue is full is EAGAIN at once: there is nothing to wait
+// for but time. No address is EDESTADDRREQ; a path that is too long is
+// ENAMETOOLONG.
+func Dial(to Addr, before ...func(*Socket) error) (*Conn, error) {
+	family, e := to.family()
+	if e != 0 {
+		return nil, fail("sock_connect", e)
+	}
+	s, err := open(family, sockabi.SOCK_STREAM, before)
+	if err != nil {
+		return nil, err
+	}
+	switch e := s.connect(to); e {
+	case 0:
+		return &Conn{Socket: s, connected: true}, nil
+	case syscall.EINPROGRESS, syscall.EINTR:
+		return &Conn{Socket: s}, nil
+	default:
+		s.Close()
+		return nil, fail("sock_connect", e)
+	}
+}
+
+// Connected asks whether connecting has ended: false and nil mean not yet. Ask
+// when the Conn is writable. The error of a connection that was not made is kept
+// and told again, after Close too. A connection that was made stays Connected
+// even when the peer has gone.
+func (c *Conn) Connected() (bool, error) {
+	switch {
+	case c.err != nil:
+		return false, c.err
+	case c.FD() < 0:
+		return false, fail("sock_connect", syscall.EBADF)
+	case c.connected:
+		return true, nil
+	}
+	if _, err := Error.Get(&c.Socket); err != nil {
+		return false, err
+	}
+	e := c.soErr
+	if e == 0 {
+		switch _, _, e = sysPeerAddr(c.fd()); e {
+		case 0:
+			c.connected = true
+			return true, nil
+		case syscall.ENOTCONN:
+			return false, nil
+		}
+	}
+	c.err = fail("sock_connect", e)
+	return false, c.err
+}
+
+// failed is the error of a read or write. The host forgets an error that it has
+// told once, so one that ends connecting is kept for Connected.
+func (c *Conn) failed(call string, e syscall.Errno) error {
+	err := fail(call, e)
+	if !c.connected && c.err == nil && c.FD() >= 0 && !WouldBlock(err) && e != syscall.ENOTCONN {
+		c.err = fail("sock_connect", e)
+	}
+	return err
+}
+
+// Read reads what is there, at most len(p) bytes. It is 0 and io.EOF when the
+// peer has stopped sending or CloseRead was called, and EAGAIN when nothing has
+// arrived. With an empty p it is never io.EOF.
+func (c *Conn) Read(p []byte) (int, error) { return c.ReadV([][]byte{p}) }
+
+// ReadV is Read into several buffers, each filled before the next. It uses at
+// most sockabi.MaxIOVecs of those that are not empty.
+func (c *Conn) ReadV(bufs [][]byte) (int, error) {
+	n, _, e := sysRecv(c.fd(), bufs)
+	switch {
+	case e != 0:
+		return 0, c.failed("sock_recv", e)
+	case n > 0 || !room(bufs):
+		return n, nil
+	case c.soErr != 0:
+		return 0, fail("sock_recv", c.soErr)
+	}
+	return 0, io.EOF
+}
+
+func room(bufs [][]byte) bool {
+	for _, b := range bufs {
+		if len(b) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Write gives data to the host to send, as much as fits: n may be less than
+// len(p) without an error, and 0 with EAGAIN. EPIPE is a connection that the peer
+// or CloseWrite has ended.
+func (c *Conn) Write(p []byte) (int, error) { return c.WriteV([][]byte{p}) }
+
+// WriteV is Write of several buffers, one after another. It uses at most
+// sockabi.MaxIOVecs of those that are not empty: more is a short write.
+func (c *Conn) WriteV(bufs [][]byte) (int, error) {
+	n, e := sysSend(c.fd(), bufs, false)
+	if e != 0 {
+		return 0, c.failed("sock_send", e)
+	}
+	return n, nil
+}
+
+// CloseRead ends receiving: Read is then io.EOF once what had arrived is read.
+// The peer is not told. ENOTCONN is a connection that is not made or is over.
+func (c *Conn) CloseRead() error {
+	return fail("sock_shutdown", sysShutdown(c.fd(), sockabi.SHUT_RD))
+}
+
+// CloseWrite ends sending: the peer reads to the end of the stream, and Write is
+// EPIPE. ENOTCONN is a connection that is not made or is over.
+func (c *Conn) CloseWrite() error {
+	return fail("sock_shutdown", sysShutdown(c.fd(), sockabi.SHUT_WR))
+}
+
+// RemoteAddr is the peer's address. ENOTCONN is a connection that is not made, or
+// that was reset: whoever will need the address then must ask before.
+func (c *Conn) RemoteAddr() (Addr, error) { return c.remoteAddr() }
+
+// A Listener accepts TCP or UNIX streams.
+type Listener struct{ Socket }
+
+// Listen opens a TCP socket at an address, or a UNIX stream socket at a Path.
+// Port 0 lets the host choose one: ask LocalAddr. [ReuseAddr] is set for TCP, so
+// that a server can start again at once. Each of before runs on the open socket
+// after that, still unbound; as for Dial.
+//
+// As many as backlog connections wait to be accepted, but no more than the host
+// allows (net.core.somaxconn on Linux); less than 1 means as many as that. No
+// address is EDESTADDRREQ.
+func Listen(at Addr, backlog int, before ...func(*Socket) error) (*Listener, error) {
+	s, err := bound(at, sockabi.SOCK_STREAM, before)
+	if err != nil {
+		return nil, err
+	}
+	if backlog < 1 || backlog > math.MaxUint16 {
+		backlog = math.MaxUint16
+	}
+	if e := sysListen(s.fd(), int32(backlog)); e != 0 {
+		s.Close()
+		return nil, fail("sock_listen", e)
+	}
+	return &Listener{s}, nil
+}
+
+// bound opens a socket and binds it.
+func bound(at Addr, kind int32, before []func(*Socket) error) (Socket, error) {
+	family, e := at.family()
+	if e != 0 {
+		return Socket{}, fail("sock_bind", e)
+	}
+	var steps []func(*Socket) error
+	if kind == sockabi.SOCK_STREAM && family != sockabi.AF_UNIX {
+		steps = append(steps, ReuseAddr.With(true))
+	}
+	return open(family, kind, append(append(steps, before...), Bind(at)))
+}
+
+// Accept takes the next connection, which is connected and non-blocking. EAGAIN
+// is an empty queue. ECONNABORTED is a peer that has gone while it waited: accept
+// again. EMFILE leaves the connection in the queue and the Listener readable, so
+// that whoever only polls and accepts will spin.
+func (l *Listener) Accept() (*Conn, error) {
+	fd, e := sysAccept(l.fd())
+	if e != 0 {
+		return nil, fail("sock_accept", e)
+	}
+	s, err := own(fd, l.family)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{Socket: s, connected: true}, nil
+}

@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# Runs on bash 3.2 and BSD tools too: macOS has no newer ones.
+set -euo pipefail
+
+usage() {
+	cat <<'USAGE'
+usage: scripts/build-wasm.sh [-o DIR] [--aot 0.14|0.17]... [NAME...]
+
+Compiles the guests to wasip1 modules, DIR/NAME.wasm (DIR is build by default).
+NAME is server, client or guest (the test guest); all of them without a name.
+
+  --aot VERSION   also leaves DIR/NAME.aot-VERSION.wasm, compiled to machine code
+                  for that WasmEdge and this kind of CPU. It is still a wasm
+                  module, which any other engine interprets. To run it as code:
+                      0.14:  wasmedge FILE
+                      0.17:  wasmedge --run-mode aot FILE
+                  Compiling takes most of a minute for each file; the result is
+                  kept for a month under
+                  ${XDG_CACHE_HOME:-$HOME/.cache}/wasisock/aot
+USAGE
+}
+
+# File 3 is the caller's stderr, also where a command's own goes to a log.
+exec 3>&2
+say() { printf 'build-wasm: %s\n' "$*" >&3; }
+die() {
+	say "$@"
+	exit 1
+}
+
+# guest_dirs: every folder that holds a guest program, named NAME by its last part.
+guest_dirs() {
+	local dir
+	for dir in guest/* testdata/guest; do
+		[ ! -f "$dir/main.go" ] || printf '%s\n' "$dir"
+	done
+}
+
+guest_dir() {
+	guest_dirs | awk -F/ -v name="$1" '$NF == name { print; found = 1 } END { exit !found }' ||
+		die "no guest named '$1'; there are: $(guest_dirs | sed 's|.*/||' | paste -sd' ' -)"
+}
+
+# with_progress WHAT COMMAND…: says after two seconds, then every ten, that WHAT
+# goes on. Leaves the seconds that it took in $took.
+with_progress() {
+	local what=$1 started ticker status=0
+	shift
+	started=$(now)
+	(
+		waited=0
+		while sleep 1 3>&-; do
+			waited=$((waited + 1))
+			if [ $((waited % 10)) -eq 0 ] || [ "$waited" -eq 2 ]; then say "$what: $waited s"; fi
+		done
+	) >/dev/null 2>&1 &
+	ticker=$!
+	"$@" || status=$?
+	kill "$ticker" 2>/dev/null || true
+	wait "$ticker" 2>/dev/null || true
+	took=$(awk -v from="$started" -v to="$(now)" 'BEGIN { printf "%.1f", to - from }')
+	return "$status"
+}
+
+# now: seconds, as exact as this bash can tell.
+now() { printf '%s\n' "${EPOCHREALTIME:-$(date +%s)}"; }
+
+report() {
+	local bytes
+	bytes=$(wc -c <"$1")
+	awk -v file="$1" -v bytes="$bytes" -v took="$2" \
+		'BEGIN { printf "%-32s %6.2f MB  %s\n", file, bytes / 1e6, took }'
+}
+
+# put NEW FILE: FILE appears whole, and keeps its date when nothing changed,
+# so that results of `go test` which depend on it stay cached.
+put() {
+	if cmp -s "$1" "$2"; then rm -f "$1"; else mv -f "$1" "$2"; fi
+}
+
+# compile_guest DIR NEW: without the commit in the file (-buildvcs), so that the
+# same sources make the same bytes and AOT results can be found by them.
+compile_guest() {
+	GOOS=wasip1 GOARCH=wasm go build -buildvcs=false -trimpath -ldflags='-s -w' -o "$2" "./$1"
+}
+
+sha256() { if type -P sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -c1-64; }
+
+# cpu_kind: WasmEdge compiles for the features of the CPU that it runs on.
+cpu_kind() {
+	{
+		uname -sm
+		[ ! -r /proc/cpuinfo ] || grep -m1 -E '^(flags|Features)' /proc/cpuinfo
+	} | sha256
+}
+
+# compile_aot PROGRAM NAME VERSION: a universal file (ending .wasm), because an
+# .so file is as fast and takes as long, but runs on no other engine.
+compile_aot() {
+	local program=$1 name=$2 version=$3 wasm=$out/$2.wasm file=$out/$2.aot-$3.wasm
+	local cache key full
+	cache=${XDG_CACHE_HOME:-$HOME/.cache}/wasisock/aot
+	full=$("$program" --version | sed -n '1s/.*version //p')
+	key=$({ printf '%s %s ' "$full" "$(cpu_kind)" && sha256 <"$wasm"; } | sha256)
+	mkdir -p "$cache"
+	if [ -f "$cache/$key.wasm" ]; then
+		touch "$cache/$key.wasm"
+		took=cached
+	else
+		find "$cache" -type f -mtime +30 -delete
+		scratch=$cache/$key.tmp.$$.wasm
+		with_progress "compiling $name for wasmedge $full" \
+			"$program" compile "$wasm" "$scratch" >"$scratch.log" 2>&1 || {
+			tail -n 4 "$scratch.log" >&2
+			die "wasmedge $full could not compile $wasm"
+		}
+		mv "$scratch" "$cache/$key.wasm"
+		rm -f "$scratch.log"
+		took="$took s"
+	fi
+	cp "$cache/$key.wasm" "$file.tmp.$$"
+	put "$file.tmp.$$" "$file"
+	report "$file" "$took"
+}
+
+remove_scratch() {
+	rm -f "$out"/*.tmp.$$
+	[ -z "$scratch" ] || rm -f "$scratch" "$scratch.log"
+}
+
+main() {
+	local versions='' names='' dirs='' dir name version program programs=''
+	out=build
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-h | --help)
+			usage
+			exit
+			;;
+		-o | --aot)
+			[ $# -gt 1 ] || die "$1 needs a value; see --help"
+			if [ "$1" = -o ]; then out=$2; else versions="$versions $2"; fi
+			shift
+			;;
+		-*) die "unknown option $1; see --help" ;;
+		*) names="$names $1" ;;
+		esac
+		shift
+	done
+	type -P go >/dev/null || die "no go in PATH; install Go 1.25 or newer"
+	mkdir -p "$out" || die "cannot make the folder $out; name another with -o"
+
+	local called_in=$PWD
+	cd "$(dirname "${BASH_SOURCE[0]}")/.."
+	case $out in
+	/*) ;;
+	*) [ "$called_in" = "$PWD" ] || out=$called_in/$out ;;
+	esac
+	trap remove_scratch EXIT
+
+	if [ -z "$names" ]; then
+		dirs=$(guest_dirs)
+	else
+		for name in $names; do
+			dir=$(guest_dir "$name") || exit 1
+			dirs="$dirs $dir"
+		done
+	fi
+	for version in $versions; do
+		program=$(scripts/get-wasmedge.sh "$version" | tail -n1) || exit 1
+		programs="$programs$version $program"$'\n'
+	done
+
+	for dir in $dirs; do
+		name=${dir##*/}
+		with_progress "building $name" compile_guest "$dir" "$out/$name.wasm.tmp.$$" ||
+			die "$dir does not compile for wasip1"
+		put "$out/$name.wasm.tmp.$$" "$out/$name.wasm"
+		report "$out/$name.wasm" "$took s"
+		while read -r version program; do
+			[ -z "$version" ] || compile_aot "$program" "$name" "$version"
+		done <<<"$programs"
+	done
+}
+
+out='' scratch='' took=''
+main "$@"
