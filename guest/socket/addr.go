@@ -49,11 +49,15 @@ func (a Addr) family() (uint16, syscall.Errno) {
 	return 0, syscall.EDESTADDRREQ
 }
 
-// encode writes a to st for a socket of the given family.
+// encode writes a to st for a socket of the given family. AF_UNSPEC, of the zero
+// Socket, takes any address: the host refuses the descriptor.
 func (a Addr) encode(family uint16, st *sockabi.AddrStorage) syscall.Errno {
 	own, e := a.family()
 	if e != 0 {
 		return e
+	}
+	if family == sockabi.AF_UNSPEC {
+		family = own
 	}
 	*st = sockabi.AddrStorage{Family: family}
 	ip := a.AddrPort.Addr()

@@ -47,7 +47,7 @@ func explain(e syscall.Errno) string {
 	case syscall.EMFILE, syscall.ENFILE:
 		return e.Error() + " (the limit is ulimit -n where the host started)"
 	case syscall.ENOSYS:
-		return e.Error() + " (" + whyENOSYS + ")"
+		return whyENOSYS
 	}
 	return ""
 }

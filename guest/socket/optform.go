@@ -88,7 +88,10 @@ func wholeSeconds(d time.Duration) (int32, syscall.Errno) {
 func getLinger(s *Socket, level, name int32) (Linger, syscall.Errno) {
 	var v sockabi.Linger
 	e := getOption(s, level, name, &v)
-	return Linger{On: v.OnOff != 0, Timeout: time.Duration(v.Seconds) * time.Second}, e
+	if v.OnOff == 0 { // Linux keeps the seconds of before
+		return Linger{}, e
+	}
+	return Linger{On: true, Timeout: time.Duration(v.Seconds) * time.Second}, e
 }
 
 func setLinger(s *Socket, level, name int32, l Linger) syscall.Errno {

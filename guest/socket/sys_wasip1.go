@@ -8,7 +8,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-const whyENOSYS = "UNIX sockets need wasmedge --allow-af-unix; other sockets, a host with the WasmEdge socket extension"
+const whyENOSYS = "UNIX sockets need wasmedge --allow-af-unix"
 
 // scratch is where arguments and results lie during a call. There is one thread,
 // and nothing between filling scratch and reading the results allocates or
