@@ -32,7 +32,7 @@ die() {
 guest_dirs() {
 	local dir
 	for dir in guest/* testdata/guest; do
-		[ ! -f "$dir/main.go" ] || printf '%s\n' "$dir"
+		if grep -qs '^package main$' "$dir"/*.go; then printf '%s\n' "$dir"; fi
 	done
 }
 
@@ -49,7 +49,7 @@ with_progress() {
 	started=$(now)
 	(
 		waited=0
-		while sleep 1 3>&-; do
+		while sleep 1 3>&- && kill -0 $$; do
 			waited=$((waited + 1))
 			if [ $((waited % 10)) -eq 0 ] || [ "$waited" -eq 2 ]; then say "$what: $waited s"; fi
 		done
@@ -150,12 +150,10 @@ main() {
 	type -P go >/dev/null || die "no go in PATH; install Go 1.25 or newer"
 	mkdir -p "$out" || die "cannot make the folder $out; name another with -o"
 
-	local called_in=$PWD
-	cd "$(dirname "${BASH_SOURCE[0]}")/.."
-	case $out in
-	/*) ;;
-	*) [ "$called_in" = "$PWD" ] || out=$called_in/$out ;;
-	esac
+	local tree
+	tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+	[ "$tree" = "$PWD" ] || out=$(cd "$out" && pwd)
+	cd "$tree"
 	trap remove_scratch EXIT
 
 	if [ -z "$names" ]; then

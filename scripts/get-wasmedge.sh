@@ -130,6 +130,8 @@ update_from_a_mirror() {
 		fi
 	done
 	last_complaints "$dir/update.log"
+	! grep -q 'Release file .* is expired' "$dir/update.log" ||
+		die "the mirror's lists of Debian $suite are out of date (or this machine's clock is wrong); name a mirror that keeps up in WASISOCK_DEBIAN_MIRROR"
 	die "could not read the package lists of Debian $suite from: ${mirrors//$'\n'/, }; check the network and proxy, or name another mirror in WASISOCK_DEBIAN_MIRROR"
 }
 

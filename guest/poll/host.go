@@ -19,6 +19,10 @@ type host interface {
 	// option is sock_getsockopt at SOL_SOCKET of an int32.
 	option(fd, name int32) (int32, sockabi.Errno)
 
+	// peek is sock_recv of a byte that is not taken: 0 if there is one, or the end of
+	// the stream.
+	peek(fd int32) sockabi.Errno
+
 	// now is the time on the clock that CLOCK_MONOTONIC subscriptions run by.
 	now() time.Duration
 }

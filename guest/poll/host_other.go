@@ -21,6 +21,7 @@ func (noHost) oneoff([]sockabi.Subscription, []sockabi.Event) (int, sockabi.Errn
 }
 func (noHost) fdstat(int32, *sockabi.FDStat) sockabi.Errno { return sockabi.ENOSYS }
 func (noHost) option(int32, int32) (int32, sockabi.Errno)  { return 0, sockabi.ENOSYS }
+func (noHost) peek(int32) sockabi.Errno                    { return sockabi.ENOSYS }
 func (noHost) now() time.Duration                          { return time.Duration(time.Now().UnixNano()) }
 
 // errno is the number that this system has for an error. Only tests meet others
@@ -31,6 +32,8 @@ func errno(e sockabi.Errno) syscall.Errno {
 		return syscall.ENOSYS
 	case sockabi.EBADF:
 		return syscall.EBADF
+	case sockabi.ECONNRESET:
+		return syscall.ECONNRESET
 	case sockabi.EPERM:
 		return syscall.EPERM
 	}

@@ -3,6 +3,7 @@ package poll
 import (
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -18,6 +19,10 @@ func fd_fdstat_get(fd int32, stat *sockabi.FDStat) uint32
 //go:wasmimport wasi_snapshot_preview1 sock_getsockopt
 //go:noescape
 func sock_getsockopt(fd, level, name int32, value *int32, size *uint32) uint32
+
+//go:wasmimport wasi_snapshot_preview1 sock_recv_v2
+//go:noescape
+func sock_recv(fd int32, iovs *sockabi.IOVec, iovslen, flags uint32, nread *uint32, roflags *uint32) uint32
 
 //go:wasmimport wasi_snapshot_preview1 clock_time_get
 //go:noescape
@@ -52,6 +57,18 @@ func (wasiHost) option(fd, name int32) (int32, sockabi.Errno) {
 	size := uint32(4)
 	e := sock_getsockopt(fd, sockabi.SOL_SOCKET, name, &value, &size)
 	return value, sockabi.Errno(e)
+}
+
+// peeked is where a byte goes that is looked at.
+var peeked struct {
+	iov            sockabi.IOVec
+	nread, roflags uint32
+	data           uint32
+}
+
+func (wasiHost) peek(fd int32) sockabi.Errno {
+	peeked.iov = sockabi.IOVec{Buf: uint32(uintptr(unsafe.Pointer(&peeked.data))), Len: 1}
+	return sockabi.Errno(sock_recv(fd, &peeked.iov, 1, sockabi.RI_PEEK, &peeked.nread, &peeked.roflags))
 }
 
 func (wasiHost) now() time.Duration {

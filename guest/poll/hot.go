@@ -6,6 +6,13 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
+// Where a poll of every descriptor is dear, the host is asked about the hot ones
+// alone, those active lately, and the cold ones are swept: each is asked once per
+// sweep whether there is anything to read, by receiving without taking (RI_PEEK).
+// That is cheaper than to begin and cease watching it, it is spread over the whole
+// sweep, and the set of watched descriptors stays as it is. When the hot ones stay
+// silent, the next poll waits for every descriptor, and takes no processor time.
+
 const (
 	// minSplit is how many registrations are never worth watching apart.
 	minSplit = 64
@@ -15,11 +22,6 @@ const (
 	// not exceeds it at about 150.
 	dear = 150 * time.Microsecond
 
-	// share is the part of the time, as its inverse, that full polls may take. A
-	// full poll after a hot one makes the host forget and learn every descriptor,
-	// which costs as much again.
-	share = 20
-
 	// samples is of how many full polls the cheapest counts, because the machine may
 	// have done something else during the others.
 	samples = 3
@@ -27,24 +29,30 @@ const (
 	// probeEvery is how many cheap polls go by before the cost is measured again.
 	probeEvery = 256
 
+	// patience is how many times in a row the hot descriptors may stay silent before
+	// everything is waited for: a busy machine stalls clients for longer than that.
+	patience = 20
+
 	// busy is how many polls in quick succession make a burst: for less, changing
 	// what the host watches costs more than it saves.
 	busy = 3
 )
 
-// costs is what decides whether to watch the active descriptors alone.
+// costs is what decides whether to watch the hot descriptors alone.
 type costs struct {
-	hot   []int32 // slots active lately
+	hot   []int32 // slots
 	stale bool    // the hot rows are not those of hot
 
 	measured [samples]time.Duration // of the latest full polls, by turns
-	taken    int                    // measurements since the number of registrations doubled
+	taken    int                    // measurements since the number of registrations changed much
 	size     int                    // registrations then
 	wait     int                    // polls until the next measurement
 
-	lastFull time.Duration // when all descriptors were last asked about
+	next     int           // slot that the sweep comes to next
+	swept    time.Duration // when it came there
 	lastPoll time.Duration
-	burst    int // polls without a pause of a period
+	burst    int // polls without a pause
+	silent   int // polls of the hot descriptors that ended with nothing, in a row
 	spins    int // polls that ended early with nothing, in a row
 }
 
@@ -57,26 +65,27 @@ func (c *costs) full() time.Duration {
 	return least
 }
 
-// period is the time between full polls while the active descriptors are watched
-// alone.
-func (p *Poll) period() time.Duration {
-	limit := p.ColdLatency
-	if limit == 0 {
-		limit = DefaultColdLatency
+// split is how the bound on latency is shared out: a sweep takes the first part, and
+// the hot descriptors alone are waited for no longer than the second.
+func (p *Poll) split() (sweep, quiet time.Duration) {
+	bound := p.ColdLatency
+	if bound == 0 {
+		bound = DefaultColdLatency
 	}
-	return min(share*p.cost.full(), limit)
+	quiet = bound / 10
+	return bound - quiet, quiet
 }
 
 type plan int
 
 const (
 	planFull  plan = iota // wait for every descriptor
-	planHot               // wait for the active ones, until the period ends
+	planHot               // wait for the hot ones, for a while
 	planProbe             // ask about every descriptor, without waiting, and measure that
 )
 
 // plan decides how to poll next.
-func (p *Poll) plan(now time.Duration) plan {
+func (p *Poll) plan() plan {
 	c := &p.cost
 	n := len(p.byFD)
 	if p.ColdLatency < 0 || n < minSplit {
@@ -94,43 +103,20 @@ func (p *Poll) plan(now time.Duration) plan {
 		}
 		return planFull
 	}
+	_, quiet := p.split()
 	c.burst++
-	if now-c.lastPoll > p.period() {
+	if p.now-c.lastPoll > patience*quiet {
 		c.burst = 0
 	}
-	c.lastPoll = now
-	if c.burst < busy || 2*len(c.hot) > n {
+	c.lastPoll = p.now
+	asks := c.burst >= busy && 2*len(c.hot) <= n
+	if p.sweep(asks); !asks {
 		return planFull
-	}
-	if now-c.lastFull >= p.period() {
-		return planProbe
 	}
 	if p.fillHot(); len(p.hot.subs) == 1 {
 		return planFull // to poll the clock alone would make WasmEdge forget the rest
 	}
 	return planHot
-}
-
-// asked notes a full poll that ended now. Descriptors that were not active for two
-// periods cool down.
-func (p *Poll) asked(now time.Duration) {
-	c := &p.cost
-	c.lastFull = now
-	if len(p.byFD) < minSplit {
-		return
-	}
-	limit := now - max(2*p.period(), 10*time.Millisecond)
-	for k := len(c.hot) - 1; k >= 0; k-- {
-		i := c.hot[k]
-		s := &p.slots[i]
-		if s.active < limit {
-			if p.kindOf(i) == kindListener {
-				s.active = now
-			} else {
-				p.cool(i)
-			}
-		}
-	}
 }
 
 // measure notes what a full poll without waiting cost.
@@ -139,6 +125,57 @@ func (p *Poll) measure(d time.Duration) {
 	c.measured[c.taken%samples] = d
 	c.taken++
 	c.wait = probeEvery
+}
+
+// sweep goes on as far as it should have come by now. Hot descriptors that were
+// silent for two sweeps cool down; cold ones are asked, if asks.
+func (p *Poll) sweep(asks bool) {
+	c := &p.cost
+	whole, _ := p.split()
+	steps := int64(p.now-c.swept) * int64(len(p.slots)) / int64(whole)
+	if steps == 0 {
+		return
+	}
+	c.swept = p.now
+	for range min(steps, int64(len(p.slots))) {
+		if c.next++; c.next >= len(p.slots) {
+			c.next = 0
+		}
+		i := int32(c.next)
+		switch s := &p.slots[i]; {
+		case s.fd < 0:
+		case s.hotAt == 0:
+			if asks {
+				p.ask(i)
+			}
+		case s.active < p.now-2*whole && p.mayCool(i):
+			p.cool(i)
+		}
+	}
+}
+
+// ask queues slot i if there is something to read. An error that is found so is used
+// up, so it is told.
+func (p *Poll) ask(i int32) {
+	s := &p.slots[i]
+	e := p.os.peek(s.fd)
+	switch e {
+	case sockabi.EAGAIN, sockabi.EINTR:
+		return
+	case 0:
+	default:
+		s.pending.Err = failure("sock_recv", e)
+	}
+	s.pending.Ready |= Readable
+	p.enqueue(i)
+	p.heat(i)
+}
+
+// mayCool tells whether ask would notice all that slot i waits for.
+func (p *Poll) mayCool(i int32) bool {
+	s := &p.slots[i]
+	k := p.kindOf(i)
+	return s.interest == Readable && (k == kindStream || k == kindDatagram)
 }
 
 func (p *Poll) heat(i int32) {
@@ -167,11 +204,18 @@ func (p *Poll) cool(i int32) {
 
 func (p *Poll) kindOf(i int32) kind {
 	s := &p.slots[i]
-	if s.kind == kindUnknown {
+	if s.kind != kindUnknown {
+		return s.kind
+	}
+	socktype, e := p.os.option(s.fd, sockabi.SO_TYPE)
+	switch {
+	case e != 0:
 		s.kind = kindOther
-		if v, e := p.os.option(s.fd, sockabi.SO_TYPE); e == 0 && v == sockabi.SOCK_DGRAM {
-			s.kind = kindDatagram
-		} else if v, e := p.os.option(s.fd, sockabi.SO_ACCEPTCONN); e == 0 && v != 0 {
+	case socktype == sockabi.SOCK_DGRAM:
+		s.kind = kindDatagram
+	default:
+		s.kind = kindStream
+		if listens, e := p.os.option(s.fd, sockabi.SO_ACCEPTCONN); e != 0 || listens != 0 {
 			s.kind = kindListener
 		}
 	}

@@ -17,14 +17,14 @@ type model struct {
 	signals int            // calls that a signal interrupts from now on
 	exists  bool           // the call after an interrupted one
 
-	calls, rows, clockOnly int
-	at                     []action
+	calls, rows, clockOnly, peeks int
+	at                            []action
 }
 
 type modelFD struct {
 	filetype          uint8
 	read, write       bool
-	hangup            bool
+	hangup, reset     bool
 	options           map[int32]int32
 	closed, earlyExit bool // earlyExit: ends every call that watches it for one direction, without an event
 }
@@ -64,6 +64,22 @@ func (m *model) option(fd, name int32) (int32, sockabi.Errno) {
 		return 0, sockabi.EBADF
 	}
 	return s.options[name], 0
+}
+
+func (m *model) peek(fd int32) sockabi.Errno {
+	m.peeks++
+	m.time += m.perRow / 2
+	s := m.fds[fd]
+	switch {
+	case s == nil || s.closed:
+		return sockabi.EBADF
+	case s.reset:
+		s.reset = false
+		return sockabi.ECONNRESET
+	case s.read:
+		return 0
+	}
+	return sockabi.EAGAIN
 }
 
 func (m *model) oneoff(subs []sockabi.Subscription, events []sockabi.Event) (int, sockabi.Errno) {

@@ -20,11 +20,12 @@
 //
 // WasmEdge spends about a microsecond on every descriptor of every poll. So a Poll
 // times the host's polls, and where watching all descriptors is dear, it watches
-// those that were active lately alone, and all of them once per period: the idle
-// ones may then be noticed late by [Poll.ColdLatency] at the most, and by nothing at all
-// when no other descriptor is busy. Listeners and new registrations count as
-// active. A host that keeps its interest set from poll to poll, as wasisock's does,
-// is polled plainly.
+// those that were active lately, and asks the others once in a while whether there is
+// something to read. They may then be noticed late, by [Poll.ColdLatency] at the
+// most, and by nothing at all when no other descriptor is busy. Listeners, what is
+// not a socket, and what is awaited for writing count as active always; new
+// registrations for a while. A host that keeps its interest set from poll to poll, as
+// wasisock's does, is polled plainly.
 package poll
 
 import (
@@ -61,8 +62,8 @@ type Event struct {
 	Hangup bool
 
 	// Err is why the host cannot watch this descriptor, such as EBADF for a closed
-	// one. It is told at every Wait until the descriptor is deregistered. Other
-	// descriptors are unaffected.
+	// one, or an error of the connection, such as ECONNRESET, that was used up by
+	// finding out. Close what has one. Other descriptors are unaffected.
 	Err error
 }
 
@@ -120,9 +121,10 @@ type kind uint8
 
 const (
 	kindUnknown kind = iota
-	kindListener
+	kindStream
 	kindDatagram
-	kindOther
+	kindListener
+	kindOther // no socket
 )
 
 // Register begins to watch fd. The zero Interest, and a bit that has no name, are
@@ -141,7 +143,7 @@ func (p *Poll) Register(fd int, token Token, interest Interest) error {
 	}
 	p.init()
 	if e := p.os.fdstat(int32(fd), &p.stat); e != 0 {
-		return os.NewSyscallError("fd_fdstat_get", errno(e))
+		return failure("fd_fdstat_get", e)
 	}
 	switch p.stat.Filetype {
 	case sockabi.FILETYPE_REGULAR_FILE, sockabi.FILETYPE_DIRECTORY, sockabi.FILETYPE_SYMBOLIC_LINK:
@@ -228,3 +230,5 @@ func (p *Poll) newSlot() int32 {
 	p.slots = append(p.slots, slot{})
 	return int32(len(p.slots) - 1)
 }
+
+func failure(call string, e sockabi.Errno) error { return os.NewSyscallError(call, errno(e)) }

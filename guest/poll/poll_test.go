@@ -273,14 +273,14 @@ func TestIdleConnectionsCostLittleWhileOthersAreBusy(t *testing.T) {
 	m, p := newModel(t)
 	m.perRow = time.Microsecond
 	s := crowd(t, m, p, 5000)
-	serve(t, m, p, s, 20*time.Microsecond, 1000)
+	serve(t, m, p, s, 20*time.Microsecond, 10000)
 	m.rows = 0
 	start := m.time
 	serve(t, m, p, s, 20*time.Microsecond, 5000)
-	if each := m.rows / 5000; each > 10 {
+	if each := m.rows / 5000; each > 3 {
 		t.Errorf("%d subscriptions for each event", each)
 	}
-	if took := m.time - start; took > 5000*40*time.Microsecond {
+	if took := m.time - start; took > 5000*30*time.Microsecond {
 		t.Errorf("5000 events took %v", took)
 	}
 }
@@ -289,7 +289,7 @@ func TestAColdDescriptorIsNoticedInTime(t *testing.T) {
 	m, p := newModel(t)
 	m.perRow = time.Microsecond
 	s := crowd(t, m, p, 5000)
-	serve(t, m, p, s, 20*time.Microsecond, 3000)
+	serve(t, m, p, s, 20*time.Microsecond, 10000)
 	m.fds[1500].read = true
 	start := m.time
 	for {
@@ -305,10 +305,41 @@ func TestAColdDescriptorIsNoticedInTime(t *testing.T) {
 			t.Fatal("never noticed")
 		}
 	}
-	// The full poll and the return from it cost 15 ms in this model.
-	if late := m.time - start; late > DefaultColdLatency+20*time.Millisecond {
+	if late := m.time - start; late > DefaultColdLatency {
 		t.Errorf("noticed after %v", late)
 	}
+}
+
+func TestAnErrorOfAColdConnectionIsTold(t *testing.T) {
+	m, p := newModel(t)
+	m.perRow = time.Microsecond
+	s := crowd(t, m, p, 5000)
+	serve(t, m, p, s, 20*time.Microsecond, 10000)
+	m.fds[1500].reset = true
+	for range 10000 {
+		m.after(20*time.Microsecond, func() { s.read = true })
+		var buf [8]Event
+		n, err := p.Wait(buf[:], -1)
+		must(t, err)
+		s.read = false
+		for _, ev := range buf[:n] {
+			if ev.Token == 1500 && errors.Is(ev.Err, syscall.ECONNRESET) {
+				return
+			}
+		}
+	}
+	t.Error("never told")
+}
+
+func TestWhatIsAwaitedForWritingStaysHot(t *testing.T) {
+	m, p := newModel(t)
+	m.perRow = time.Microsecond
+	s := crowd(t, m, p, 5000)
+	must(t, p.Modify(1500, 1500, Writable))
+	must(t, p.Modify(1501, 1501, Readable|Writable))
+	serve(t, m, p, s, 20*time.Microsecond, 10000)
+	m.fds[1500].write, m.fds[1501].write = true, true
+	expect(t, p, -1, Event{Token: 1500, Ready: Writable}, Event{Token: 1501, Ready: Writable})
 }
 
 func TestACheapHostIsPolledPlainly(t *testing.T) {
@@ -333,7 +364,7 @@ func TestSilenceIsOneWait(t *testing.T) {
 	serve(t, m, p, s, 20*time.Microsecond, 1000)
 	m.calls = 0
 	serve(t, m, p, s, time.Hour, 1)
-	if m.calls > 3 {
+	if m.calls > patience+3 {
 		t.Errorf("%d calls in an hour of silence", m.calls)
 	}
 	if m.clockOnly > 0 {
@@ -362,7 +393,7 @@ func TestAListenerStaysHot(t *testing.T) {
 	l := m.socket(2)
 	l.options[sockabi.SO_ACCEPTCONN] = 1
 	must(t, p.Register(2, 2, Readable))
-	serve(t, m, p, s, 20*time.Microsecond, 5000)
+	serve(t, m, p, s, 20*time.Microsecond, 10000)
 	if len(p.cost.hot) != 2 {
 		t.Fatalf("%d hot descriptors, want the busy one and the listener", len(p.cost.hot))
 	}

@@ -59,30 +59,34 @@ func (p *Poll) poll(now, deadline time.Duration) error {
 		p.sleep(until - now) // all there is to watch is left out for a while
 		return nil
 	}
-	switch p.plan(now) {
+	switch p.plan() {
 	case planProbe:
 		_, err := p.oneoff(&p.all, now, now)
-		after := p.os.now()
-		p.measure(after - now)
-		p.asked(after)
+		p.measure(p.os.now() - now)
 		return err
 	case planHot:
-		n, err := p.oneoff(&p.hot, now, earlier(until, p.cost.lastFull+p.period()))
+		if len(p.ready) > 0 {
+			return nil
+		}
+		_, quiet := p.split()
+		n, err := p.oneoff(&p.hot, now, earlier(until, now+quiet))
 		if n > 0 || err != nil {
+			p.cost.silent = 0
 			return err
+		}
+		if p.cost.silent++; p.cost.silent < patience {
+			return nil
 		}
 		if now = p.os.now(); until >= 0 && now >= until {
 			return nil
 		}
-		p.cost.burst = 0 // silence: wait for everything
+		p.cost.silent, p.cost.burst = 0, 0
 	}
 	n, err := p.oneoff(&p.all, now, until)
 	if err != nil {
 		return err
 	}
-	now = p.os.now()
-	p.asked(now)
-	if n == 0 && (until < 0 || now < until) {
+	if now = p.os.now(); n == 0 && (until < 0 || now < until) {
 		p.spinning(now)
 	} else {
 		p.cost.spins = 0
@@ -114,7 +118,7 @@ func (p *Poll) oneoff(r *rows, now, until time.Duration) (int, error) {
 	case sockabi.EINTR:
 		return 0, nil
 	default:
-		return 0, os.NewSyscallError("poll_oneoff", errno(e))
+		return 0, failure("poll_oneoff", e)
 	}
 	told := 0
 	for k := range p.events[:n] {
@@ -144,7 +148,7 @@ func (p *Poll) queue(ev *sockabi.Event) bool {
 		p.cost.spins = 0
 		return true
 	default:
-		s.pending.Err = os.NewSyscallError("poll_oneoff", errno(ev.Errno))
+		s.pending.Err = failure("poll_oneoff", ev.Errno)
 		p.enqueue(int32(i))
 		return true
 	}

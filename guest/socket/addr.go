@@ -104,13 +104,18 @@ func decode(st *sockabi.AddrStorage, port uint16, family uint16) Addr {
 		return Addr{AddrPort: netip.AddrPortFrom(netip.AddrFrom4([4]byte(st.Data[:4])), port)}
 	case sockabi.AF_INET6:
 		return Addr{AddrPort: netip.AddrPortFrom(netip.AddrFrom16([16]byte(st.Data[:16])), port)}
+	case sockabi.AF_UNIX:
+		return Addr{Path: decodePath(st.Data[:sockabi.MaxUnixPath+1])}
 	}
-	return Addr{Path: decodePath(st.Data[:sockabi.MaxUnixPath+1])}
+	return Addr{}
 }
 
 func decodePath(sun []byte) string {
 	if sun[0] != 0 {
 		path, _, _ := strings.Cut(string(sun), "\x00")
+		if path[0] == '@' { // not an abstract name
+			return "./" + path
+		}
 		return path
 	}
 	name := strings.TrimRight(string(sun[1:]), "\x00")

@@ -17,13 +17,12 @@ type Conn struct {
 
 // Dial begins to connect to an address: TCP, or a UNIX stream for a Path. The
 // Conn becomes writable when that has ended, one way or the other, and Connected
-// tells which. Before then it must be asked for nothing but Connected, LocalAddr
-// and Close; what it is asked all the same is EAGAIN. It has no time limit but
+// tells which. Until then Read and Write are EAGAIN. There is no time limit but
 // the host's.
 //
-// Each of before runs on the open socket, still unbound and unconnected, in
-// order. The first error ends the Dial and is returned as
-// it is.
+// Each of before runs in order on the open socket, still unbound and unconnected,
+// which is theirs during the call only. The first error ends the Dial and is
+// returned as it is.
 //
 // An address that cannot be reached may fail at once, or later in Connected. A
 // UNIX listener whose queue is full is EAGAIN at once: there is nothing to wait
@@ -134,13 +133,15 @@ func (c *Conn) WriteV(bufs [][]byte) (int, error) {
 }
 
 // CloseRead ends receiving: Read is then io.EOF once what had arrived is read.
-// The peer is not told. ENOTCONN is a connection that is not made or is over.
+// The peer is not told. ENOTCONN is a connection that is over. One that is still
+// being made may be given up by it, and Connected an error.
 func (c *Conn) CloseRead() error {
 	return fail("sock_shutdown", sysShutdown(c.fd(), sockabi.SHUT_RD))
 }
 
 // CloseWrite ends sending: the peer reads to the end of the stream, and Write is
-// EPIPE. ENOTCONN is a connection that is not made or is over.
+// EPIPE. ENOTCONN is a connection that is over. One that is still being made may
+// be given up by it, and Connected an error.
 func (c *Conn) CloseWrite() error {
 	return fail("sock_shutdown", sysShutdown(c.fd(), sockabi.SHUT_WR))
 }

@@ -33,11 +33,12 @@
 // was given, and is not removed by Close. Under WasmEdge UNIX sockets need its
 // option --allow-af-unix and are ENOSYS without.
 //
-// # Memory
+// # Memory and goroutines
 //
-// Reading and writing allocate nothing, except that an address with a UNIX path
-// is a new string. No buffer is kept after the call.
+// Reading and writing allocate nothing, except for an error to be told and for an
+// address with a UNIX path, which is a new string. No buffer is kept after the
+// call.
 //
-// Sockets are not for use by several goroutines at once, but different sockets
-// are.
+// Goroutines may share a socket, because wasip1 has one thread; Truncated is then
+// about whichever read was the last.
 package socket

@@ -16,7 +16,7 @@ import (
 // serves anyone. An IP address in text is not asked of the host and returns at
 // once.
 //
-// The addresses are in the host's order of preference, each once, without zones;
+// The host's addresses are in its order of preference, each once, without zones;
 // no more than 64. A name that does not exist is syscall.Errno of
 // sockabi.EAI_NONAME, a resolver that cannot say now of sockabi.EAI_AGAIN, each
 // in an *os.SyscallError.

@@ -54,9 +54,8 @@ func (s *Socket) Detach() int {
 }
 
 // Close closes the descriptor, which must not be registered with a poller any
-// more. Data that the peer has not yet taken is still sent, by the host. An
-// error other than EBADF, which means that s was closed already, leaves s closed
-// too.
+// more. Data that the peer has not yet taken is still sent, by the host. Whatever
+// the error, s is closed; EBADF is a Socket that was closed already.
 func (s *Socket) Close() error {
 	return fail("fd_close", sysClose(int32(s.Detach())))
 }
