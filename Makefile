@@ -1,40 +1,86 @@
-# Every target that a person needs; `make help` lists them.
-SHELL := /bin/bash
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
 FUZZTIME ?= 10s
-# ./... skips folders named testdata, so the test guest is named explicitly.
-PACKAGES := ./... $(if $(wildcard testdata/guest/*.go),./testdata/guest)
+
+# Go's ./... leaves out folders named testdata.
+packages := ./... $(if $(wildcard testdata/guest/*.go),./testdata/guest)
+
+# The guests run on wasip1, the host on the others, and every package compiles on all.
+foreign := wasip1/wasm darwin/arm64 windows/amd64
+
+tree_state = { [ ! -e .git ] || { git status --porcelain && git diff; }; }
 
 .PHONY: help
-help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: wasm
 wasm: ## compile the guests into build/
-	scripts/build-wasm.sh
+	@scripts/build-wasm.sh
 
 .PHONY: test
-test: ## run every test that needs nothing but Go
-	go test $(PACKAGES)
+test: wasm ## run the tests natively and on wazero
+	go test $(packages)
 
 .PHONY: test-engines
-test-engines: ## fetch WasmEdge 0.14 and 0.17, and run the suites on them
-	scripts/test-engines.sh
+test-engines: wasm ## fetch WasmEdge 0.14 and 0.17 and run the conformance suite on them
+	@wasmedge_014=$$(scripts/get-wasmedge.sh 0.14 | tail -n1) && \
+	wasmedge_017=$$(scripts/get-wasmedge.sh 0.17 | tail -n1) && \
+	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 \
+	WASISOCK_ENGINES=required go test -count=1 ./host/hosttest/...
 
 .PHONY: check
-check: ## format, vet, build for every target, tidy, race tests, no diff
-	scripts/check.sh $(PACKAGES)
+check: ## check format, vet, build for every system, tidy, race tests; must change no file
+	@mkdir -p build && $(tree_state) >build/tree-before
+	@$(MAKE) --no-print-directory check-format check-build check-tidy check-race
+	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
+
+.PHONY: check-format
+check-format:
+	@unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l .); \
+	[ -z "$$unformatted" ] || { printf 'not formatted by gofmt:\n%s\n' "$$unformatted" >&2; exit 1; }
+
+.PHONY: check-build
+check-build: check-build-native $(foreign:%=check-build-%)
+	@[ ! -f bench/go.mod ] || { echo "vet and build bench" && cd bench && go vet ./... && go build -buildvcs=false -o /dev/null ./...; }
+
+.PHONY: check-build-native
+check-build-native:
+	@echo "vet and build native" && go vet $(packages) && go build -buildvcs=false -o /dev/null $(packages)
+
+.PHONY: $(foreign:%=check-build-%)
+$(foreign:%=check-build-%): check-build-%:
+	@echo "vet and build $*" && export GOOS=$(*D) GOARCH=$(*F) && \
+	go vet $(packages) && go build -buildvcs=false -o /dev/null $(packages)
+
+.PHONY: check-tidy
+check-tidy:
+	@go mod tidy -diff && { [ ! -f bench/go.mod ] || { cd bench && go mod tidy -diff; }; }
+
+# Needs the guests, as the target test does, and a C compiler.
+.PHONY: check-race
+check-race: wasm
+	go test -race -short $(packages)
 
 .PHONY: demo
-demo: ## server, curl and client, on the wazero host and on WasmEdge if it is here
-	scripts/demo.sh
+demo: wasm ## show the server and the client at work
+	@scripts/demo.sh
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME (10s)
-	scripts/fuzz.sh $(FUZZTIME)
+fuzz: ## run every fuzz target for FUZZTIME each (10s)
+	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(packages)); do \
+		targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz' || [ $$? -eq 1 ]) || exit 1; \
+		for target in $$targets; do \
+			echo "fuzz $$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
 
 .PHONY: bench
-bench: ## requests per second of server CPU, peers side by side
-	bench/run.sh
+bench: ## measure the servers side by side
+	@bench/run.sh
 
 .PHONY: clean
 clean: ## remove build/
