@@ -1,0 +1,142 @@
+// Package runner runs one guest the way a command does: with signals, exit codes, and
+// messages that say what to do.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/wazero"
+)
+
+// Exit codes that are not the guest's own, as shells and container tools use them.
+const (
+	ExitFailed   = 125 // the command itself failed
+	ExitUnusable = 126 // the file is no guest that can run
+	ExitNotFound = 127 // there is no such file
+	ExitSignal   = 128 // and the number of the signal that ended the guest
+	ExitTrapped  = ExitSignal + int(syscall.SIGABRT)
+)
+
+// A Command is one run of a guest.
+type Command struct {
+	Name   string // what messages begin with
+	File   string // the guest
+	Config host.Config
+	Stderr io.Writer // for messages
+
+	// Remedy says how a rule that a guest lacks can be given.
+	Remedy func(rule string) string
+}
+
+// grace is how long a guest may take to end after a signal. The whole must be over
+// within a second.
+const grace = 700 * time.Millisecond
+
+// Run runs the guest and tells what goes wrong. The result is the exit code, for
+// os.Exit at once: after a signal, a guest that computes may still run.
+func (c Command) Run() int {
+	wasm, err := os.ReadFile(c.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.say("%s: no such file; build the guest first, or correct the path", c.File)
+		return ExitNotFound
+	case err != nil:
+		c.say("%v", err)
+		return ExitUnusable
+	}
+	cfg := c.Config
+	cfg.Policy = c.telling(cfg.Policy)
+	cfg.Alone = !cfg.Interruptible
+
+	signals := make(chan os.Signal, 2)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	defer signal.Stop(signals)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan int, 1)
+	go func() {
+		code, err := wazero.Run(ctx, wasm, cfg)
+		done <- c.exitCode(code, err)
+	}()
+	select {
+	case code := <-done:
+		return code
+	case s := <-signals:
+		cancel()
+		select {
+		case <-done:
+		case <-signals:
+		case <-time.After(grace):
+		}
+		return ExitSignal + int(s.(syscall.Signal))
+	}
+}
+
+// exitCode is what the process exits with. A process has only 8 bits to tell, and a
+// failure must not become a success by losing the others.
+func (c Command) exitCode(code int, err error) int {
+	var module *host.ModuleError
+	var trap *host.TrapError
+	switch {
+	case err == nil && uint32(code) > 255:
+		return 255
+	case err == nil:
+		return code
+	case errors.Is(err, context.Canceled):
+		return ExitSignal
+	case errors.As(err, &module):
+		c.say("%s: %v", c.File, module)
+		return ExitUnusable
+	case errors.As(err, &trap):
+		c.say("%s trapped: %v", c.File, trap)
+		return ExitTrapped
+	case errors.Is(err, errors.ErrUnsupported):
+		c.say("guests cannot run on this operating system; use Linux or macOS")
+	default:
+		c.say("%v", err)
+	}
+	return ExitFailed
+}
+
+func (c Command) say(format string, args ...any) {
+	fmt.Fprintf(c.Stderr, c.Name+": "+format+"\n", args...)
+}
+
+// telling is policy, and tells once of each rule that a guest lacks.
+func (c Command) telling(policy host.Policy) host.Policy {
+	const most = 100
+	var mu sync.Mutex
+	told := map[string]bool{}
+	return func(r host.Request) error {
+		err := policy(r)
+		if err == nil {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if rule := r.Rule(); !told[rule] && len(told) <= most {
+			told[rule] = true
+			if len(told) <= most {
+				c.say("refused: %s; %s", rule, c.Remedy(rule))
+			} else {
+				c.say("refused: more than %d rules; no more are shown", most)
+			}
+		}
+		return err
+	}
+}

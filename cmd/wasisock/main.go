@@ -1,0 +1,135 @@
+// Command wasisock runs WebAssembly guests that use sockets, in a sandbox.
+//
+//	wasisock run --allow 'listen tcp 127.0.0.1:1234' server.wasm
+//
+// Run wasisock help for all of it.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/wasisock/wasisock/cmd/internal/runner"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// A command is what the first argument names.
+type command struct {
+	name, does, help string
+	run              func(args []string, stdin io.Reader, stdout, stderr io.Writer) int
+}
+
+func commands() []command {
+	return []command{
+		{"run", "run a guest", runHelp, runGuest},
+		{"version", "print the version", versionHelp, version},
+		{"help", "explain a command", helpHelp, help},
+	}
+}
+
+// run is main; its result is the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, overview())
+		return runner.ExitFailed
+	}
+	name, rest := args[0], args[1:]
+	switch name {
+	case "-h", "-help", "--help":
+		name = "help"
+	case "-version", "--version":
+		name = "version"
+	}
+	for _, c := range commands() {
+		if c.name != name {
+			continue
+		}
+		if c.name != "run" && len(rest) > 0 && isHelp(rest[0]) {
+			fmt.Fprint(stdout, c.help)
+			return 0
+		}
+		return c.run(rest, stdin, stdout, stderr)
+	}
+	if strings.HasSuffix(name, ".wasm") {
+		return failed(stderr, "%s is no command; write wasisock run %s", name, name)
+	}
+	return failed(stderr, "%q is no command; there are %s", name, commandNames())
+}
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
+
+func failed(stderr io.Writer, format string, args ...any) int {
+	fmt.Fprintf(stderr, "wasisock: "+format+"\n", args...)
+	return runner.ExitFailed
+}
+
+func commandNames() string {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func overview() string {
+	var b strings.Builder
+	b.WriteString("wasisock runs WebAssembly guests that use sockets, in a sandbox.\n\nusage: wasisock COMMAND [ARGUMENTS]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.does)
+	}
+	b.WriteString("\nwasisock COMMAND --help explains a command, with examples.\n")
+	return b.String()
+}
+
+const helpHelp = `usage: wasisock help [COMMAND]
+
+Explains a command, or lists all of them.
+
+  wasisock help
+  wasisock help run
+`
+
+func help(args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stdout, overview())
+		return 0
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			fmt.Fprint(stdout, c.help)
+			return 0
+		}
+	}
+	return failed(stderr, "%q is no command; there are %s", args[0], commandNames())
+}
+
+const versionHelp = `usage: wasisock version
+
+Prints the versions of wasisock, of the engine in it and of Go, and the platform.
+
+  wasisock version
+`
+
+func version(args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		return failed(stderr, "version takes no arguments; write wasisock version")
+	}
+	own, engine := "(devel)", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			own = info.Main.Version
+		}
+		for _, m := range info.Deps {
+			if m.Path == "github.com/tetratelabs/wazero" {
+				engine = m.Version
+			}
+		}
+	}
+	fmt.Fprintf(stdout, "wasisock %s (wazero %s, %s, %s/%s)\n", own, engine, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return 0
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/bits"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/host"
+)
+
+const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm [ARGUMENTS]
+
+Runs a guest, a program built with GOOS=wasip1 GOARCH=wasm go build. It has no
+network, no files and no environment but what the flags give it. A use of the
+network that is refused is told once, with the flag that would permit it.
+
+  wasisock run hello.wasm
+  wasisock run --allow 'listen tcp 127.0.0.1:1234' server.wasm
+  wasisock run --allow 'dial tcp 10.0.0.0/8:443' --allow 'resolve *.example.com' client.wasm
+  wasisock run --dir ./site:/srv:ro --env MODE=test --trace server.wasm -addr 127.0.0.1:80
+
+  --allow RULE        permit what RULE says; repeat for more. Rules are
+                        dial|listen|send tcp|udp ADDRESS:PORT
+                        dial|listen|send unix|unixgram PATH
+                        resolve NAME
+                      ADDRESS is 127.0.0.1, 10.0.0.0/8, [::1], [fd00::/8] or *,
+                      PORT is 80, 8000-8999 or *, PATH is a path, /folder/* or
+                      *, and NAME is a name, *.example.com or *
+  --allow-all         permit every use of the network
+  --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
+                      path; with :ro at the end it cannot be changed
+  --env KEY=VALUE     set an environment variable; KEY alone copies wasisock's
+  --max-memory SIZE   memory that the guest can have: bytes, or with K, M or G
+  --max-sockets N     sockets that the guest can have open; ` + "32768" + ` by default
+  --interruptible     let a guest that computes without end be stopped with care:
+                      costs about 3 times the CPU, and is not needed for signals
+  --cache DIR         folder for compiled code, or - for none; by default
+                      wasisock in the user's cache folder
+  --trace             print a line to stderr for each use of a socket
+
+Exit code: the guest's (255 for those above); 125 if wasisock failed, 126 if the
+file is no guest, 127 if there is none, 134 if the guest trapped, and 128 and the
+number of the signal after SIGINT or SIGTERM, which end the guest within a second.
+`
+
+func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	cfg := host.Config{Stdin: stdin, Stdout: stdout, Stderr: stderr, Progress: prefixed{stderr}}
+	var rules []string
+	var allowAll, trace bool
+
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	flags.BoolVar(&allowAll, "allow-all", false, "")
+	flags.BoolVar(&trace, "trace", false, "")
+	flags.BoolVar(&cfg.Interruptible, "interruptible", false, "")
+	flags.IntVar(&cfg.MaxSockets, "max-sockets", 0, "")
+	flags.StringVar(&cfg.CacheDir, "cache", "", "")
+	flags.Func("allow", "", func(v string) error {
+		rules = append(rules, v)
+		_, err := host.ParsePolicy(v)
+		return err
+	})
+	flags.Func("dir", "", func(v string) error {
+		d, err := parseDir(v)
+		cfg.Dirs = append(cfg.Dirs, d)
+		return err
+	})
+	flags.Func("env", "", func(v string) error {
+		if !strings.Contains(v, "=") {
+			value, ok := os.LookupEnv(v)
+			if !ok {
+				return fmt.Errorf("%s is not set here; write %s=VALUE", v, v)
+			}
+			v += "=" + value
+		}
+		cfg.Env = append(cfg.Env, v)
+		return nil
+	})
+	flags.Func("max-memory", "", func(v string) (err error) {
+		cfg.MaxMemory, err = parseSize(v)
+		return err
+	})
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, runHelp)
+		return 0
+	case err != nil:
+		return failed(stderr, "%v; see wasisock run --help", err)
+	case cfg.MaxSockets < 0:
+		return failed(stderr, "--max-sockets is %d; write a number above 0", cfg.MaxSockets)
+	case allowAll && len(rules) > 0:
+		return failed(stderr, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
+	case flags.NArg() == 0:
+		return failed(stderr, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
+	}
+	cfg.Args = flags.Args()
+	if cfg.Policy = host.AllowAll; !allowAll {
+		if cfg.Policy, err = host.ParsePolicy(rules...); err != nil {
+			return failed(stderr, "--allow: %v", err)
+		}
+	}
+	if trace {
+		cfg.Trace = stderr
+	}
+	return runner.Command{
+		Name:   "wasisock",
+		File:   flags.Arg(0),
+		Config: cfg,
+		Stderr: stderr,
+		Remedy: func(rule string) string { return "permit it with --allow '" + rule + "'" },
+	}.Run()
+}
+
+// prefixed names the command at the beginning of each line, which is one Write.
+type prefixed struct{ w io.Writer }
+
+func (p prefixed) Write(line []byte) (int, error) {
+	_, err := fmt.Fprintf(p.w, "wasisock: %s", line)
+	return len(line), err
+}
+
+// parseDir reads HOST:GUEST or HOST:GUEST:ro. HOST may have colons.
+func parseDir(v string) (host.Dir, error) {
+	rest, readOnly := strings.CutSuffix(v, ":ro")
+	colon := strings.LastIndexByte(rest, ':')
+	if colon <= 0 || !strings.HasPrefix(rest[colon+1:], "/") {
+		return host.Dir{}, fmt.Errorf("%q is not HOST:GUEST with an absolute GUEST; write %s:/ or %s:/data", v, rest, rest)
+	}
+	return host.Dir{Host: rest[:colon], Guest: rest[colon+1:], ReadOnly: readOnly}, nil
+}
+
+// parseSize reads a number of bytes, with K, M or G for powers of 1024.
+func parseSize(v string) (uint64, error) {
+	number, shift := v, 0
+	if v != "" {
+		if i := strings.IndexByte("KMG", v[len(v)-1]); i >= 0 {
+			number, shift = v[:len(v)-1], 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || n == 0 || bits.Len64(n)+shift > 64 {
+		return 0, fmt.Errorf("%q is no size; write one such as 67108864, 64M or 1G", v)
+	}
+	return n << shift, nil
+}

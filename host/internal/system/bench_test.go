@@ -1,0 +1,69 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// BenchmarkPoll is a poll with one active descriptor among idle ones, as Go's
+// runtime makes it: the peer writes, the guest is told, reads until EAGAIN, and
+// subscribes anew at the end of its list.
+func BenchmarkPoll(b *testing.B) {
+	for _, idle := range []int{1, 100, 1000, 9500} {
+		b.Run(fmt.Sprintf("idle=%d", idle), func(b *testing.B) {
+			g := newTester(b, Config{})
+			g.mem = make(memory, 1<<20)
+			var limit unix.Rlimit
+			if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); limit.Cur < uint64(2*idle+100) {
+				limit.Cur = min(limit.Max, uint64(2*idle+100))
+				unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+			}
+			peers := map[uint32]int{}
+			var subs []sockabi.Subscription
+			for range idle + 1 {
+				ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+				if err != nil {
+					b.Skipf("%d descriptors are too many here: %v", 2*idle, err)
+				}
+				unix.SetNonblock(ends[0], true)
+				s := &socket{fd: ends[0], family: sockabi.AF_UNIX, kind: sockabi.SOCK_STREAM, flags: sockabi.FDFLAG_NONBLOCK, interest: [2]int32{-1, -1}}
+				g.table.add(s)
+				peers[s.number] = ends[1]
+				subs = append(subs, read(s.number))
+				b.Cleanup(func() { unix.Close(ends[1]) })
+			}
+			in := g.put(subs)
+			out, n := g.alloc(len(subs)*sockabi.EventSize), g.alloc(4)
+			iovs, nread, flags := g.iovs("????????"), g.alloc(4), g.alloc(2)
+			active := read(subs[len(subs)/2].Target)
+			poll, recv := g.calls["poll_oneoff4"], g.calls["sock_recv6"]
+			ctx := context.Background()
+			pollArgs := []uint64{uint64(in), uint64(out), uint64(len(subs)), uint64(n)}
+			recvArgs := []uint64{uint64(active.Target), uint64(iovs), 1, 0, uint64(nread), uint64(flags)}
+			at, last := g.mem[in:][len(subs)/2*subSize:][:subSize], g.mem[in:][(len(subs)-1)*subSize:][:subSize]
+			row := make([]byte, subSize)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				unix.Write(peers[active.Target], []byte{1})
+				clear(g.mem[out:][:len(subs)*sockabi.EventSize])
+				if errno := poll(ctx, g.mem, pollArgs); errno != 0 || g.u32(n) != 1 {
+					b.Fatal(errno, g.u32(n))
+				}
+				for recv(ctx, g.mem, recvArgs) == 0 {
+				}
+				// The active subscription and the last change places.
+				copy(row, at)
+				copy(at, last)
+				copy(last, row)
+			}
+		})
+	}
+}

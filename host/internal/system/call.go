@@ -1,0 +1,224 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+
+	"net/netip"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// The rule of every function in the files call*.go: check alignment, then flags
+// and counts, then that each pointer lies in memory, results too; copy in; look
+// the descriptor up; ask the policy; act; write results. Nothing can fail after
+// the act, so that no connection, datagram or descriptor is lost.
+
+// A call is one call of the guest's.
+type call struct {
+	ctx context.Context
+	Memory
+	args []uint64
+}
+
+func (c call) u32(i int) uint32 { return uint32(c.args[i]) }
+
+// handler is how a function of the table is written here.
+type handler func(*guest, call) sockabi.Errno
+
+// handlers has a handler for each of sockabi.Functions, by name and number of
+// parameters.
+var handlers = map[string]map[int]handler{
+	"sock_open":            {3: (*guest).sockOpen},
+	"sock_open_v2":         {3: (*guest).sockOpen},
+	"sock_bind":            {3: addressed(version1, (*guest).sockBind)},
+	"sock_bind_v2":         {3: addressed(version2, (*guest).sockBind)},
+	"sock_listen":          {2: (*guest).sockListen},
+	"sock_listen_v2":       {2: (*guest).sockListen},
+	"sock_accept":          {2: (*guest).sockAccept1, 3: (*guest).sockAccept},
+	"sock_accept_v2":       {3: (*guest).sockAccept},
+	"sock_connect":         {3: addressed(version1, (*guest).sockConnect)},
+	"sock_connect_v2":      {3: addressed(version2, (*guest).sockConnect)},
+	"sock_recv":            {6: (*guest).sockRecv},
+	"sock_recv_v2":         {6: (*guest).sockRecv},
+	"sock_recv_from":       {7: (*guest).sockRecvFrom1, 8: (*guest).sockRecvFrom},
+	"sock_recv_from_v2":    {8: (*guest).sockRecvFrom},
+	"sock_send":            {5: (*guest).sockSend},
+	"sock_send_v2":         {5: (*guest).sockSend},
+	"sock_send_to":         {7: addressed(version1, (*guest).sockSendTo)},
+	"sock_send_to_v2":      {7: addressed(version2, (*guest).sockSendTo)},
+	"sock_shutdown":        {2: (*guest).sockShutdown},
+	"sock_getsockopt":      {5: (*guest).sockGetsockopt},
+	"sock_setsockopt":      {5: (*guest).sockSetsockopt},
+	"sock_getlocaladdr":    {4: endpoint1(localEndpoint), 3: endpoint2(localEndpoint)},
+	"sock_getlocaladdr_v2": {3: endpoint2(localEndpoint)},
+	"sock_getpeeraddr":     {4: endpoint1(peerEndpoint), 3: endpoint2(peerEndpoint)},
+	"sock_getpeeraddr_v2":  {3: endpoint2(peerEndpoint)},
+	"sock_getaddrinfo":     {8: (*guest).sockGetaddrinfo},
+	"poll_oneoff":          {4: (*guest).pollOneoff},
+	"epoll_oneoff":         {4: (*guest).pollOneoff},
+	"fd_read":              {4: (*guest).fdRead},
+	"fd_write":             {4: (*guest).fdWrite},
+	"fd_close":             {1: (*guest).fdClose},
+	"fd_fdstat_get":        {2: (*guest).fdFdstatGet},
+	"fd_fdstat_set_flags":  {2: (*guest).fdFdstatSetFlags},
+	"fd_filestat_get":      {2: (*guest).fdFilestatGet},
+	"fd_renumber":          {2: (*guest).fdRenumber},
+}
+
+// addressed is a handler that takes addresses of one version.
+func addressed(v version, h func(*guest, call, version) sockabi.Errno) handler {
+	return func(g *guest, c call) sockabi.Errno { return h(g, c, v) }
+}
+
+func (g *guest) rows() []Row {
+	functions := sockabi.Functions()
+	rows := make([]Row, len(functions))
+	for i, f := range functions {
+		h := handlers[f.Name][f.NumParams()]
+		rows[i] = Row{
+			Function: f,
+			Shared:   strings.HasPrefix(f.Name, "fd_"),
+			Call: g.traced(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				errno := h(g, call{ctx, mem, args})
+				clear(g.bufs) // guest memory may not outlive the guest
+				return errno
+			}),
+		}
+	}
+	return rows
+}
+
+var le = binary.LittleEndian
+
+// view is the size bytes of guest memory at ptr, of which there can be more than
+// 32 bits tell. No bytes are always there.
+func (c call) view(ptr uint32, size uint64) ([]byte, bool) {
+	if size == 0 {
+		return nil, true
+	}
+	if size > math.MaxUint32 || uint64(ptr)+size > 1<<32 {
+		return nil, false
+	}
+	return c.View(ptr, uint32(size))
+}
+
+// at is the struct or integer that parameter i points to.
+func (c call) at(i int, size uint64) ([]byte, bool) { return c.view(c.u32(i), size) }
+
+// aligned reports whether the parameters that are listed are multiples of n.
+func (c call) aligned(n uint32, params ...int) bool {
+	for _, i := range params {
+		if c.u32(i)%n != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// iovecs is the buffers that parameters i and i+1 tell of, in a slice that the
+// next call reuses. Together they are less than 4 GiB; what is beyond is left
+// out, as a count of bytes could not tell of it.
+func (g *guest) iovecs(c call, i int) (bufs [][]byte, size uint32, errno sockabi.Errno) {
+	array, ok := c.at(i, uint64(c.u32(i+1))*sockabi.IOVecSize)
+	if !ok {
+		return nil, 0, sockabi.EFAULT
+	}
+	bufs = g.bufs[:0]
+	for ; len(array) > 0; array = array[sockabi.IOVecSize:] {
+		n := min(le.Uint32(array[iovLen:]), math.MaxUint32-size)
+		buf, ok := c.view(le.Uint32(array[iovBuf:]), uint64(n))
+		if !ok {
+			return nil, 0, sockabi.EFAULT
+		}
+		bufs = append(bufs, buf)
+		size += n
+	}
+	g.bufs = bufs
+	if g.rec != nil {
+		g.rec.args[i] = strconv.FormatUint(uint64(size), 10) + " bytes"
+		g.rec.args[i+1] = ""
+	}
+	return bufs, size, 0
+}
+
+// lookup is the socket that parameter 0 is. For a file of the engine's it is
+// ENOTSOCK.
+func (g *guest) lookup(c call) (*socket, sockabi.Errno) {
+	fd := c.u32(0)
+	if s := g.table.get(fd); s != nil {
+		return s, 0
+	}
+	if fd < FirstSocket {
+		if _, errno := g.fdstat(c, fd); errno == 0 {
+			return nil, sockabi.ENOTSOCK
+		}
+	}
+	return nil, sockabi.EBADF
+}
+
+// allow is the one place that asks the policy about an address: s is about to
+// use it. The address is the guest's no more, but the one that will be used.
+func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
+	return g.ask(host.Request{
+		Op:      op,
+		Network: s.network(),
+		Addr:    netip.AddrPortFrom(e.addr.Addr().Unmap(), e.addr.Port()),
+		Path:    e.path,
+	})
+}
+
+// ask is the door from the policy's refusals to EACCES.
+func (g *guest) ask(r host.Request) sockabi.Errno {
+	err := errNoPolicy
+	if g.policy != nil {
+		err = g.policy(r)
+	}
+	if err == nil {
+		return 0
+	}
+	if g.rec != nil {
+		g.rec.why = "denied: " + err.Error()
+	}
+	return sockabi.EACCES
+}
+
+var errNoPolicy = errors.New("there is no policy")
+
+// resolution is the door from the resolver's errors to those of
+// sock_getaddrinfo. Once interrupted, every error is EINTR.
+func (g *guest) resolution(err error) sockabi.Errno {
+	if err == nil {
+		return 0
+	}
+	if g.rec != nil {
+		g.rec.why = err.Error()
+	}
+	var dns *net.DNSError
+	var none *net.AddrError
+	switch {
+	case g.interrupted():
+		return sockabi.EINTR
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return sockabi.EINTR
+	case errors.As(err, &none):
+		return sockabi.EAI_NODATA
+	case !errors.As(err, &dns):
+		return sockabi.EAI_FAIL
+	case dns.IsNotFound:
+		return sockabi.EAI_NONAME
+	case dns.IsTimeout || dns.IsTemporary:
+		return sockabi.EAI_AGAIN
+	}
+	return sockabi.EAI_FAIL
+}

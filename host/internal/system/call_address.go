@@ -1,0 +1,219 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"net/netip"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// Offsets in guest structs that are read and written often, by hand.
+const (
+	iovBuf = unsafe.Offsetof(sockabi.IOVec{}.Buf)
+	iovLen = unsafe.Offsetof(sockabi.IOVec{}.Len)
+
+	storageFamily = unsafe.Offsetof(sockabi.AddrStorage{}.Family)
+	storageData   = unsafe.Offsetof(sockabi.AddrStorage{}.Data)
+)
+
+// sunPathSize is how much of AddrStorage.Data a UNIX path takes: Linux's
+// sun_path, whatever the host's.
+const sunPathSize = sockabi.MaxUnixPath + 1
+
+// A version is which addresses a function takes.
+type version uint8
+
+const (
+	version1 version = 1 // 4 or 16 bytes
+	version2 version = 2 // 128 bytes as well
+)
+
+// addressBytes is where the address is that parameter i tells of.
+func (c call) addressBytes(i int) ([]byte, sockabi.Errno) {
+	b, ok := c.at(i, sockabi.AddressSize)
+	if !ok {
+		return nil, sockabi.EFAULT
+	}
+	var a sockabi.Address
+	binary.Decode(b, le, &a)
+	if b, ok = c.view(a.Buf, uint64(a.Len)); !ok {
+		return nil, sockabi.EFAULT
+	}
+	return b, 0
+}
+
+// endpoint is a copy of the address that parameter i tells of and the port in
+// parameter p. Another length than the version's, and a port that is none, is
+// EINVAL.
+func (g *guest) endpoint(c call, i, p int, v version) (endpoint, sockabi.Errno) {
+	b, errno := c.addressBytes(i)
+	if errno != 0 {
+		return endpoint{}, errno
+	}
+	var family uint16
+	switch {
+	case len(b) == 4:
+		family = sockabi.AF_INET4
+	case len(b) == 16:
+		family = sockabi.AF_INET6
+	case len(b) == sockabi.AddrStorageSize && v == version2:
+		family, b = le.Uint16(b[storageFamily:]), b[storageData:]
+	default:
+		return endpoint{}, sockabi.EINVAL
+	}
+	port := c.u32(p)
+	if port > math.MaxUint16 && family != sockabi.AF_UNIX {
+		return endpoint{}, sockabi.EINVAL
+	}
+	var e endpoint
+	switch family {
+	case sockabi.AF_INET4:
+		e = inet(netip.AddrFrom4([4]byte(b)), uint16(port))
+	case sockabi.AF_INET6:
+		e = inet(netip.AddrFrom16([16]byte(b)), uint16(port))
+	case sockabi.AF_UNIX:
+		if e, errno = unixEndpoint(b[:sunPathSize]); errno != 0 {
+			return endpoint{}, errno
+		}
+	default:
+		return endpoint{}, sockabi.EAFNOSUPPORT
+	}
+	if g.rec != nil {
+		g.rec.args[i], g.rec.args[p] = e.String(), ""
+	}
+	return e, 0
+}
+
+// unixEndpoint is the endpoint of a NUL-padded sun_path. A NUL in front makes
+// the name abstract; it ends before the padding, as Go's does, so that programs
+// that are not guests can meet it. A file whose name begins with '@' must not be
+// taken for an abstract name.
+func unixEndpoint(b []byte) (endpoint, sockabi.Errno) {
+	name := string(bytes.TrimRight(b, "\x00"))
+	if name == "" {
+		return endpoint{}, sockabi.EINVAL
+	}
+	if name[0] == 0 {
+		name = "@" + name[1:]
+	} else {
+		name, _, _ = strings.Cut(name, "\x00")
+		if name[0] == '@' {
+			name = "./" + name
+		}
+	}
+	if len(name) > sockabi.MaxUnixPath {
+		return endpoint{}, sockabi.ENAMETOOLONG
+	}
+	return endpoint{family: sockabi.AF_UNIX, path: name}, 0
+}
+
+// putAddress writes the address of e to b if it fits, as many bytes as it has.
+// A UNIX path takes all of sun_path. It reports whether it fitted.
+func putAddress(b []byte, e endpoint) bool {
+	var n int
+	switch e.family {
+	case sockabi.AF_INET4, sockabi.AF_INET6:
+		a := e.addr.Addr().AsSlice()
+		if n = len(a); n <= len(b) {
+			copy(b, a)
+		}
+	case sockabi.AF_UNIX:
+		if n = sunPathSize; n <= len(b) {
+			clear(b[:n])
+			if copy(b, e.path); e.path != "" && e.path[0] == '@' {
+				b[0] = 0
+			}
+		}
+	}
+	return n <= len(b)
+}
+
+// endpoint1 is the getter of an address, version 1: the buffer has 4 or 16
+// bytes, and ENOMEM is an address that needs more.
+func endpoint1(get func(*socket) (endpoint, error)) handler {
+	return func(g *guest, c call) sockabi.Errno {
+		if !c.aligned(4, 1, 2, 3) {
+			return sockabi.EADDRNOTAVAIL
+		}
+		addr, errno := c.addressBytes(1)
+		if errno != 0 {
+			return errno
+		}
+		if len(addr) != 4 && len(addr) != 16 {
+			return sockabi.EINVAL
+		}
+		family, ok1 := c.at(2, 4)
+		port, ok2 := c.at(3, 4)
+		if !ok1 || !ok2 {
+			return sockabi.EFAULT
+		}
+		e, errno := g.named(c, get)
+		if errno != 0 {
+			return errno
+		}
+		if !putAddress(addr, e) {
+			return sockabi.ENOMEM
+		}
+		le.PutUint32(port, uint32(e.addr.Port()))
+		le.PutUint32(family, map[uint8]uint32{sockabi.AF_INET4: 4, sockabi.AF_INET6: 6}[e.family])
+		return 0
+	}
+}
+
+// endpoint2 is the getter of version 2: the buffer is an AddrStorage.
+func endpoint2(get func(*socket) (endpoint, error)) handler {
+	return func(g *guest, c call) sockabi.Errno {
+		if !c.aligned(4, 1, 2) {
+			return sockabi.EADDRNOTAVAIL
+		}
+		addr, errno := c.addressBytes(1)
+		if errno != 0 {
+			return errno
+		}
+		port, ok := c.at(2, 4)
+		if !ok {
+			return sockabi.EFAULT
+		}
+		if len(addr) != sockabi.AddrStorageSize {
+			return sockabi.EINVAL
+		}
+		e, errno := g.named(c, get)
+		if errno != 0 {
+			return errno
+		}
+		putStorage(addr, e)
+		le.PutUint32(port, uint32(e.addr.Port()))
+		return 0
+	}
+}
+
+func putStorage(b []byte, e endpoint) {
+	le.PutUint16(b[storageFamily:], uint16(e.family))
+	putAddress(b[storageData:], e)
+}
+
+func (g *guest) named(c call, get func(*socket) (endpoint, error)) (endpoint, sockabi.Errno) {
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return endpoint{}, errno
+	}
+	e, err := get(s)
+	if err == nil && e.family == sockabi.AF_UNSPEC {
+		err = unix.ENOTCONN
+	}
+	if err != nil {
+		return endpoint{}, g.wire(err)
+	}
+	if g.rec != nil {
+		g.rec.result = e.String()
+	}
+	return e, 0
+}

@@ -1,0 +1,160 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"strconv"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+func (g *guest) sockRecv(c call) sockabi.Errno {
+	return g.receive(c, receiving{flags: 3, addr: -1, port: -1, nread: 4, roflags: 5})
+}
+
+// sock_recv_from with 7 parameters: the address is copied to the guest's bytes
+// if it fits, and nothing tells its family or port.
+func (g *guest) sockRecvFrom1(c call) sockabi.Errno {
+	return g.receive(c, receiving{flags: 4, addr: 3, port: -1, nread: 5, roflags: 6})
+}
+
+// sock_recv_from: the port is 2 bytes in network order. Where there is no
+// sender's address the family of an AddrStorage becomes AF_UNSPEC, and address
+// and port stay as they were.
+func (g *guest) sockRecvFrom(c call) sockabi.Errno {
+	return g.receive(c, receiving{flags: 4, addr: 3, port: 5, nread: 6, roflags: 7})
+}
+
+// receiving tells which parameter is what; -1 is none.
+type receiving struct{ flags, addr, port, nread, roflags int }
+
+func (g *guest) receive(c call, p receiving) sockabi.Errno {
+	if !c.aligned(4, 1, p.nread) || !c.aligned(2, p.roflags) ||
+		p.addr >= 0 && !c.aligned(4, p.addr) || p.port >= 0 && !c.aligned(2, p.port) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	var addr, port []byte
+	var errno sockabi.Errno
+	if p.addr >= 0 {
+		if addr, errno = c.addressBytes(p.addr); errno != 0 {
+			return errno
+		}
+	}
+	storage := p.port >= 0 && len(addr) == sockabi.AddrStorageSize
+	if p.port >= 0 && !storage && len(addr) != 4 && len(addr) != 16 {
+		return sockabi.EINVAL
+	}
+	flags := c.u32(p.flags)
+	if flags&^(sockabi.RI_PEEK|sockabi.RI_WAITALL) != 0 || c.u32(2) > sockabi.MaxIOVecs {
+		return sockabi.EINVAL
+	}
+	bufs, _, errno := g.iovecs(c, 1)
+	if errno != 0 {
+		return errno
+	}
+	nread, ok1 := c.at(p.nread, 4)
+	roflags, ok2 := c.at(p.roflags, 2)
+	ok3 := true
+	if p.port >= 0 {
+		port, ok3 = c.at(p.port, 2)
+	}
+	if !ok1 || !ok2 || !ok3 {
+		return sockabi.EFAULT
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	if p.addr >= 0 && !storage && s.family == sockabi.AF_UNIX && len(addr) < sunPathSize {
+		return sockabi.EINVAL // there is no room for a path
+	}
+	n, cut, from, err := g.recv(s, bufs, flags&sockabi.RI_PEEK != 0, flags&sockabi.RI_WAITALL != 0)
+	if err != nil {
+		return g.wire(err)
+	}
+	if storage {
+		putStorage(addr, from)
+	} else {
+		putAddress(addr, from)
+	}
+	if port != nil && from.addr.IsValid() {
+		port[0], port[1] = byte(from.addr.Port()>>8), byte(from.addr.Port())
+	}
+	le.PutUint32(nread, uint32(n))
+	le.PutUint16(roflags, 0)
+	if cut {
+		le.PutUint16(roflags, sockabi.RO_DATA_TRUNCATED)
+	}
+	if g.rec != nil {
+		if g.rec.result = strconv.Itoa(n); from.family != sockabi.AF_UNSPEC && p.addr >= 0 {
+			g.rec.result += " from " + from.String()
+		}
+		if cut {
+			g.rec.result += ", truncated"
+		}
+	}
+	return 0
+}
+
+func (g *guest) sockSend(c call) sockabi.Errno {
+	if !c.aligned(4, 1, 4) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	return g.transmit(c, 3, 4, endpoint{})
+}
+
+// sock_send_to of a connected TCP socket sends to its peer, whatever the address.
+func (g *guest) sockSendTo(c call, v version) sockabi.Errno {
+	if !c.aligned(4, 1, 3, 6) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	e, errno := g.endpoint(c, 3, 4, v)
+	if errno != 0 {
+		return errno
+	}
+	return g.transmit(c, 5, 6, e)
+}
+
+func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno {
+	if c.u32(flags) != 0 || c.u32(2) > sockabi.MaxIOVecs {
+		return sockabi.EINVAL
+	}
+	bufs, _, errno := g.iovecs(c, 1)
+	if errno != 0 {
+		return errno
+	}
+	result, ok := c.at(nwritten, 4)
+	if !ok {
+		return sockabi.EFAULT
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	if to.family != sockabi.AF_UNSPEC && s.network() == "tcp" {
+		to = endpoint{}
+	}
+	if to.family != sockabi.AF_UNSPEC {
+		if err := s.suits(to, false); err != nil {
+			return g.wire(err)
+		}
+		to = to.reachable()
+		if errno := g.allow(host.OpSend, s, to); errno != 0 {
+			return errno
+		}
+	}
+	n, err := g.send(s, bufs, to)
+	return g.putCount(result, n, err)
+}
+
+func (g *guest) putCount(result []byte, n int, err error) sockabi.Errno {
+	if err != nil {
+		return g.wire(err)
+	}
+	le.PutUint32(result, uint32(n))
+	if g.rec != nil {
+		g.rec.result = strconv.Itoa(n)
+	}
+	return 0
+}

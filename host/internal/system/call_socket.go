@@ -1,0 +1,272 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// sock_open: EINVAL for a family or type that there is not, EMFILE at the
+// guest's limit or the process's, EAFNOSUPPORT where the host lacks the family.
+func (g *guest) sockOpen(c call) sockabi.Errno {
+	family, kind := c.u32(0), c.u32(1)
+	if !c.aligned(4, 2) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	result, ok := c.at(2, 4)
+	if !ok {
+		return sockabi.EFAULT
+	}
+	if g.rec != nil {
+		g.rec.args[0], g.rec.args[1] = familyName(family), kindName(kind)
+	}
+	if family < sockabi.AF_INET4 || family > sockabi.AF_UNIX || kind < sockabi.SOCK_DGRAM || kind > sockabi.SOCK_STREAM {
+		return sockabi.EINVAL
+	}
+	s, err := g.socket(uint8(family), uint8(kind))
+	if err != nil {
+		return g.wire(err)
+	}
+	g.putNumber(result, s)
+	return 0
+}
+
+func (g *guest) putNumber(result []byte, s *socket) {
+	le.PutUint32(result, s.number)
+	if g.rec != nil {
+		g.rec.result = strconv.FormatUint(uint64(s.number), 10)
+	}
+}
+
+func (g *guest) sockBind(c call, v version) sockabi.Errno {
+	if !c.aligned(4, 1) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	e, errno := g.endpoint(c, 1, 2, v)
+	if errno != 0 {
+		return errno
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	if err := s.suits(e, true); err != nil {
+		return g.wire(err)
+	}
+	if errno := g.allow(host.OpListen, s, e); errno != 0 {
+		return errno
+	}
+	return g.wire(bind(s, e))
+}
+
+// sock_listen of a TCP socket without an address binds it to a free port of all
+// addresses, which the policy is asked about.
+func (g *guest) sockListen(c call) sockabi.Errno {
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	if !s.named && s.stream() && s.family != sockabi.AF_UNIX {
+		e, err := localEndpoint(s)
+		if err != nil {
+			return g.wire(err)
+		}
+		if errno := g.allow(host.OpListen, s, e); errno != 0 {
+			return errno
+		}
+	}
+	return g.wire(listen(s, int(int32(c.u32(1)))))
+}
+
+// sock_accept with two parameters; see sockAccept.
+func (g *guest) sockAccept1(c call) sockabi.Errno { return g.acceptTo(c, 0, 1) }
+
+// sock_accept: the flags are those of the new descriptor, of which NONBLOCK has
+// a meaning. The policy has permitted the listener, and so its connections.
+func (g *guest) sockAccept(c call) sockabi.Errno { return g.acceptTo(c, c.u32(1), 2) }
+
+func (g *guest) acceptTo(c call, flags uint32, result int) sockabi.Errno {
+	if !c.aligned(4, result) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	b, ok := c.at(result, 4)
+	if !ok {
+		return sockabi.EFAULT
+	}
+	if flags&^fdflags != 0 {
+		return sockabi.EINVAL
+	}
+	l, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	s, err := g.accept(l, uint16(flags&sockabi.FDFLAG_NONBLOCK))
+	if err != nil {
+		return g.wire(err)
+	}
+	g.putNumber(b, s)
+	return 0
+}
+
+func (g *guest) sockConnect(c call, v version) sockabi.Errno {
+	if !c.aligned(4, 1) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	e, errno := g.endpoint(c, 1, 2, v)
+	if errno != 0 {
+		return errno
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	if err := s.suits(e, false); err != nil {
+		return g.wire(err)
+	}
+	e = e.reachable()
+	if errno := g.allow(host.OpDial, s, e); errno != 0 {
+		return errno
+	}
+	return g.wire(g.connect(s, e))
+}
+
+// sock_shutdown: how 0 acts as SHUT_RD.
+func (g *guest) sockShutdown(c call) sockabi.Errno {
+	how := c.u32(1)
+	if how > sockabi.SHUT_RDWR {
+		return sockabi.EINVAL
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	return g.wire(shutdown(s, uint8(how)))
+}
+
+// sock_getsockopt writes as much of the value as there is room for, and its size
+// then. SO_ERROR and SO_TYPE with room for less than 4 bytes are EINVAL.
+func (g *guest) sockGetsockopt(c call) sockabi.Errno {
+	if !c.aligned(4, 4) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	o, known := optionOf(c.u32(1), c.u32(2))
+	if !known {
+		return sockabi.EINVAL
+	}
+	size, ok := c.at(4, 4)
+	if !ok {
+		return sockabi.EFAULT
+	}
+	room, ok := c.view(c.u32(3), uint64(le.Uint32(size)))
+	if !ok {
+		return sockabi.EFAULT
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	if g.rec != nil {
+		g.rec.args[1], g.rec.args[2] = "", o.name
+	}
+	var value [optionSize]byte
+	n := 0
+	switch o.form {
+	case formInt, formErrno, formFixed:
+		if o.form != formInt && len(room) < 4 {
+			return sockabi.EINVAL
+		}
+		v, err := g.getInt(s, o)
+		if err != nil {
+			return g.wire(err)
+		}
+		n, _ = binary.Encode(value[:], le, int32(v))
+		if g.rec != nil {
+			if g.rec.result = strconv.Itoa(v); o.form == formErrno && v != 0 {
+				g.rec.result = sockabi.Errno(v).Name()
+			}
+		}
+	case formLinger:
+		v, err := getLinger(s)
+		if err != nil {
+			return g.wire(err)
+		}
+		n, _ = binary.Encode(value[:], le, v)
+	case formTime:
+		v, err := getTime(s, o)
+		if err != nil {
+			return g.wire(err)
+		}
+		n, _ = binary.Encode(value[:], le, v)
+	case formDevice:
+		name, err := boundDevice(s.fd)
+		if err != nil {
+			return g.wire(err)
+		}
+		if name != "" {
+			if n = copy(value[:], name+"\x00"); n > len(room) {
+				return sockabi.EINVAL
+			}
+		}
+	}
+	le.PutUint32(size, uint32(copy(room, value[:n])))
+	return 0
+}
+
+// sock_setsockopt: a value shorter than the option's is EINVAL, an option that
+// can only be read ENOPROTOOPT. SO_BINDTODEVICE is EACCES: it leads packets past
+// the routes that a policy of addresses is made for.
+func (g *guest) sockSetsockopt(c call) sockabi.Errno {
+	o, known := optionOf(c.u32(1), c.u32(2))
+	if !known {
+		return sockabi.EINVAL
+	}
+	value, ok := c.view(c.u32(3), uint64(c.u32(4)))
+	if !ok {
+		return sockabi.EFAULT
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	if g.rec != nil {
+		g.rec.args[1], g.rec.args[2], g.rec.args[4] = "", o.name, ""
+	}
+	switch o.form {
+	case formErrno, formFixed:
+		return sockabi.ENOPROTOOPT
+	case formDevice:
+		if g.rec != nil {
+			g.rec.why = "denied: binding to a device"
+		}
+		return sockabi.EACCES
+	case formLinger:
+		var v sockabi.Linger
+		if _, err := binary.Decode(value, le, &v); err != nil {
+			return sockabi.EINVAL
+		}
+		return g.wire(setLinger(s, v))
+	case formTime:
+		var v sockabi.Timeval
+		if _, err := binary.Decode(value, le, &v); err != nil {
+			return sockabi.EINVAL
+		}
+		return g.wire(setTime(s, o, v))
+	}
+	if len(value) < 4 {
+		return sockabi.EINVAL
+	}
+	v := int(int32(le.Uint32(value)))
+	if g.rec != nil {
+		g.rec.args[4] = strconv.Itoa(v)
+	}
+	return g.wire(setInt(s, o, v))
+}
+
+const (
+	fdflags    = sockabi.FDFLAG_APPEND | sockabi.FDFLAG_DSYNC | sockabi.FDFLAG_NONBLOCK | sockabi.FDFLAG_RSYNC | sockabi.FDFLAG_SYNC
+	optionSize = 64 // more than any value
+)

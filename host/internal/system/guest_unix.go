@@ -1,0 +1,136 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// guest is the System of the systems that it works on.
+type guest struct {
+	policy     host.Policy
+	maxSockets int
+	engineStat func(context.Context, Memory, uint32) (uint8, sockabi.Errno)
+	nanotime   func() int64
+	resolver   resolver
+	stdio      [3]stdio
+	tracer
+
+	mu        sync.Mutex // held during a call
+	closed    bool
+	wake      wake
+	ended     context.Context // done once interrupted
+	interrupt func()
+
+	table    table
+	poller   poller
+	interest interest
+	snapshot []byte   // the subscriptions that interest.rows stand for, as the guest wrote them
+	changed  []int32  // scratch space of subscribe
+	bufs     [][]byte // scratch space of iovecs
+}
+
+// stdio is what the operating system knows of descriptor 0, 1 or 2.
+type stdio struct {
+	file *os.File // keeps fd from being closed by the collector
+	fd   int      // -1 if always ready
+}
+
+func (g *guest) open(cfg Config) error {
+	g.policy, g.maxSockets, g.engineStat, g.nanotime = cfg.Policy, cfg.MaxSockets, cfg.FDStat, cfg.Nanotime
+	g.tracer = tracer{w: cfg.Trace}
+	g.resolver = net.DefaultResolver
+	if g.maxSockets == 0 {
+		g.maxSockets = host.DefaultMaxSockets
+	}
+	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
+		g.stdio[i] = stdioOf(v)
+	}
+	if err := g.wake.open(); err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	if err := g.poller.open(g); err != nil {
+		g.wake.close()
+		return os.NewSyscallError("epoll_create", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	g.ended = ctx
+	g.interrupt = func() { g.wake.interrupt(); cancel() }
+	return nil
+}
+
+func stdioOf(v any) stdio {
+	s := stdio{fd: -1}
+	if f, ok := v.(*os.File); ok && f != nil {
+		if raw, err := f.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { s = stdio{f, int(fd)} })
+		}
+	}
+	return s
+}
+
+func (g *guest) owns(fd uint32) bool { return g.table.get(fd) != nil }
+func (g *guest) interrupted() bool   { return g.wake.set.Load() }
+
+func (g *guest) close() error {
+	g.interrupt()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil
+	}
+	g.closed = true
+	for _, s := range g.table.sockets {
+		if s != nil {
+			g.closeSocket(s)
+		}
+	}
+	g.maxSockets = 0
+	g.poller.close()
+	g.wake.close()
+	return nil
+}
+
+// now is a clock of the guest's, in nanoseconds.
+func (g *guest) now(clock uint32) int64 {
+	switch {
+	case clock == sockabi.CLOCK_REALTIME:
+		return time.Now().UnixNano()
+	case g.nanotime != nil:
+		return g.nanotime()
+	}
+	var ts unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return ts.Nano()
+}
+
+// fdstat is the type of a descriptor of the engine's.
+func (g *guest) fdstat(c call, fd uint32) (filetype uint8, errno sockabi.Errno) {
+	switch {
+	case g.engineStat != nil:
+		return g.engineStat(c.ctx, c.Memory, fd)
+	case int(fd) < len(g.stdio):
+		return sockabi.FILETYPE_CHARACTER_DEVICE, 0
+	}
+	return 0, sockabi.EBADF
+}
+
+// forget makes the poller and the subscriptions lose sight of s, which is about
+// to be closed or renumbered.
+func (g *guest) forget(s *socket) {
+	for _, i := range s.interest {
+		if i >= 0 {
+			g.invalidate(int(i))
+		}
+	}
+	g.poller.arm(s, 0)
+}

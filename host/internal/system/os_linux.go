@@ -1,0 +1,59 @@
+package system
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// What each operating system provides to this package: newSocket and
+// acceptSocket, which give non-blocking close-on-exec descriptors; sendFlags,
+// which keep a send from raising SIGPIPE; pollFDs; newWake and wakeUp; the
+// names of the options that differ; and osErrnoOf, errors of its own.
+
+const (
+	sendFlags   = unix.MSG_NOSIGNAL
+	optLinger   = unix.SO_LINGER
+	optKeepIdle = unix.TCP_KEEPIDLE
+)
+
+func newSocket(domain, kind int) (int, error) {
+	return unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+}
+
+func acceptSocket(fd int) (int, error) {
+	fd, _, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	return fd, err
+}
+
+// pollFDs is poll(2) for at most timeout; a negative timeout is for ever.
+func pollFDs(fds []unix.PollFd, timeout time.Duration) (int, error) {
+	if timeout < 0 {
+		return unix.Ppoll(fds, nil, nil)
+	}
+	ts := unix.NsecToTimespec(int64(timeout))
+	return unix.Ppoll(fds, &ts, nil)
+}
+
+// newWake makes a descriptor r that becomes readable, for good, once wakeUp(w)
+// was called. r and w can be the same.
+func newWake() (r, w int, err error) {
+	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	return fd, fd, err
+}
+
+func wakeUp(w int) { unix.Write(w, []byte{1, 0, 0, 0, 0, 0, 0, 1}) }
+
+// boundDevice is the network device that a socket is bound to, or "".
+func boundDevice(fd int) (string, error) {
+	return unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
+}
+
+func osErrnoOf(e unix.Errno) (errno sockabi.Errno, known bool) {
+	if e == unix.ENONET {
+		return sockabi.EHOSTUNREACH, true
+	}
+	return sockabi.EIO, false
+}

@@ -1,0 +1,454 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// pairs is that many pairs of connected UNIX sockets, of which the guest has one
+// end, non-blocking, and the test the other.
+func (g *tester) pairs(n int) (fds []uint32, peers []int) {
+	g.Helper()
+	for range n {
+		ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		if err != nil {
+			g.Fatal(err)
+		}
+		unix.SetNonblock(ends[0], true)
+		s := &socket{fd: ends[0], family: local, kind: tcp, flags: sockabi.FDFLAG_NONBLOCK, interest: [2]int32{-1, -1}}
+		g.table.add(s)
+		fds, peers = append(fds, s.number), append(peers, ends[1])
+	}
+	g.Cleanup(func() {
+		for _, peer := range peers {
+			unix.Close(peer)
+		}
+	})
+	return fds, peers
+}
+
+func TestEventsAsTheyAreWritten(t *testing.T) {
+	g := newTester(t, Config{})
+	fd := readable(g)
+	l := queue(g)
+	bad := sockabi.Subscription{Userdata: 1<<64 - 1, Tag: sockabi.EVENTTYPE_FD_WRITE, Target: 99999}
+	clock := sockabi.Subscription{Userdata: 1 << 63}
+	got := g.poll(bad, read(l), write(fd), clock, read(fd), sockabi.Subscription{Tag: 77})
+	want := []sockabi.Event{
+		{Userdata: 1<<64 - 1, Errno: sockabi.EBADF, Type: sockabi.EVENTTYPE_FD_WRITE},
+		{Userdata: read(l).Userdata, Type: sockabi.EVENTTYPE_FD_READ},
+		{Userdata: write(fd).Userdata, Type: sockabi.EVENTTYPE_FD_WRITE, NBytes: 1},
+		{Userdata: 1 << 63},
+		{Userdata: read(fd).Userdata, Type: sockabi.EVENTTYPE_FD_READ, NBytes: 1},
+		{Errno: sockabi.EINVAL, Type: 77},
+	}
+	for i, w := range want {
+		if i >= len(got) || got[i] != w {
+			t.Errorf("event %d of %d is not %+v", i, len(got), w)
+		}
+	}
+}
+
+func TestReadinessIsToldUntilDrained(t *testing.T) {
+	g := newTester(t, Config{})
+	fd := readable(g)
+	for range 3 {
+		g.expectPoll("read:0, write:1", read(fd), write(fd), timer(time.Minute))
+	}
+	g.recv(fd)
+	g.expectPoll("write:1", read(fd), write(fd), timer(time.Minute))
+	g.expectPoll("clock:1", read(fd), timer(time.Millisecond))
+}
+
+func TestClocks(t *testing.T) {
+	g := newTester(t, Config{})
+	absolute := func(clock uint32, d time.Duration) sockabi.Subscription {
+		return sockabi.Subscription{Target: clock, Timeout: uint64(g.now(clock) + int64(d)), Flags: sockabi.SUBCLOCK_ABSTIME}
+	}
+	with := func(s sockabi.Subscription, userdata uint64) sockabi.Subscription {
+		s.Userdata = userdata
+		return s
+	}
+	const long = 20 * time.Millisecond
+	for _, test := range []struct {
+		want  string
+		least time.Duration
+		subs  []sockabi.Subscription
+	}{
+		{"clock:0", 0, []sockabi.Subscription{timer(0)}},
+		{"clock:0", long, []sockabi.Subscription{timer(long)}},
+		{"clock:0", long, []sockabi.Subscription{{Timeout: uint64(long), Target: sockabi.CLOCK_REALTIME}}},
+		{"clock:0", 0, []sockabi.Subscription{absolute(sockabi.CLOCK_REALTIME, -time.Hour)}},
+		{"clock:0", 0, []sockabi.Subscription{{Timeout: 0, Flags: sockabi.SUBCLOCK_ABSTIME}}},
+		{"clock:0", 0, []sockabi.Subscription{absolute(sockabi.CLOCK_MONOTONIC, -time.Hour)}},
+		{"clock:1", long, []sockabi.Subscription{with(timer(1<<62), 1), with(timer(long), 2), with(timer(-1), 3)}},
+		{"clock:0, clock:2", long, []sockabi.Subscription{with(timer(long), 1), with(timer(time.Minute), 2), with(timer(long-1), 3)}},
+		{"clock:0 EINVAL", 0, []sockabi.Subscription{{Target: sockabi.CLOCK_PROCESSCPU, Timeout: uint64(time.Minute)}, timer(time.Minute)}},
+		{"clock:0 EINVAL", 0, []sockabi.Subscription{{Target: sockabi.CLOCK_THREADCPU, Timeout: 0}}},
+		{"clock:0 EINVAL", 0, []sockabi.Subscription{{Target: 4}}},
+		{"clock:0 EINVAL", 0, []sockabi.Subscription{{Flags: 2}}},
+	} {
+		start := time.Now()
+		if got := g.polled(test.subs...); got != test.want {
+			t.Errorf("%+v: %q, want %q", test.subs, got, test.want)
+		}
+		if took := time.Since(start); took < test.least {
+			t.Errorf("%+v: it took %v, want at least %v", test.subs, took, test.least)
+		}
+	}
+	for clock := range uint32(2) {
+		at := absolute(clock, long)
+		g.expectPoll("clock:0", at)
+		if now := g.now(clock); uint64(now) < at.Timeout {
+			t.Errorf("clock %d: it is %d, and the time to be waited for %d", clock, now, at.Timeout)
+		}
+	}
+	// Longer waits than 32 bits of milliseconds, or 64 of nanoseconds, end early
+	// only when something comes.
+	fd := readable(g)
+	g.expectPoll("read:1", sockabi.Subscription{Timeout: 1<<64 - 1}, read(fd))
+	g.expectPoll("read:1", sockabi.Subscription{Timeout: 1 << 62, Flags: sockabi.SUBCLOCK_ABSTIME}, read(fd))
+}
+
+func TestTheEnginesClock(t *testing.T) {
+	g := newTester(t, Config{Nanotime: func() int64 { return 1000 }})
+	abs := func(ns uint64) sockabi.Subscription {
+		return sockabi.Subscription{Userdata: ns, Target: sockabi.CLOCK_MONOTONIC, Timeout: ns, Flags: sockabi.SUBCLOCK_ABSTIME}
+	}
+	g.expectPoll("clock:0, clock:1", abs(999), abs(1000), abs(uint64(time.Hour)))
+	takesAtLeast(t, 10*time.Millisecond, func() { g.expectPoll("clock:0", abs(1000+uint64(10*time.Millisecond))) })
+}
+
+func TestTheSameTwice(t *testing.T) {
+	g := newTester(t, Config{})
+	fd := readable(g)
+	quiet := nonblockPeer(g)
+	second := read(fd)
+	second.Userdata++
+	for range 2 {
+		g.expectPoll("read:0, read:1 EEXIST", read(fd), second)
+		g.expectPoll("read:0, write:1, read:2 EEXIST", read(fd), write(fd), second)
+		g.expectPoll("read:1, read:2 EEXIST", timer(time.Minute), read(fd), second)
+	}
+	// The first of them goes, the second takes its place.
+	g.expectPoll("read:1", read(quiet), second)
+	// A third comes before it.
+	g.expectPoll("read:0, read:1 EEXIST", read(fd), second)
+	// The same bytes at the same places, both anew.
+	g.expectPoll("clock:0", timer(0))
+	g.expectPoll("read:0, read:1 EEXIST", read(fd), second)
+}
+
+// nonblockPeer is a connected stream to which nothing was sent.
+func nonblockPeer(g *tester) uint32 {
+	fd, _ := g.pair()
+	return fd
+}
+
+func TestTroubleReturnsAtOnce(t *testing.T) {
+	g := newTester(t, Config{})
+	fd, quiet := readable(g), nonblockPeer(g)
+	g.expectPoll("read:0 EBADF", read(FirstSocket+500))
+	g.expectPoll("read:1 EBADF", read(quiet), read(FirstSocket+500))
+	g.expectPoll("read:0, read:1 EBADF, write:2 EBADF", read(fd), read(FirstSocket+500), write(77))
+	g.expectPoll("read:0 EBADF", read(0xffff_ffff), timer(time.Minute))
+	g.expectPoll("read:0", read(fd), timer(time.Minute))
+}
+
+func TestManyAreReadyAtOnce(t *testing.T) {
+	g := newTester(t, Config{})
+	fds, peers := g.pairs(200)
+	var subs []sockabi.Subscription
+	var want []string
+	for i, fd := range fds {
+		unix.Write(peers[i], []byte("x"))
+		subs = append(subs, read(fd), write(fd))
+		want = append(want, "read:"+strconv.Itoa(2*i), "write:"+strconv.Itoa(2*i+1))
+	}
+	for range 2 {
+		g.expectPoll(strings.Join(want, ", "), subs...)
+	}
+}
+
+func TestManySubscriptions(t *testing.T) {
+	g := newTester(t, Config{MaxSockets: 1})
+	g.mem = make(memory, 16<<20)
+	for n, want := range map[uint32]sockabi.Errno{1: 0, 63: 0, 64: 0, 65: 0, 1 << 16: 0, 1<<16 + 2: 0, 1<<16 + 3: sockabi.EINVAL} {
+		g.want(want, "poll_oneoff", 0, 8<<20, n, 15<<20)
+		if want == 0 && g.u32(15<<20) != n {
+			t.Errorf("%d clocks that have run out are %d events", n, g.u32(15<<20))
+		}
+		clear(g.mem[15<<20:][:4])
+	}
+}
+
+// TestTheSameBytesForAnotherSocket repeats a poll, byte for byte, while what its
+// numbers mean changes.
+func TestTheSameBytesForAnotherSocket(t *testing.T) {
+	g := newTester(t, Config{})
+	fds, peers := g.pairs(4)
+	quiet, fd, peer := fds[2:], fds[0], fds[1]
+	subs := []sockabi.Subscription{read(quiet[0]), read(fd), write(fd), read(quiet[1])}
+	g.expectPoll("write:2", subs...)
+
+	// Closed: the numbers are nobody's, then another's.
+	g.ok("fd_close", fd)
+	g.expectPoll("read:1 EBADF, write:2 EBADF", subs...)
+	g.expectPoll("read:1 EBADF, write:2 EBADF", subs...)
+	again := g.open(inet4, tcp)
+	if again != fd {
+		t.Fatalf("the new socket is %d, not %d", again, fd)
+	}
+	g.expectPoll("read:1 hangup, write:2 hangup", subs...)
+
+	// Closed and opened between two polls.
+	g.ok("fd_close", fd)
+	if again = udp(g); again != fd {
+		t.Fatalf("the new socket is %d, not %d", again, fd)
+	}
+	g.expectPoll("write:2", subs...)
+	g.expectPoll("write:2", subs...)
+
+	// Renumbered: peer, which has something to read, takes the number.
+	unix.Close(peers[1])
+	peers[1] = -1
+	g.expectPoll("read:0 hangup", read(peer), read(quiet[0]))
+	g.expectPoll("write:2", subs...)
+	g.ok("fd_renumber", peer, fd)
+	g.expectPoll("read:1 hangup, write:2 hangup", subs...)
+	g.ok("fd_close", fd)
+	g.expectPoll("read:0 EBADF", read(peer), read(quiet[0]))
+
+	// A closed one among ready ones, and gone.
+	live := readable(g)
+	g.expectPoll("read:1", read(quiet[0]), read(live))
+	g.ok("fd_close", quiet[0])
+	g.expectPoll("read:0 EBADF, read:1", read(quiet[0]), read(live))
+}
+
+func TestSubscriptionsThatMove(t *testing.T) {
+	g := newTester(t, Config{})
+	fds, peers := g.pairs(5)
+	unix.Write(peers[2], []byte("x"))
+	a, b, c, d, e := read(fds[0]), read(fds[1]), read(fds[2]), read(fds[3]), read(fds[4])
+	for _, test := range []struct {
+		want string
+		subs []sockabi.Subscription
+	}{
+		{"read:2", []sockabi.Subscription{a, b, c, d, e}},
+		{"read:4", []sockabi.Subscription{a, b, e, d, c}}, // swapped
+		{"read:0", []sockabi.Subscription{c}},             // shrunk
+		{"read:2", []sockabi.Subscription{a, b, c, d, e}}, // grown
+		{"read:1", []sockabi.Subscription{b, c, d, e, a}}, // turned
+		{"read:3, clock:5", []sockabi.Subscription{e, d, b, c, a, timer(0)}},
+		{"clock:0", []sockabi.Subscription{timer(0), b, d}},
+		{"read:2", []sockabi.Subscription{a, b, c, d, e, timer(time.Minute)}},
+	} {
+		g.expectPoll(test.want, test.subs...)
+		g.expectPoll(test.want, test.subs...)
+	}
+}
+
+// TestNobodyWaitsForIt makes descriptors ready that were subscribed to once and
+// are no more: a poll of others must sleep.
+func TestNobodyWaitsForIt(t *testing.T) {
+	g := newTester(t, Config{})
+	fds, peers := g.pairs(3)
+	g.expectPoll("clock:3", read(fds[0]), read(fds[1]), read(fds[2]), timer(0))
+	g.expectPoll("write:0", write(fds[2]))
+	unix.Write(peers[0], []byte("x"))
+	unix.Close(peers[1])
+	peers[1] = -1
+	unix.Write(peers[2], []byte("x"))
+	g.expectPoll("clock:1", read(udp(g)), timer(time.Millisecond))
+	for i, fd := range fds {
+		if g.table.get(fd).armed != 0 {
+			t.Errorf("the poller still watches for socket %d, which would wake it for nothing", i)
+		}
+	}
+	g.expectPoll("read:0, read:1 hangup, read:2, write:3", read(fds[0]), read(fds[1]), read(fds[2]), write(fds[2]))
+
+	// Of two directions, one is wanted still.
+	g.expectPoll("read:0, write:1", read(fds[0]), write(fds[0]))
+	g.recv(fds[0])
+	g.expectPoll("clock:1", read(fds[0]), timer(time.Millisecond))
+	if got := g.table.get(fds[0]).armed; got != canRead {
+		t.Errorf("the poller watches for %b, want reading alone", got)
+	}
+}
+
+func TestStatesThatMakeOtherHostsSpin(t *testing.T) {
+	g := newTester(t, Config{})
+	// To write alone, while the peer has half-closed and the buffer is full.
+	fd, peer := g.pair()
+	g.mem = append(g.mem, make(memory, 32<<20)...)
+	for g.call("sock_send", fd, g.put(sockabi.IOVec{Buf: memorySize, Len: 32 << 20}), 1, 0, g.alloc(4)) == 0 {
+	}
+	g.ok("sock_shutdown", peer, sockabi.SHUT_WR)
+	g.waitFor(read(fd))
+	g.expectPoll("clock:1", write(fd), timer(10*time.Millisecond))
+
+	// To read alone, on a connected datagram socket with an ICMP error.
+	u := g.nonblock(g.open(inet4, dgram))
+	closed := udp(g)
+	port := uint32(g.local(closed).Port())
+	g.ok("fd_close", closed)
+	g.ok("sock_connect", u, g.addr("127.0.0.1"), port)
+	g.send(u, "x")
+	g.expectPoll("read:0", read(u), timer(10*time.Second))
+	if _, errno := g.recv(u); errno != sockabi.ECONNREFUSED {
+		t.Errorf("recv = %s", errno.Name())
+	}
+	g.expectPoll("clock:1", read(u), timer(10*time.Millisecond))
+}
+
+func TestAReset(t *testing.T) {
+	g := newTester(t, Config{})
+	a, b := g.pair()
+	g.expectPoll("write:1", read(b), write(b))
+	g.ok("sock_setsockopt", a, 0, sockabi.SO_LINGER, g.put(sockabi.Linger{OnOff: 1}), 8)
+	g.ok("fd_close", a)
+	g.expectPoll("read:0 hangup", read(b))
+	g.expectPoll("write:0 hangup", write(b))
+}
+
+func TestStandardDescriptors(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+
+	g := newTester(t, Config{Stdin: r, Stdout: w, Stderr: w})
+	quiet := nonblockPeer(g)
+	for range 2 {
+		g.expectPoll("clock:2", read(0), read(quiet), timer(time.Millisecond))
+		g.expectPoll("write:1, write:2", read(0), write(1), write(2), read(quiet))
+		g.expectPoll("read:3 EBADF", read(0), read(quiet), timer(time.Minute), read(3))
+	}
+	time.AfterFunc(10*time.Millisecond, func() { w.Write([]byte("x")) })
+	g.expectPoll("read:0", read(0), read(quiet), timer(time.Minute))
+	// A socket is waited for beside it.
+	live := readable(g)
+	g.expectPoll("read:0, read:1, read:2 EEXIST", read(0), read(live), read(0))
+	r.Read(make([]byte, 1))
+	g.expectPoll("read:1", read(0), read(live), timer(time.Minute))
+	// The other end closes.
+	w.Close()
+	g2 := newTester(t, Config{Stdin: r})
+	g2.expectPoll("read:0 hangup", read(0), timer(time.Minute))
+
+	for _, v := range []any{nil, null, file, strings.NewReader("x"), (*os.File)(nil)} {
+		g := newTester(t, Config{Stdin: v, Stdout: v, Stderr: v})
+		g.expectPoll("read:0, write:1, write:2", read(0), write(1), write(2), timer(time.Minute))
+	}
+}
+
+func TestStandardDescriptorsThatTheGuestReplaced(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	open := map[uint32]uint8{0: sockabi.FILETYPE_CHARACTER_DEVICE}
+	mem := new(Memory)
+	g := newTester(t, Config{Stdin: r, FDStat: func(ctx context.Context, m Memory, fd uint32) (uint8, sockabi.Errno) {
+		if *mem = m; ctx == nil {
+			t.Error("FDStat gets no context")
+		}
+		if filetype, ok := open[fd]; ok {
+			return filetype, 0
+		}
+		return 0, sockabi.EBADF
+	}})
+	subs := []sockabi.Subscription{read(0), write(5), timer(time.Millisecond)}
+	g.expectPoll("write:1 EBADF", subs...)
+	open[5] = sockabi.FILETYPE_REGULAR_FILE
+	g.expectPoll("write:1", subs...)
+	open[0] = sockabi.FILETYPE_REGULAR_FILE // now it is no pipe, and always ready
+	g.expectPoll("read:0, write:1", subs...)
+	delete(open, 0)
+	g.expectPoll("read:0 EBADF, write:1", subs...)
+	if *mem == nil {
+		t.Error("FDStat gets no memory")
+	}
+}
+
+func TestSignalsDoNotEndAPoll(t *testing.T) {
+	g := newTester(t, Config{})
+	fd, _ := g.pair()
+	stop := make(chan bool)
+	defer close(stop)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				unix.Kill(unix.Getpid(), unix.SIGWINCH) // which Go handles, and ignores
+			}
+		}
+	}()
+	takesAtLeast(t, 50*time.Millisecond, func() {
+		g.expectPoll("clock:1", read(fd), timer(50*time.Millisecond))
+	})
+	g.ok("fd_fdstat_set_flags", fd, 0)
+	g.ok("sock_setsockopt", fd, 0, sockabi.SO_RCVTIMEO, g.put(sockabi.Timeval{Microseconds: 50_000}), 16)
+	takesAtLeast(t, 50*time.Millisecond, func() {
+		if _, errno := g.recv(fd); errno != sockabi.EAGAIN {
+			t.Errorf("recv = %s", errno.Name())
+		}
+	})
+}
+
+func TestRowSet(t *testing.T) {
+	var s rowSet
+	for _, n := range []int{1, 64, 65, 300, 10, 300} {
+		s.resize(n)
+		for _, i := range []int{0, n - 1, n / 2, n - 1} {
+			s.add(i)
+			if !s.has(i) {
+				t.Errorf("%d of %d is not in it", i, n)
+			}
+		}
+		seen := 0
+		for i := s.next(0); i >= 0; i = s.next(i + 1) {
+			if seen++; i != 0 && i != n-1 && i != n/2 {
+				t.Errorf("%d of %d is in it", i, n)
+			}
+		}
+		if seen != s.n {
+			t.Errorf("it has %d members, and counts %d", seen, s.n)
+		}
+		if s.remove(n - 1); s.has(n-1) || s.next(n-1) >= 0 {
+			t.Errorf("%d of %d is still in it", n-1, n)
+		}
+		s.remove(n - 1)
+		if s.clear(); s.n != 0 || s.next(0) >= 0 {
+			t.Error("it is not empty")
+		}
+	}
+}

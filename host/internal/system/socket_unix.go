@@ -1,0 +1,233 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// A socket is one open socket of the guest. The operating system's descriptor
+// never blocks; what the guest takes for blocking is waiting here, where
+// Interrupt ends it.
+type socket struct {
+	fd       int    // the operating system's
+	number   uint32 // the guest's
+	family   uint8  // sockabi.AF_*
+	kind     uint8  // sockabi.SOCK_*
+	flags    uint16 // sockabi.FDFLAG_*, as the guest set them
+	accepted bool
+	named    bool // bound by the guest, or accepted
+	listener bool
+	lingers  bool // SO_LINGER with a time is set
+
+	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
+
+	interest [2]int32 // the subscription to read and to write, or -1
+	armed    uint8    // what the poller watches for: canRead, canWrite
+	slot     int      // the poll(2) poller's
+}
+
+func (s *socket) blocks() bool { return s.flags&sockabi.FDFLAG_NONBLOCK == 0 }
+func (s *socket) stream() bool { return s.kind == sockabi.SOCK_STREAM }
+
+// network is the name that the policy knows s by.
+func (s *socket) network() string {
+	switch {
+	case s.family == sockabi.AF_UNIX && s.stream():
+		return "unix"
+	case s.family == sockabi.AF_UNIX:
+		return "unixgram"
+	case s.stream():
+		return "tcp"
+	}
+	return "udp"
+}
+
+func (g *guest) full() bool { return g.table.open >= g.maxSockets }
+
+// socket opens a socket. EMFILE is the guest's limit or the process's.
+func (g *guest) socket(family, kind uint8) (*socket, error) {
+	if g.full() {
+		return nil, unix.EMFILE
+	}
+	domain, osKind := unix.AF_INET, unix.SOCK_STREAM
+	switch family {
+	case sockabi.AF_INET6:
+		domain = unix.AF_INET6
+	case sockabi.AF_UNIX:
+		domain = unix.AF_UNIX
+	}
+	if kind == sockabi.SOCK_DGRAM {
+		osKind = unix.SOCK_DGRAM
+	}
+	fd, err := newSocket(domain, osKind)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{fd: fd, family: family, kind: kind, interest: [2]int32{-1, -1}}
+	g.table.add(s)
+	return s, nil
+}
+
+// accept takes a connection off the queue. Room for it is made sure of before,
+// so that none is taken and lost.
+func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
+	if g.full() {
+		return nil, unix.EMFILE
+	}
+	var fd int
+	err := g.block(l, unix.POLLIN, l.rcvtimeo, func() (err error) {
+		fd, err = acceptSocket(l.fd)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, named: true,
+		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
+	g.table.add(s)
+	return s, nil
+}
+
+func bind(s *socket, to endpoint) error {
+	err := unix.Bind(s.fd, to.sockaddr())
+	s.named = s.named || err == nil
+	return err
+}
+
+func listen(s *socket, backlog int) error {
+	err := unix.Listen(s.fd, backlog)
+	s.listener = s.listener || err == nil
+	return err
+}
+
+// connect of a blocking socket that does not succeed in time is EINPROGRESS.
+func (g *guest) connect(s *socket, to endpoint) error {
+	sa := to.sockaddr()
+	err := g.block(s, unix.POLLOUT, s.sndtimeo, func() error { return unix.Connect(s.fd, sa) })
+	if !s.blocks() {
+		return err
+	}
+	deadline := deadlineOf(s.sndtimeo)
+	for waited := false; ; waited = true {
+		switch err {
+		case unix.EISCONN:
+			if waited { // how macOS says that it worked
+				return nil
+			}
+			return err
+		case unix.EINPROGRESS, unix.EALREADY:
+		default:
+			return err
+		}
+		if err := g.await(s.fd, unix.POLLOUT, deadline); err == unix.EAGAIN {
+			return unix.EINPROGRESS
+		} else if err != nil {
+			return err
+		}
+		err = unix.Connect(s.fd, sa)
+	}
+}
+
+// recv reads into bufs. all waits, on a blocking stream, until bufs are full or
+// the stream ends; together with peek it does not. cut tells that a datagram
+// was longer than bufs. from is the sender if the kernel tells it.
+func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool, from endpoint, err error) {
+	flags := 0
+	if peek {
+		flags = unix.MSG_PEEK
+	}
+	all = all && !peek && s.stream() && s.blocks()
+	for {
+		var got, outFlags int
+		var sa unix.Sockaddr
+		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
+			got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, bufs, nil, flags)
+			return err
+		})
+		if err != nil {
+			if n > 0 {
+				err = nil
+			}
+			return n, false, endpoint{}, err
+		}
+		n += got
+		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
+			return n, outFlags&unix.MSG_TRUNC != 0, endpointOf(sa), nil
+		}
+	}
+}
+
+// send writes bufs, to the given endpoint or where s is connected. A blocking
+// stream writes all of them unless an error or a timeout interferes.
+func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
+	sa := to.sockaddr()
+	for {
+		var sent int
+		err = g.block(s, unix.POLLOUT, s.sndtimeo, func() (err error) {
+			sent, err = unix.SendmsgBuffers(s.fd, bufs, nil, sa, sendFlags)
+			return err
+		})
+		if err != nil {
+			if n > 0 {
+				err = nil
+			}
+			return n, err
+		}
+		n += sent
+		if bufs = advance(bufs, sent); !s.stream() || !s.blocks() || len(bufs) == 0 {
+			return n, nil
+		}
+	}
+}
+
+// advance is bufs less their first n bytes, without empty ones in front. It
+// changes the slice of slices.
+func advance(bufs [][]byte, n int) [][]byte {
+	for len(bufs) > 0 && n >= len(bufs[0]) {
+		n -= len(bufs[0])
+		bufs = bufs[1:]
+	}
+	if n > 0 {
+		bufs[0] = bufs[0][n:]
+	}
+	return bufs
+}
+
+func localEndpoint(s *socket) (endpoint, error) {
+	sa, err := unix.Getsockname(s.fd)
+	return endpointOf(sa), err
+}
+
+func peerEndpoint(s *socket) (endpoint, error) {
+	sa, err := unix.Getpeername(s.fd)
+	return endpointOf(sa), err
+}
+
+// closeSocket never waits: a linger time, during which close(2) would hold this
+// thread, is dropped, and the kernel goes on delivering as it does without one.
+func (g *guest) closeSocket(s *socket) {
+	g.forget(s)
+	if s.lingers {
+		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
+	}
+	unix.Close(s.fd)
+	g.table.remove(s)
+}
+
+// renumber gives from the number of to, which is closed.
+func (g *guest) renumber(from, to *socket) {
+	if from == to {
+		return
+	}
+	number := to.number
+	g.closeSocket(to)
+	g.forget(from)
+	g.table.remove(from)
+	g.table.set(number, from)
+	g.table.open++
+}

@@ -1,0 +1,139 @@
+// Package system implements the WasmEdge socket extension for one guest,
+// whatever the engine.
+//
+// A [System] holds one guest's sockets and gives the functions of package
+// sockabi as a table of rows. An engine binds each row to an import of the
+// guest and does nothing else. The functions behave as WasmEdge's do where a
+// guest can see it, and better where WasmEdge merely fails; package sockabi
+// says what a guest may rely on.
+//
+// The seam, in one paragraph: the files call*.go alone read and write guest
+// memory, always through [Memory]. They decode, check every bound in 64 bits,
+// copy addresses out before the policy sees them, act, and write results last
+// and only on success. All else here speaks Go types. Errors cross at two
+// doors: errno_unix.go turns what the operating system says into an errno, and
+// call.go turns a refusal of the policy and a failure of the resolver into one.
+//
+// It works on Linux (epoll) and macOS (poll). Elsewhere the package compiles
+// and [New] answers [errors.ErrUnsupported].
+package system
+
+import (
+	"context"
+	"io"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// FirstSocket is the lowest number that a socket can have. The guest's sockets
+// are numbered from here, lowest free number first; every lower number is the
+// engine's.
+const FirstSocket = 1 << 20
+
+// FallThrough is not an errno: it is what the call of a Shared row answers when
+// the engine's own function of that name is to be called, with the same
+// arguments. Nothing has been done then.
+const FallThrough sockabi.Errno = 0xffff
+
+// A Memory is the guest's memory 0.
+type Memory interface {
+	// View returns the size bytes at offset, aliasing guest memory, or false
+	// if any of them lies outside. It is never asked for 0 bytes.
+	View(offset, size uint32) ([]byte, bool)
+}
+
+// A Func is one function of the extension. args holds the i32 parameters in
+// order; their upper halves are ignored. Its result is for the guest as it is.
+type Func func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno
+
+// A Row is one import that a guest can have, keyed by its name and its number
+// of parameters.
+//
+// Call serves one call at a time: a guest has one thread. It blocks as long as
+// the guest's call would, at most until [System.Interrupt]. It never panics,
+// whatever the arguments.
+type Row struct {
+	sockabi.Function
+	Call Func
+
+	// Shared tells that the engine has a function of this name too, and that
+	// Call answers FallThrough where that one is to serve. Always call Call
+	// first: fd_renumber of two files falls through only if both are open,
+	// because no engine is trusted with a number that a guest made up.
+	Shared bool
+}
+
+// Config says what a guest may do and what surrounds it.
+type Config struct {
+	// Policy is asked before every use of an address or a name; nil refuses all.
+	// It must be quick: the guest waits for it, and Interrupt does not end it.
+	Policy host.Policy
+
+	// MaxSockets is how many sockets the guest can have open; one more is
+	// EMFILE. 0 means host.DefaultMaxSockets.
+	MaxSockets int
+
+	// Stdin, Stdout and Stderr are what the descriptors 0, 1 and 2 lead to, so
+	// that poll_oneoff can tell whether they are ready. Of an *os.File the
+	// operating system is asked; it must stay open until Close. Anything else,
+	// nil included, counts as ready.
+	Stdin, Stdout, Stderr any
+
+	// FDStat tells what a descriptor below FirstSocket is: its type, one of
+	// sockabi.FILETYPE_*, or EBADF if it is not open. The guest chose fd, so it
+	// can be any number. ctx and mem are those of the call being served; memory
+	// must be as it was when FDStat returns. nil means that 0, 1 and 2 are open
+	// character devices and that nothing else is.
+	FDStat func(ctx context.Context, mem Memory, fd uint32) (filetype uint8, errno sockabi.Errno)
+
+	// Nanotime is the guest's monotonic clock, in nanoseconds, against which
+	// absolute timeouts are measured. nil means CLOCK_MONOTONIC.
+	Nanotime func() int64
+
+	// Trace receives one line per call, in one Write each; nil is silent. Its
+	// errors are ignored.
+	Trace io.Writer
+}
+
+// A System is the sockets of one guest. Its rows serve one call at a time;
+// Interrupt, Interrupted and Close can be called from any goroutine at any time.
+type System struct{ guest }
+
+// New makes a System without sockets. It fails with EMFILE when the process has
+// no descriptor left for its poller, and with errors.ErrUnsupported on systems
+// that it does not work on.
+func New(cfg Config) (*System, error) {
+	s := new(System)
+	if err := s.open(cfg); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Rows is the function table, one row for each of sockabi.Functions and in that
+// order, in a slice of the caller's own. The rows are traced if Config.Trace is
+// set.
+func (s *System) Rows() []Row { return s.rows() }
+
+// Traced is call, writing a line to Config.Trace for each call that does not
+// fall through; without Trace it is call itself. Rows are traced already; it is
+// for the functions of the engine's own that it wants to see among them.
+func (s *System) Traced(f sockabi.Function, call Func) Func { return s.traced(f, call) }
+
+// Owns reports whether fd is the number of an open socket. It must not run
+// beside a call of a row.
+func (s *System) Owns(fd uint32) bool { return s.owns(fd) }
+
+// Interrupt wakes a waiting call, which then answers EINTR, and makes every
+// later call that would wait answer EINTR at once. There is no way back: it is
+// for a guest that is to end, and the engine should end it when a call returns
+// and Interrupted is true.
+func (s *System) Interrupt() { s.interrupt() }
+
+// Interrupted reports whether Interrupt or Close was called.
+func (s *System) Interrupted() bool { return s.interrupted() }
+
+// Close interrupts, waits for the call being served to return, and closes every
+// socket. Calls after it answer EBADF or EINTR. Closing twice is no error.
+func (s *System) Close() error { return s.close() }

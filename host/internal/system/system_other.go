@@ -1,0 +1,21 @@
+//go:build !linux && !darwin
+
+package system
+
+import (
+	"errors"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// guest is the System of the systems that it does not work on: New fails, so
+// that nothing else here is ever called.
+type guest struct{}
+
+func (*guest) open(Config) error                         { return errors.ErrUnsupported }
+func (*guest) rows() []Row                               { return nil }
+func (*guest) traced(_ sockabi.Function, call Func) Func { return call }
+func (*guest) owns(uint32) bool                          { return false }
+func (*guest) interrupt()                                {}
+func (*guest) interrupted() bool                         { return false }
+func (*guest) close() error                              { return nil }

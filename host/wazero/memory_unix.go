@@ -1,0 +1,121 @@
+//go:build linux || darwin
+
+package wazero
+
+import (
+	"errors"
+	"os"
+
+	"github.com/tetratelabs/wazero/experimental"
+	"golang.org/x/sys/unix"
+)
+
+// allocator gives guests memory outside of Go's heap: an address range as large as
+// the memory can become, which costs nothing until it is touched, never moves, and
+// goes back to the system at the end.
+type allocator struct {
+	memories []*linearMemory
+	failed   error // why a memory could not have its first size
+
+	reserve func(int) ([]byte, error) // reserveRange, except in tests
+}
+
+func (a *allocator) Allocate(_, most uint64) experimental.LinearMemory {
+	m := &linearMemory{allocator: a, most: most}
+	reserve := a.reserve
+	if reserve == nil {
+		reserve = reserveRange
+	}
+	if n := int(most); n > 0 && uint64(n) == most {
+		if reserved, err := reserve(n); err == nil {
+			m.mapped, m.reserved = reserved, true
+		}
+	}
+	a.memories = append(a.memories, m)
+	return m
+}
+
+// free is for a module that failed half-way too, which wazero does not close.
+func (a *allocator) free() {
+	for _, m := range a.memories {
+		m.Free()
+	}
+}
+
+// linearMemory is one guest's memory. Where no range could be reserved, as under
+// RLIMIT_AS, it is mapped at the size it has, with room to double, and moves when it
+// outgrows that.
+type linearMemory struct {
+	allocator *allocator
+	most      uint64
+	mapped    []byte
+	size      int // of mapped, that the guest has
+	reserved  bool
+	started   bool
+}
+
+// Reallocate answers nil where the system has no more: the guest's memory.grow is -1.
+func (m *linearMemory) Reallocate(size uint64) []byte {
+	n := int(size)
+	err := error(unix.ENOMEM)
+	if n >= m.size && uint64(n) == size {
+		err = m.grow(n)
+	}
+	if err != nil {
+		if !m.started {
+			m.allocator.failed = os.NewSyscallError("mmap", err)
+		}
+		return nil
+	}
+	m.started = true
+	m.size = n
+	if m.mapped == nil {
+		return []byte{}
+	}
+	return m.mapped[:n:n]
+}
+
+func (m *linearMemory) grow(n int) error {
+	switch {
+	case n == m.size:
+		return nil
+	case m.reserved:
+		return unix.Mprotect(m.mapped[:n], unix.PROT_READ|unix.PROT_WRITE)
+	case n <= len(m.mapped):
+		return nil
+	}
+	larger, err := mapRange(int(min(m.most, 2*uint64(n))))
+	if err != nil {
+		larger, err = mapRange(n)
+	}
+	if err != nil {
+		return err
+	}
+	copy(larger, m.mapped[:m.size])
+	m.unmap()
+	m.mapped = larger
+	return nil
+}
+
+func (m *linearMemory) Free() {
+	m.unmap()
+	m.size = 0
+}
+
+func (m *linearMemory) unmap() {
+	if m.mapped != nil {
+		unix.Munmap(m.mapped)
+		m.mapped = nil
+	}
+}
+
+func reserveRange(n int) ([]byte, error) {
+	return unix.Mmap(-1, 0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+}
+
+func mapRange(n int) ([]byte, error) {
+	if n == 0 {
+		return nil, errors.New("no memory was asked for")
+	}
+	return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+}
