@@ -1,0 +1,86 @@
+// Server is the poll HTTP server of the WasmEdge book: one thread and one loop over
+// packages poll and socket. It answers every request with "echo: " and the
+// request's body.
+//
+//	GOOS=wasip1 GOARCH=wasm go build -o server.wasm ./guest/server
+//	wasmedge server.wasm -addr 127.0.0.1:1234
+//	curl -d name=WasmEdge http://127.0.0.1:1234
+//
+// It speaks HTTP/1.1 and HTTP/1.0, with persistent connections and pipelining. What
+// two readers of a request could understand differently, it refuses.
+package main
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/wasisock/wasisock/guest/poll"
+	"github.com/wasisock/wasisock/guest/socket"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run returns only when the server cannot start, or not go on: 2 is a mistake in
+// the arguments, 1 anything else, and 0 means that there was only help to give.
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parseFlags(args)
+	if err == errHelp {
+		io.WriteString(stdout, usage())
+		return 0
+	}
+	if err != nil {
+		io.WriteString(stderr, "server: "+err.Error()+"; -help tells more\n")
+		return 2
+	}
+	l, err := listen(o.addr, o.dual)
+	if err != nil {
+		io.WriteString(stderr, "server: listen "+o.addr.String()+": "+err.Error()+"\n")
+		return 1
+	}
+	at, err := l.LocalAddr()
+	if err == nil {
+		io.WriteString(stdout, "listening on "+at.String()+"\n")
+		err = serve(l, &o, stdout)
+	}
+	io.WriteString(stderr, "server: "+err.Error()+"\n")
+	return 1
+}
+
+// listen listens. Where there is no IPv6, all addresses are those of IPv4.
+func listen(addr netip.AddrPort, dual bool) (*socket.Listener, error) {
+	// What the server sends goes out at once, where the host can do that.
+	noDelay := func(s *socket.Socket) error {
+		socket.NoDelay.Set(s, true)
+		return nil
+	}
+	l, err := socket.Listen(socket.Addr{AddrPort: addr}, 0, noDelay)
+	if dual && errors.Is(err, syscall.EAFNOSUPPORT) {
+		addr = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())
+		l, err = socket.Listen(socket.Addr{AddrPort: addr}, 0, noDelay)
+	}
+	return l, err
+}
+
+func serve(l *socket.Listener, o *options, stdout io.Writer) error {
+	begin := time.Now()
+	s := server{
+		limits:   o.limits,
+		quiet:    o.quiet,
+		poller:   new(poll.Poll),
+		listener: tcp{l},
+		clock:    func() time.Duration { return time.Since(begin) },
+	}
+	if err := s.start(); err != nil {
+		return err
+	}
+	s.log.open(s.poller, stdout.Write)
+	for {
+		if err := s.turn(); err != nil {
+			return err
+		}
+	}
+}
