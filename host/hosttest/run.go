@@ -1,0 +1,128 @@
+package hosttest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// limit is how long a sentence may take, on a slow and busy machine.
+const limit = 2 * time.Minute
+
+// A run is one process that shows a sentence.
+type run struct {
+	engine Engine
+	guest  Guest
+	files  int // how many descriptors the process may have open; 0 is no limit
+
+	// during is called with the process at every line of the transcript, before
+	// the next line is read. It may be nil.
+	during func(process int, line string)
+}
+
+// start runs the guest to its end and is the transcript: what it wrote, and a
+// last line in parentheses if its exit status was not 0.
+func (r *run) start(t *testing.T) string {
+	cmd := r.engine.Command(r.guest)
+	if r.files > 0 {
+		cmd.Args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, r.files), "sh", cmd.Path}, cmd.Args[1:]...)
+		shell, err := exec.LookPath("sh")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path = shell
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(limit, func() { cmd.Process.Kill() })
+	var transcript strings.Builder
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		if r.engine.Noise != nil && r.engine.Noise.MatchString(line) {
+			continue
+		}
+		transcript.WriteString(line + "\n")
+		if r.during != nil {
+			r.during(cmd.Process.Pid, line)
+		}
+	}
+	err = cmd.Wait()
+	if !timer.Stop() {
+		fmt.Fprintf(&transcript, "(no end within %v)\n", limit)
+	} else if err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&transcript, "(%s)\n", exit)
+	}
+	if stderr.Len() > 0 {
+		t.Logf("standard error:\n%s", &stderr)
+	}
+	return transcript.String()
+}
+
+// list is every sentence of a guest.
+func list(t *testing.T, e Engine, file string) []line {
+	r := run{engine: e, guest: Guest{File: file, Args: []string{"-list"}, Root: t.TempDir()}}
+	var all []line
+	for s := range strings.Lines(r.start(t)) {
+		theme, sentence, ok := strings.Cut(strings.TrimSuffix(s, "\n"), "\t")
+		if !ok {
+			t.Fatalf("%s: -list printed %q", filepath.Base(file), s)
+		}
+		all = append(all, line{theme, sentence})
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s has no sentences", filepath.Base(file))
+	}
+	return all
+}
+
+// A line is one of a guest's list.
+type line struct{ theme, sentence string }
+
+// buildGuests compiles the test guest, once for each version of the extension.
+func buildGuests(t *testing.T) []string {
+	dir := t.TempDir()
+	return []string{
+		build(t, filepath.Join(dir, "guest.wasm"), "testdata/guest"),
+		build(t, filepath.Join(dir, "guest-v1.wasm"), "testdata/guest", "-tags=v1"),
+	}
+}
+
+// build compiles a package of this module, named by its directory, for wasip1.
+func build(t *testing.T, to, dir string, flags ...string) string {
+	args := append([]string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", to}, flags...)
+	cmd := exec.Command("go", append(args, "./"+dir)...)
+	cmd.Dir = moduleRoot(t)
+	cmd.Env = append(cmd.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", dir, err, out)
+	}
+	return to
+}
+
+// moduleRoot is the directory of go.mod.
+func moduleRoot(t *testing.T) string {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out)))
+}

@@ -1,0 +1,103 @@
+//go:build v1
+
+package main
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// getters1 are the getters of version 1, which say the type of the address.
+var getters1 = []string{"sock_getlocaladdr", "sock_getpeeraddr"}
+
+var versionOne = []sentence{
+	{"version 1 of accepting takes two parameters and gives a connection that blocks", func(t *T) {
+		l := t.listener(loopback4)
+		fd := place(^uint32(0))
+		t.Is("sock_accept", call("sock_accept", l, at(fd)), sockabi.EAGAIN)
+		client := t.dial(t.local(l))
+		t.wait(readable(l))
+		t.Is("sock_accept", call("sock_accept", l, at(fd)), sockabi.ESUCCESS)
+		t.Log("flags:", t.fdstat(*fd).Flags)
+		t.sendAll(*fd, "hello")
+		t.Log(t.received(client, 16))
+	}},
+	{"version 1 of the getters says 4 or 6, and the port in the guest's own order", func(t *T) {
+		for _, f := range families {
+			client, server := t.pair(f.loopback)
+			for i, getter := range getters1 {
+				raw := room(16)
+				typ, port := place(^uint32(0)), place(^uint32(0))
+				t.Is(getter, call(getter, client, at(place(sockabi.Address{Buf: start(raw), Len: 16})), at(typ), at(port)), sockabi.ESUCCESS)
+				want := []netip.AddrPort{t.peer(server), t.local(server)}[i]
+				t.Logf("%s %d %q %v", f.name, *typ, strings.TrimRight(string(raw), "?"), *port == uint32(want.Port()))
+			}
+		}
+	}},
+	{"version 1 of the getters takes 4 and 16 bytes, and IPv6 needs 16", func(t *T) {
+		for _, f := range families {
+			client, _ := t.pair(f.loopback)
+			for _, getter := range getters1 {
+				for _, n := range []uint32{0, 3, 4, 5, 15, 16, 17, 128} {
+					raw := room(128)
+					e := call(getter, client, at(place(sockabi.Address{Buf: start(raw), Len: n})), at(place(uint32(0))), at(place(uint32(0))))
+					t.Logf("%s %s %d bytes: %s %q", f.name, getter, n, name(e), strings.TrimRight(string(raw), "?"))
+				}
+			}
+		}
+	}},
+	{"version 1 of sock_getpeeraddr needs a peer", func(t *T) {
+		fd := t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM)
+		typ, port := place(uint32(9)), place(uint32(9))
+		t.Is("sock_getpeeraddr", call("sock_getpeeraddr", fd, at(place(sockabi.Address{Buf: start(room(16)), Len: 16})), at(typ), at(port)), sockabi.ENOTCONN)
+		t.Log(*typ, *port)
+	}},
+	{"version 1 of sock_recv_from has no port", func(t *T) {
+		for _, f := range families {
+			a, to := t.udp(f.loopback)
+			for _, n := range []uint32{0, 3, 4, 5, 15, 16, 17, 128} {
+				_, e := sendTo(a, "hello", to)
+				t.OK("sock_send_to_v2", e)
+				t.wait(readable(a))
+				raw, buf := room(128), room(16)
+				iovs, count := vector(buf)
+				got, flags := place(uint32(0)), place(uint16(9))
+				e = call("sock_recv_from", a, iovs, count, at(place(sockabi.Address{Buf: start(raw), Len: n})), 0, at(got), at(flags))
+				t.Logf("%s %d bytes: %s %d %q %d %q", f.name, n, name(e), *got, strings.TrimRight(string(buf), "?"), *flags, strings.TrimRight(string(raw), "?"))
+				recv(a, 16, 0)
+			}
+		}
+	}},
+	{"version 1 of sock_recv_from would block, peeks, cuts and refuses as version 2", func(t *T) {
+		a, to := t.udp(loopback4)
+		receive := func(size int, flags uint32) (string, uint16, sockabi.Errno) {
+			buf := room(size)
+			iovs, count := vector(buf)
+			got, roflags := place(uint32(0)), place(uint16(0))
+			e := call("sock_recv_from", a, iovs, count, at(place(sockabi.Address{Buf: start(room(16)), Len: 16})), flags, at(got), at(roflags))
+			return string(buf[:*got]), *roflags, e
+		}
+		_, _, e := receive(16, 0)
+		t.Is("nothing there", e, sockabi.EAGAIN)
+		_, e = sendTo(a, "hello, world", to)
+		t.OK("sock_send_to_v2", e)
+		t.wait(readable(a))
+		_, _, e = receive(16, 4)
+		t.Is("unknown flags", e, sockabi.EINVAL)
+		data, flags, e := receive(16, sockabi.RI_PEEK)
+		t.Is("peeking", e, sockabi.ESUCCESS)
+		t.Log(data, flags)
+		data, flags, e = receive(5, 0)
+		t.Is("into 5 bytes", e, sockabi.ESUCCESS)
+		t.Log(data, flags)
+	}},
+	{"version 1 beside version 2: the names with _v2 stay those of version 2", func(t *T) {
+		client, _ := t.pair(loopback4)
+		t.Is("sock_bind to 128 bytes", call("sock_bind", t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM), at(full(loopback4)), 0), sockabi.EINVAL)
+		t.Is("sock_bind_v2 to 128 bytes", call("sock_bind_v2", t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM), at(full(loopback4)), 0), sockabi.ESUCCESS)
+		t.Is("sock_getlocaladdr_v2 of 128 bytes", call("sock_getlocaladdr_v2", client, at(storage(sockabi.AF_INET4, "")), at(place(uint32(0)))), sockabi.ESUCCESS)
+		t.Is("sock_getlocaladdr_v2 of 16 bytes", call("sock_getlocaladdr_v2", client, at(bare(loopback6)), at(place(uint32(0)))), sockabi.EINVAL)
+	}},
+}
