@@ -1,0 +1,3 @@
+module github.com/wasisock/wasisock/bench
+
+go 1.25.0
