@@ -4,6 +4,9 @@ SHELL := bash
 
 FUZZTIME ?= 10s
 
+# Which tests test-engines runs.
+SENTENCES ?= .
+
 # Go's ./... leaves out folders named testdata.
 packages := ./... $(if $(wildcard testdata/guest/*.go),./testdata/guest)
 
@@ -29,7 +32,7 @@ test-engines: wasm ## fetch WasmEdge 0.14 and 0.17 and run the conformance suite
 	@wasmedge_014=$$(scripts/get-wasmedge.sh 0.14 | tail -n1) && \
 	wasmedge_017=$$(scripts/get-wasmedge.sh 0.17 | tail -n1) && \
 	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 \
-	WASISOCK_ENGINES=required go test -count=1 ./host/hosttest/...
+	WASISOCK_ENGINES=required go test -count=1 -run '$(SENTENCES)' ./host/hosttest/...
 
 .PHONY: check
 check: ## check format, vet, build for every system, tidy, race tests; must change no file

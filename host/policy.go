@@ -171,14 +171,14 @@ func parseAddrPort(text string) (func(Request) bool, error) {
 		return nil, fmt.Errorf("the address is missing; write one such as 127.0.0.1:1234")
 	}
 	colon := strings.LastIndexByte(text, ':')
-	if bare := strings.Trim(text, "[]"); isAddress(bare) && strings.Contains(bare, ":") && !strings.Contains(text, "]:") {
-		if text != "["+bare+"]" {
-			return nil, fmt.Errorf("the IPv6 address %s is not in brackets; write [%s]:PORT", quote(bare), bare)
-		}
+	if strings.HasSuffix(text, "]") {
 		colon = -1
 	}
 	if colon < 0 {
 		return nil, fmt.Errorf("the port of %s is missing; write %s:80, or %s:* for all", quote(text), text, text)
+	}
+	if text[0] != '[' && strings.Count(text, ":") > 1 {
+		return nil, fmt.Errorf("%s is not clear; write an IPv6 address in brackets, as in [::1]:80 or [fd00::/8]:*", quote(text))
 	}
 	addresses, err := parseAddresses(text[:colon])
 	if err != nil {
@@ -192,12 +192,6 @@ func parseAddrPort(text string) (func(Request) bool, error) {
 		port := r.Addr.Port()
 		return low <= port && port <= high && addresses(r.Addr.Addr().Unmap())
 	}, nil
-}
-
-func isAddress(text string) bool {
-	text, _, _ = strings.Cut(text, "/")
-	_, err := netip.ParseAddr(text)
-	return err == nil
 }
 
 // parseAddresses returns which unmapped addresses text stands for.
@@ -221,8 +215,6 @@ func parseAddresses(text string) (func(netip.Addr) bool, error) {
 		return nil, fmt.Errorf("%s is no IPv6 address; use one, such as [::1] or [fd00::/8]", quote(bare))
 	case err != nil:
 		return nil, fmt.Errorf("%s is no address; a name can mean another address at each look-up: use an address, such as 127.0.0.1, 10.0.0.0/8, [::1], or * for all", quote(host))
-	case addr.Is6() && !bracketed:
-		return nil, fmt.Errorf("the IPv6 address %s is not in brackets; write [%s]:PORT", quote(bare), bare)
 	case addr.Is4() && bracketed:
 		return nil, fmt.Errorf("%s is IPv4, which takes no brackets; write %s:PORT", quote(bare), bare)
 	case !isPrefix:
@@ -317,7 +309,7 @@ func parseName(text string) (func(Request) bool, error) {
 		return nil, fmt.Errorf("the name is missing; write one, *.example.com, or * for all")
 	}
 	name := foldName(text)
-	if name == "*" {
+	if text == "*" {
 		return func(r Request) bool { return validName(foldName(r.Host)) }, nil
 	}
 	base, below := strings.CutPrefix(name, "*.")

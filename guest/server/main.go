@@ -44,7 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	at, err := l.LocalAddr()
 	if err == nil {
 		io.WriteString(stdout, "listening on "+at.String()+"\n")
-		err = serve(l, &o, stdout)
+		err = serve(l, &o)
 	}
 	io.WriteString(stderr, "server: "+err.Error()+"\n")
 	return 1
@@ -65,7 +65,7 @@ func listen(addr netip.AddrPort, dual bool) (*socket.Listener, error) {
 	return l, err
 }
 
-func serve(l *socket.Listener, o *options, stdout io.Writer) error {
+func serve(l *socket.Listener, o *options) error {
 	begin := time.Now()
 	s := server{
 		limits:   o.limits,
@@ -77,7 +77,7 @@ func serve(l *socket.Listener, o *options, stdout io.Writer) error {
 	if err := s.start(); err != nil {
 		return err
 	}
-	s.log.open(s.poller, stdout.Write)
+	s.log.open(s.poller, writeStdout)
 	for {
 		if err := s.turn(); err != nil {
 			return err

@@ -191,7 +191,7 @@ func TestOptionsOfWasisocksHost(t *testing.T) {
 	two.Close()
 
 	needs(t, loopback6)
-	only := must(Listen(inet("[::]:0"), 1, V6Only.With(true)))(t)
+	only := must(Listen(loopback6, 1, V6Only.With(true)))(t)
 	defer only.Close()
 	if on, err := V6Only.Get(&only.Socket); !on || err != nil {
 		t.Errorf("V6Only: %v, %v", on, err)

@@ -15,6 +15,8 @@ var outside = map[string]func(*testing.T, *run){
 	"a first wait while no descriptor is left":          func(_ *testing.T, r *run) { r.files = 100 },
 	"a stop of the process during a wait":               stopDuring,
 	"a wait uses no processor time":                     idleDuring,
+	"a stop of the process during Wait is not told":     stopDuring,
+	"Wait uses no processor time":                       idleDuring,
 }
 
 // stopDuring stops the process for a moment, again and again from the line

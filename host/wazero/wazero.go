@@ -11,7 +11,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +53,6 @@ func Run(ctx context.Context, wasm []byte, cfg host.Config) (exitCode int, err e
 	err = g.run(ctx, wasm, cfg)
 
 	var exit *sys.ExitError
-	var bug runtime.Error
 	switch {
 	case err == nil:
 		return 0, nil
@@ -62,7 +60,7 @@ func Run(ctx context.Context, wasm []byte, cfg host.Config) (exitCode int, err e
 		return -1, context.Cause(ctx)
 	case errors.As(err, &exit):
 		return int(exit.ExitCode()), nil
-	case !g.started || errors.As(err, &bug):
+	case !g.started || strings.Contains(err.Error(), "(recovered by wazero)\n"): // a panic of the host's
 		return -1, err
 	}
 	return -1, &host.TrapError{Text: err.Error()}

@@ -75,7 +75,10 @@ func (t *T) wait(subs ...sockabi.Subscription) []sockabi.Event {
 func kinds(events []sockabi.Event) []string {
 	words := make([]string, 0, len(events))
 	for _, event := range events {
-		word := [...]string{"clock", "read", "write"}[event.Type]
+		word := "of no type"
+		if event.Type <= sockabi.EVENTTYPE_FD_WRITE {
+			word = [...]string{"clock", "read", "write"}[event.Type]
+		}
 		if event.Errno != sockabi.ESUCCESS {
 			word += " " + name(event.Errno)
 		} else if event.Type != sockabi.EVENTTYPE_CLOCK && event.Flags&sockabi.EVENTRW_HANGUP != 0 {

@@ -132,9 +132,12 @@ var connecting = []sentence{
 		l := t.listener(loopback4)
 		to := t.local(l)
 		fd := t.nonblocking(t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM))
-		t.Is("sock_connect_v2", call("sock_connect_v2", fd, at(bare(to.Addr())), 1<<16+uint32(to.Port())), sockabi.EINPROGRESS)
-		t.wait(writable(fd))
-		t.Log("its peer:", t.peer(fd) == to)
+		e := call("sock_connect_v2", fd, at(bare(to.Addr())), 1<<16+uint32(to.Port()))
+		t.Log(name(e))
+		if e == sockabi.EINPROGRESS {
+			t.wait(writable(fd))
+			t.Log("its peer:", t.peer(fd) == to)
+		}
 	}},
 	{"a connection to the wildcard address goes to loopback", func(t *T) {
 		for _, f := range families {

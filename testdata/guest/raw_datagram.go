@@ -321,8 +321,11 @@ var datagrams = []sentence{
 		b, to := t.udp(loopback4)
 		n := place(uint32(0))
 		iovs, count := vector(text("hello"))
-		t.Is("sock_send_to_v2", call("sock_send_to_v2", a, iovs, count, at(bare(to.Addr())), 1<<16+uint32(to.Port()), 0, at(n)), sockabi.ESUCCESS)
-		t.Log(t.received(b, 16))
+		e := call("sock_send_to_v2", a, iovs, count, at(bare(to.Addr())), 1<<16+uint32(to.Port()), 0, at(n))
+		t.Log(name(e))
+		if e == sockabi.ESUCCESS {
+			t.Log(t.received(b, 16))
+		}
 	}},
 	{"shutting a connected datagram socket down succeeds, an unconnected one is not connected", func(t *T) {
 		a, _ := t.udp(loopback4)

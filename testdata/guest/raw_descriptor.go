@@ -140,7 +140,7 @@ var descriptors = []sentence{
 	}},
 	{"renumbering needs two open descriptors", func(t *T) {
 		fd := t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM)
-		for _, to := range []uint32{99, 1 << 20, 0x3fffffff, 1<<31 - 1, 1 << 31, ^uint32(0)} {
+		for _, to := range []uint32{99, 0x3fffffff, 1<<31 - 1, 1 << 31, ^uint32(0)} {
 			t.Is("onto none", call("fd_renumber", fd, to), sockabi.EBADF)
 			t.Is("from none", call("fd_renumber", to, fd), sockabi.EBADF)
 		}

@@ -182,8 +182,8 @@ var naming = []sentence{
 		t.Resolved("127.0.0.1", "65536", stream)
 		t.Resolved("127.0.0.1", "-1", stream)
 	}},
-	{"what is no name is EAI_NONAME", func(t *T) {
-		t.Resolved("no name", "80", stream)
+	{"what is no number is EAI_NONAME where a number was wanted", func(t *T) {
+		t.Resolved("no name", "80", flagged(stream, sockabi.AI_NUMERICHOST))
 		t.Resolved("1.2.3.256", "80", flagged(stream, sockabi.AI_NUMERICHOST))
 	}},
 	{"short forms of IPv4 resolve as ever", func(t *T) {

@@ -38,18 +38,25 @@ func pointee(f sockabi.Function, param string) (size, align uint32) {
 // misaligned is every pointer of every function, one byte off.
 func misaligned(t *T) {
 	for _, f := range pointerFunctions() {
-		var said []string
-		for _, i := range t.example(f, 0).pointers() {
-			x := t.example(f, t.ready(f.Name))
-			if _, align := pointee(f, x.params[i]); align == 1 {
-				continue
-			}
-			moveUp(x, i)
-			said = append(said, x.params[i]+" "+name(x.do()))
+		if f.Name != "fd_filestat_get" { // a sentence of its own, because wazero's is
+			misalignedOf(t, f)
 		}
-		if len(said) > 0 {
-			t.Logf("%s: %s", f.Name, strings.Join(said, ", "))
+	}
+}
+
+// misalignedOf is every pointer of one function, one byte off.
+func misalignedOf(t *T, f sockabi.Function) {
+	var said []string
+	for _, i := range t.example(f, 0).pointers() {
+		x := t.example(f, t.ready(f.Name))
+		if _, align := pointee(f, x.params[i]); align == 1 {
+			continue
 		}
+		moveUp(x, i)
+		said = append(said, x.params[i]+" "+name(x.do()))
+	}
+	if len(said) > 0 {
+		t.Logf("%s: %s", f.Name, strings.Join(said, ", "))
 	}
 }
 
@@ -222,6 +229,9 @@ var pointers = func() []sentence {
 		all = append(all, sentence{"a pointer of " + f.Name + " outside of memory is a fault" + of, func(t *T) { outside(t, f) }})
 	}
 	if version == 2 {
+		all = append(all, sentence{"a misaligned pointer is not available for files either", func(t *T) {
+			misalignedOf(t, sockabi.Function{Name: "fd_filestat_get", Args: "fd stat*"})
+		}})
 		all = append(all, sentence{"what sock_getaddrinfo fills outside of memory is a fault", outsideList})
 	}
 	return all

@@ -96,8 +96,7 @@ var unix = []sentence{
 			fd := t.socket(sockabi.AF_UNIX, sockabi.SOCK_STREAM)
 			path := t.path("")
 			path += strings.Repeat("x", n-len(path))
-			t.Is("sock_bind_v2", bindUnix(fd, path), sockabi.ESUCCESS)
-			t.Log(t.unixPath("sock_getlocaladdr_v2", fd) == strings.TrimPrefix(path, os.Getenv("WASISOCK_DIR")))
+			t.Log(n, name(bindUnix(fd, path)), t.unixPath("sock_getlocaladdr_v2", fd) == strings.TrimPrefix(path, os.Getenv("WASISOCK_DIR")))
 		}
 	}},
 	{"a UNIX path that does not exist or is no socket refuses", func(t *T) {

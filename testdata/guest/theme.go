@@ -19,6 +19,8 @@ var themes = []theme{
 	{"names", append(naming, beyondNames...)},
 	{"descriptors", descriptors},
 	{"pointers", pointers},
-	{"from outside", fromOutside},
+	{"package socket", append(append(streams, packets...), typedOptions...)},
+	{"package poll", watching},
+	{"from outside", append(fromOutside, watchedFromOutside...)},
 	{"beyond WasmEdge", beyond},
 }

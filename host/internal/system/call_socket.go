@@ -175,8 +175,8 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	var value [optionSize]byte
 	n := 0
 	switch o.form {
-	case formInt, formErrno, formFixed:
-		if o.form != formInt && len(room) < 4 {
+	case formInt, formFixed, formType, formErrno:
+		if (o.form == formType || o.form == formErrno) && len(room) < 4 {
 			return sockabi.EINVAL
 		}
 		v, err := g.getInt(s, o)
@@ -236,7 +236,7 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 		g.rec.args[1], g.rec.args[2], g.rec.args[4] = "", o.name, ""
 	}
 	switch o.form {
-	case formErrno, formFixed:
+	case formFixed, formType, formErrno:
 		return sockabi.ENOPROTOOPT
 	case formDevice:
 		if g.rec != nil {

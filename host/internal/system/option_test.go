@@ -112,6 +112,7 @@ func TestOptionLengths(t *testing.T) {
 		{sockabi.SO_ERROR, 4, 0, 4, "\x00\x00\x00\x00????"},
 		{sockabi.SO_ERROR, 8, 0, 4, "\x00\x00\x00\x00????"},
 		{sockabi.SO_ERROR, 1, sockabi.EINVAL, 1, "????"},
+		{sockabi.SO_ACCEPTCONN, 2, 0, 2, "\x00\x00????"},
 		{sockabi.SO_KEEPALIVE, 1, 0, 1, "\x00????"},
 		{sockabi.SO_KEEPALIVE, 0, 0, 0, "????"},
 		{sockabi.SO_KEEPALIVE, 64, 0, 4, "\x00\x00\x00\x00????"},

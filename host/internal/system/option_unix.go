@@ -17,7 +17,8 @@ type form uint8
 const (
 	formInt    form = iota // an int32
 	formFixed              // an int32 that can only be read
-	formErrno              // SO_ERROR
+	formType               // SO_TYPE, like formFixed
+	formErrno              // SO_ERROR, like formFixed
 	formLinger             // a sockabi.Linger
 	formTime               // a sockabi.Timeval
 	formDevice             // a device name
@@ -35,7 +36,7 @@ type optionKey struct{ level, name uint32 }
 
 var options = map[optionKey]option{
 	{sockabi.SOL_SOCKET, sockabi.SO_REUSEADDR}:    {"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, formInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_TYPE}:         {"SO_TYPE", unix.SOL_SOCKET, unix.SO_TYPE, formFixed},
+	{sockabi.SOL_SOCKET, sockabi.SO_TYPE}:         {"SO_TYPE", 0, 0, formType},
 	{sockabi.SOL_SOCKET, sockabi.SO_ERROR}:        {"SO_ERROR", unix.SOL_SOCKET, unix.SO_ERROR, formErrno},
 	{sockabi.SOL_SOCKET, sockabi.SO_DONTROUTE}:    {"SO_DONTROUTE", unix.SOL_SOCKET, unix.SO_DONTROUTE, formInt},
 	{sockabi.SOL_SOCKET, sockabi.SO_BROADCAST}:    {"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, formInt},
@@ -67,10 +68,10 @@ func optionOf(level, name uint32) (option, bool) {
 // errno, of SO_TYPE the guest's type.
 func (g *guest) getInt(s *socket, o option) (int, error) {
 	switch {
+	case o.form == formType:
+		return int(s.kind), nil
 	case o.name == "SO_PORTORDER":
 		return sockabi.PORTORDER_NETWORK, nil
-	case o.name == "SO_TYPE":
-		return int(s.kind), nil
 	}
 	v, err := unix.GetsockoptInt(s.fd, o.level, o.code)
 	if o.form == formErrno && err == nil && v != 0 {

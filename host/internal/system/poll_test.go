@@ -3,9 +3,6 @@
 package system
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -237,6 +234,19 @@ func TestTheSameBytesForAnotherSocket(t *testing.T) {
 	g.expectPoll("read:0 EBADF, read:1", read(quiet[0]), read(live))
 }
 
+func TestRenumberedWhileWatched(t *testing.T) {
+	g := newTester(t, Config{})
+	fds, peers := g.pairs(3)
+	g.expectPoll("clock:3", read(fds[0]), read(fds[1]), read(fds[2]), timer(0))
+	g.ok("fd_renumber", fds[2], fds[0])
+	g.expectPoll("clock:1", read(fds[0]), timer(0))
+	unix.Write(peers[0], []byte("x")) // nobody's any more
+	g.expectPoll("clock:1", read(fds[0]), timer(0))
+	unix.Write(peers[2], []byte("x"))
+	g.expectPoll("read:0, read:1 EBADF", read(fds[0]), read(fds[2]))
+	g.expectPoll("read:0, clock:2", read(fds[0]), read(fds[1]), timer(0))
+}
+
 func TestSubscriptionsThatMove(t *testing.T) {
 	g := newTester(t, Config{})
 	fds, peers := g.pairs(5)
@@ -323,80 +333,6 @@ func TestAReset(t *testing.T) {
 	g.expectPoll("write:0 hangup", write(b))
 }
 
-func TestStandardDescriptors(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
-	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-
-	g := newTester(t, Config{Stdin: r, Stdout: w, Stderr: w})
-	quiet := nonblockPeer(g)
-	for range 2 {
-		g.expectPoll("clock:2", read(0), read(quiet), timer(time.Millisecond))
-		g.expectPoll("write:1, write:2", read(0), write(1), write(2), read(quiet))
-		g.expectPoll("read:3 EBADF", read(0), read(quiet), timer(time.Minute), read(3))
-	}
-	time.AfterFunc(10*time.Millisecond, func() { w.Write([]byte("x")) })
-	g.expectPoll("read:0", read(0), read(quiet), timer(time.Minute))
-	// A socket is waited for beside it.
-	live := readable(g)
-	g.expectPoll("read:0, read:1, read:2 EEXIST", read(0), read(live), read(0))
-	r.Read(make([]byte, 1))
-	g.expectPoll("read:1", read(0), read(live), timer(time.Minute))
-	// The other end closes.
-	w.Close()
-	g2 := newTester(t, Config{Stdin: r})
-	g2.expectPoll("read:0 hangup", read(0), timer(time.Minute))
-
-	for _, v := range []any{nil, null, file, strings.NewReader("x"), (*os.File)(nil)} {
-		g := newTester(t, Config{Stdin: v, Stdout: v, Stderr: v})
-		g.expectPoll("read:0, write:1, write:2", read(0), write(1), write(2), timer(time.Minute))
-	}
-}
-
-func TestStandardDescriptorsThatTheGuestReplaced(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	open := map[uint32]uint8{0: sockabi.FILETYPE_CHARACTER_DEVICE}
-	mem := new(Memory)
-	g := newTester(t, Config{Stdin: r, FDStat: func(ctx context.Context, m Memory, fd uint32) (uint8, sockabi.Errno) {
-		if *mem = m; ctx == nil {
-			t.Error("FDStat gets no context")
-		}
-		if filetype, ok := open[fd]; ok {
-			return filetype, 0
-		}
-		return 0, sockabi.EBADF
-	}})
-	subs := []sockabi.Subscription{read(0), write(5), timer(time.Millisecond)}
-	g.expectPoll("write:1 EBADF", subs...)
-	open[5] = sockabi.FILETYPE_REGULAR_FILE
-	g.expectPoll("write:1", subs...)
-	open[0] = sockabi.FILETYPE_REGULAR_FILE // now it is no pipe, and always ready
-	g.expectPoll("read:0, write:1", subs...)
-	delete(open, 0)
-	g.expectPoll("read:0 EBADF, write:1", subs...)
-	if *mem == nil {
-		t.Error("FDStat gets no memory")
-	}
-}
-
 func TestSignalsDoNotEndAPoll(t *testing.T) {
 	g := newTester(t, Config{})
 	fd, _ := g.pair()
@@ -422,33 +358,4 @@ func TestSignalsDoNotEndAPoll(t *testing.T) {
 			t.Errorf("recv = %s", errno.Name())
 		}
 	})
-}
-
-func TestRowSet(t *testing.T) {
-	var s rowSet
-	for _, n := range []int{1, 64, 65, 300, 10, 300} {
-		s.resize(n)
-		for _, i := range []int{0, n - 1, n / 2, n - 1} {
-			s.add(i)
-			if !s.has(i) {
-				t.Errorf("%d of %d is not in it", i, n)
-			}
-		}
-		seen := 0
-		for i := s.next(0); i >= 0; i = s.next(i + 1) {
-			if seen++; i != 0 && i != n-1 && i != n/2 {
-				t.Errorf("%d of %d is in it", i, n)
-			}
-		}
-		if seen != s.n {
-			t.Errorf("it has %d members, and counts %d", seen, s.n)
-		}
-		if s.remove(n - 1); s.has(n-1) || s.next(n-1) >= 0 {
-			t.Errorf("%d of %d is still in it", n-1, n)
-		}
-		s.remove(n - 1)
-		if s.clear(); s.n != 0 || s.next(0) >= 0 {
-			t.Error("it is not empty")
-		}
-	}
 }

@@ -229,5 +229,4 @@ func (g *guest) renumber(from, to *socket) {
 	g.forget(from)
 	g.table.remove(from)
 	g.table.set(number, from)
-	g.table.open++
 }

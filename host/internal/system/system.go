@@ -16,6 +16,35 @@
 //
 // It works on Linux (epoll) and macOS (poll). Elsewhere the package compiles
 // and [New] answers [errors.ErrUnsupported].
+//
+// # Differences from WasmEdge
+//
+// What a guest can see of them, besides the options that sockabi marks as
+// wasisock's, the policy's EACCES, and the absence of WasmEdge's aborts:
+//
+//   - Sockets are numbered from FirstSocket, not at random.
+//   - The flags of sock_accept are the new descriptor's. fd_write to a peer that
+//     is gone is EPIPE. fd_fdstat_get calls a datagram socket one.
+//   - A port above 65535 is EINVAL, and so are SO_ERROR and SO_TYPE with room for
+//     less than 4 bytes, a UNIX address without a path, and sock_recv_from of a
+//     UNIX socket without room for a path, which takes no datagram then.
+//   - A family that there is not is EAFNOSUPPORT. Setting SO_BINDTODEVICE is EACCES.
+//   - UNIX sockets need no flag, only a policy. An abstract name ends before its
+//     padding. The port beside a UNIX address is 0.
+//   - To connect or to send to an unspecified address is to do so to loopback,
+//     which is what the policy is asked.
+//   - sock_recv_from sets the family to AF_UNSPEC where there is no address.
+//   - fd_close never lingers. RI_PEEK with RI_WAITALL does not wait for all.
+//   - poll_oneoff without subscriptions, or with more than 65,536 and two for each
+//     socket of the limit, is EINVAL. It returns at once when a subscription is in
+//     error, and never because of a signal. What is ready has 1 byte. A pending
+//     error makes a descriptor ready, to read as to write, and no state makes a
+//     call return without an event. Files are ready.
+//   - sock_getaddrinfo answers EAI_MEMORY rather than write past the room it was
+//     given, looks at 256 nodes at most and ends with the list, takes SOCK_ANY for
+//     streams and datagrams, and knows no zones.
+//   - fd_renumber to a number that is not open is EBADF, and between a socket and
+//     a file ENOTSUP.
 package system
 
 import (
@@ -135,5 +164,5 @@ func (s *System) Interrupt() { s.interrupt() }
 func (s *System) Interrupted() bool { return s.interrupted() }
 
 // Close interrupts, waits for the call being served to return, and closes every
-// socket. Calls after it answer EBADF or EINTR. Closing twice is no error.
+// socket. After it none can be opened, EMFILE. Closing twice is no error.
 func (s *System) Close() error { return s.close() }

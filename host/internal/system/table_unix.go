@@ -31,7 +31,6 @@ func (t *table) add(s *socket) {
 	}
 	bit := bits.TrailingZeros64(t.free[t.low])
 	t.set(uint32(FirstSocket+t.low*64+bit), s)
-	t.open++
 }
 
 // remove frees the number of s.
@@ -43,10 +42,11 @@ func (t *table) remove(s *socket) {
 	t.open--
 }
 
-// set gives s the number fd, which is one of the table's.
+// set gives s the number fd, which is free and no higher than any was.
 func (t *table) set(fd uint32, s *socket) {
 	i := int(fd - FirstSocket)
 	s.number = fd
 	t.sockets[i] = s
 	t.free[i/64] &^= 1 << (i % 64)
+	t.open++
 }

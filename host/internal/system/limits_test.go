@@ -1,0 +1,107 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+func TestRealExhaustionIsEMFILE(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	g := newTester(t, Config{})
+	l, port := g.listen()
+	c := g.open(inet4, tcp)
+	g.ok("sock_connect", c, g.addr("127.0.0.1"), port)
+	g.waitFor(read(l))
+	low := limit
+	low.Cur = 0
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	open, accept := g.call("sock_open", inet4, tcp, g.alloc(4)), g.call("sock_accept", l, g.alloc(4))
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if open != sockabi.EMFILE || accept != sockabi.EMFILE {
+		t.Errorf("sock_open = %s, sock_accept = %s", open.Name(), accept.Name())
+	}
+	g.ok("sock_accept", l, g.alloc(4))
+}
+
+func TestSocketsDoNotReachOtherPrograms(t *testing.T) {
+	g := newTester(t, Config{})
+	a, b := g.pair()
+	for _, fd := range []uint32{a, b, g.open(inet4, dgram), g.open(local, tcp)} {
+		s := g.table.get(fd)
+		flags, err := unix.FcntlInt(uintptr(s.fd), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("socket %d is not close-on-exec: %#x, %v", fd, flags, err)
+		}
+		if flags, err = unix.FcntlInt(uintptr(s.fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
+			t.Errorf("socket %d is not non-blocking: %#x, %v", fd, flags, err)
+		}
+	}
+}
+
+func TestCloseClosesEverything(t *testing.T) {
+	leakCheck(t)
+	g := newTester(t, Config{})
+	a, _ := g.pair()
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+	g.Interrupt()
+	g.want(sockabi.EBADF, "fd_close", a)
+	g.want(sockabi.EMFILE, "sock_open", inet4, tcp, g.alloc(4))
+	g.want(sockabi.EINTR, "poll_oneoff", g.put(timer(0)), g.alloc(32), 1, g.alloc(4))
+	g.want(FallThrough, "fd_write", 1, g.iovs("x"), 1, g.alloc(4))
+	if !g.Interrupted() || g.Owns(a) {
+		t.Error("closed, and not interrupted or still a socket")
+	}
+}
+
+func TestErrnos(t *testing.T) {
+	for _, test := range []struct {
+		err   error
+		want  sockabi.Errno
+		known bool
+	}{
+		{nil, sockabi.ESUCCESS, true},
+		{unix.EAGAIN, sockabi.EAGAIN, true},
+		{unix.ECONNREFUSED, sockabi.ECONNREFUSED, true},
+		{unix.EOPNOTSUPP, sockabi.ENOTSUP, true},
+		{unix.ENOTSUP, sockabi.ENOTSUP, true},
+		{unix.EHOSTDOWN, sockabi.EHOSTUNREACH, true},
+		{unix.ESHUTDOWN, sockabi.EPIPE, true},
+		{unix.ESOCKTNOSUPPORT, sockabi.EPROTONOSUPPORT, true},
+		{&os.SyscallError{Syscall: "bind", Err: unix.EADDRINUSE}, sockabi.EADDRINUSE, true},
+		{unix.Errno(4000), sockabi.EIO, false},
+		{fmt.Errorf("no errno"), sockabi.EIO, false},
+	} {
+		if got, known := errnoOf(test.err); got != test.want || known != test.known {
+			t.Errorf("%v is %s, %v", test.err, got.Name(), known)
+		}
+	}
+	// Every error that has the same name in both worlds keeps it.
+	for e := unix.Errno(1); e < 140; e++ {
+		name := unix.ErrnoName(e)
+		got, known := errnoOf(e)
+		for n := sockabi.Errno(1); n <= 76; n++ {
+			if n.Name() == name && known && got != n {
+				t.Errorf("%s is %s", name, got.Name())
+			}
+		}
+	}
+}

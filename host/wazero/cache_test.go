@@ -1,0 +1,172 @@
+//go:build linux || darwin
+
+package wazero
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// cached is the files of compiled code below dir.
+func cached(t *testing.T, dir string) []string {
+	t.Helper()
+	var files []string
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files = append(files, path)
+		}
+		return nil
+	})
+	return files
+}
+
+func runCached(t *testing.T, dir string) {
+	t.Helper()
+	if code, err := Run(t.Context(), exitWith(constI32(7)).bytes(), host.Config{CacheDir: dir}); code != 7 || err != nil {
+		t.Errorf("%d, %v", code, err)
+	}
+}
+
+func TestCompiledCodeIsKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "folder")
+	runCached(t, dir)
+	files := cached(t, dir)
+	if len(files) != 1 {
+		t.Fatalf("%q, want one file", files)
+	}
+	before, err := os.Stat(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	runCached(t, dir)
+	after, err := os.Stat(files[0])
+	if err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("the file was written anew: %v, %v", after, err)
+	}
+}
+
+func TestTheUsersCacheIsTheDefault(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
+	runCached(t, "")
+	if files := cached(t, home); len(files) != 1 || !strings.Contains(files[0], "wasisock") {
+		t.Errorf("%q", files)
+	}
+	t.Setenv("HOME", "")
+	t.Setenv("XDG_CACHE_HOME", "")
+	runCached(t, "")
+}
+
+func TestCacheOff(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("XDG_CACHE_HOME", dir)
+	t.Chdir(dir)
+	runCached(t, host.CacheOff)
+	if files := cached(t, dir); files != nil {
+		t.Errorf("%q", files)
+	}
+}
+
+// TestCachesThatFail holds that a guest runs nevertheless.
+func TestCachesThatFail(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		spoil func(t *testing.T, dir string)
+	}{
+		{"a file in the place of the folder", func(t *testing.T, dir string) {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, "")
+		}},
+		{"a file in the place of the guest's folder", func(t *testing.T, dir string) {
+			entries, _ := os.ReadDir(dir)
+			if err := os.RemoveAll(filepath.Join(dir, entries[0].Name())); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, entries[0].Name()), "")
+		}},
+		{"a folder in the place of the code", func(t *testing.T, dir string) {
+			file := cached(t, dir)[0]
+			os.Remove(file)
+			if err := os.MkdirAll(filepath.Join(file, "x"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"empty code", func(t *testing.T, dir string) { write(t, cached(t, dir)[0], "") }},
+		{"code that is something else", func(t *testing.T, dir string) { write(t, cached(t, dir)[0], strings.Repeat("nonsense", 1000)) }},
+		{"cut code", func(t *testing.T, dir string) {
+			file := cached(t, dir)[0]
+			code, _ := os.ReadFile(file)
+			write(t, file, string(code[:len(code)/2]))
+		}},
+		{"code with a wrong byte", func(t *testing.T, dir string) {
+			file := cached(t, dir)[0]
+			code, _ := os.ReadFile(file)
+			code[len(code)/2] ^= 1
+			write(t, file, string(code))
+		}},
+		{"code that may not be written or read", func(t *testing.T, dir string) {
+			file := cached(t, dir)[0]
+			if err := os.Chmod(file, 0); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(filepath.Dir(file), 0o500); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.Chmod(filepath.Dir(file), 0o700) })
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "cache")
+			runCached(t, dir)
+			test.spoil(t, dir)
+			runCached(t, dir)
+			runCached(t, dir)
+		})
+	}
+}
+
+func TestOnlyTheLastUsedCodeIsKept(t *testing.T) {
+	dir := t.TempDir()
+	old := time.Now().Add(-time.Hour)
+	for i := range keepCached + 10 {
+		name := filepath.Join(dir, fmt.Sprintf("%032x", i))
+		write(t, filepath.Join(name, "wazero", "code"), "")
+		if err := os.Chtimes(name, old, old.Add(time.Duration(i)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(dir, strings.Repeat("f", 32)), "a file")
+	write(t, filepath.Join(dir, "something-else", "file"), "")
+	runCached(t, dir)
+	var kept []string
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		kept = append(kept, e.Name())
+	}
+	all := strings.Join(kept, " ")
+	if len(kept) != keepCached+2 || !strings.Contains(all, "something-else") || !strings.Contains(all, strings.Repeat("f", 32)) ||
+		strings.Contains(all, fmt.Sprintf("%032x", 10)) || !strings.Contains(all, fmt.Sprintf("%032x", 11)) {
+		t.Errorf("%d are kept: %s", len(kept), all)
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,312 @@
+//go:build linux || darwin
+
+package wazero
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// scratch is for what all tests share: the guest, and the cache of compiled code.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "wasisock"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(scratch)
+	os.Exit(code)
+}
+
+var buildGuestOnce = sync.OnceValues(func() ([]byte, error) {
+	file := filepath.Join(scratch, "guest.wasm")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "./testdata/guest")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	return os.ReadFile(file)
+})
+
+func guestWasm(t testing.TB) []byte {
+	t.Helper()
+	wasm, err := buildGuestOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wasm
+}
+
+// config is of a run of the test guest. Everything on loopback is permitted.
+func config(t testing.TB, args ...string) host.Config {
+	t.Helper()
+	policy, err := host.ParsePolicy("dial tcp 127.0.0.0/8:1024-65535", "listen tcp 127.0.0.1:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host.Config{
+		Args:     append([]string{"guest"}, args...),
+		Policy:   policy,
+		CacheDir: filepath.Join(scratch, "cache"),
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"args"}, 0},
+		{[]string{"exit", "0"}, 0},
+		{[]string{"exit", "1"}, 1},
+		{[]string{"exit", "255"}, 255},
+		{[]string{"exit", "256"}, 256},
+		{[]string{"exit", "-1"}, 0xffffffff},
+		{[]string{"exit", "-268435457"}, 0xefffffff}, // wazero's own for a deadline
+		{[]string{"panic"}, 2},
+	} {
+		for _, interruptible := range []bool{false, true} {
+			cfg := config(t, test.args...)
+			cfg.Interruptible = interruptible
+			code, err := Run(t.Context(), guestWasm(t), cfg)
+			if code != test.want || err != nil {
+				t.Errorf("%q: exit code %#x, error %v; want %#x", test.args, code, err, test.want)
+			}
+		}
+	}
+}
+
+func TestReturningFromStartIsSuccess(t *testing.T) {
+	if code, err := Run(t.Context(), wasmModule{noMemory: true}.bytes(), host.Config{CacheDir: host.CacheOff}); code != 0 || err != nil {
+		t.Error(code, err)
+	}
+}
+
+func TestExitingFromTheStartFunctionOfWasm(t *testing.T) {
+	m := exitWith(constI32(7))
+	m.isStarted = true
+	if code, err := Run(t.Context(), m.bytes(), host.Config{CacheDir: host.CacheOff}); code != 7 || err != nil {
+		t.Error(code, err)
+	}
+}
+
+func TestWhatAGuestIsGiven(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		args []string
+		cfg  func(*host.Config)
+		out  string
+		err  string
+	}{
+		{"arguments", []string{"args", "", "a b", "ü"}, nil, "[\"guest\" \"args\" \"\" \"a b\" \"ü\"]\n", ""},
+		{"no environment", []string{"env"}, nil, "[]\n", ""},
+		{"environment", []string{"env"}, func(c *host.Config) { c.Env = []string{"B=", "A=1=2"} }, "[\"A=1=2\" \"B=\"]\n", ""},
+		{"stdout and stderr", []string{"both"}, nil, "out", "err"},
+		{"no stdin", []string{"stdin"}, nil, "\"\" <nil>\n", ""},
+		{"stdin", []string{"stdin"}, func(c *host.Config) { c.Stdin = strings.NewReader("hello\n") }, "\"hello\\n\" <nil>\n", ""},
+		{"stdin that fails", []string{"stdin"}, func(c *host.Config) { c.Stdin = readFunc(func([]byte) (int, error) { return 0, errors.New("no") }) }, "\"\" read /dev/stdin: I/O error\n", ""},
+		{"stdin that panics", []string{"stdin"}, func(c *host.Config) { c.Stdin = readFunc(func([]byte) (int, error) { panic("no") }) }, "\"\" read /dev/stdin: I/O error\n", ""},
+		{"no network", []string{"dial", "127.0.0.1:1024"}, func(c *host.Config) { c.Policy = nil }, "refused\n", ""},
+		{"some network", []string{"dial", "127.0.0.1:1023"}, nil, "refused\n", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var out, stderr bytes.Buffer
+			cfg := config(t, test.args...)
+			cfg.Stdout, cfg.Stderr = &out, &stderr
+			if test.cfg != nil {
+				test.cfg(&cfg)
+			}
+			if code, err := Run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil {
+				t.Error(code, err)
+			}
+			if out.String() != test.out || stderr.String() != test.err {
+				t.Errorf("stdout %q, stderr %q; want %q, %q", &out, &stderr, test.out, test.err)
+			}
+		})
+	}
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+type writeFunc func([]byte) (int, error)
+
+func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestConfigsThatAreRefused(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		cfg  host.Config
+		want string
+	}{
+		{"an environment entry without =", host.Config{Env: []string{"A"}}, "write KEY=value"},
+		{"an environment entry without a key", host.Config{Env: []string{"=A"}}, "write KEY=value"},
+		{"an environment entry with a NUL", host.Config{Env: []string{"A=\x00"}}, "write KEY=value"},
+		{"an argument with a NUL", host.Config{Args: []string{"a\x00b"}}, "has a NUL"},
+		{"less than a page of memory", host.Config{MaxMemory: 65535}, "the lowest is 65536"},
+		{"a folder that is not there", host.Config{Dirs: []host.Dir{{Host: "testdata/none", Guest: "/"}}}, "no such file"},
+		{"a file as a folder", host.Config{Dirs: []host.Dir{{Host: "run_test.go", Guest: "/"}}}, "is no folder"},
+		{"a relative folder in the guest", host.Config{Dirs: []host.Dir{{Host: ".", Guest: "data"}}}, "write an absolute path"},
+		{"an empty folder in the guest", host.Config{Dirs: []host.Dir{{Host: "."}}}, "write an absolute path"},
+		{"two folders as one", host.Config{Dirs: []host.Dir{{Host: ".", Guest: "/a/"}, {Host: "..", Guest: "/a"}}}, "name another"},
+	} {
+		test.cfg.CacheDir = host.CacheOff
+		code, err := Run(t.Context(), exitWith(constI32(0)).bytes(), test.cfg)
+		var module *host.ModuleError
+		if code != -1 || err == nil || !strings.Contains(err.Error(), test.want) || errors.As(err, &module) {
+			t.Errorf("%s: %d, %v; want %q", test.name, code, err, test.want)
+		}
+	}
+}
+
+func TestTraps(t *testing.T) {
+	recursive := wasmModule{pages: 1, code: callFunc(0)}
+	for _, test := range []struct {
+		name   string
+		module wasmModule
+		want   string
+	}{
+		{"unreachable", wasmModule{pages: 1, code: unreachable}, "unreachable"},
+		{"memory that is not there", wasmModule{pages: 1, code: instructions(constI32(65533), loadI32, drop)}, "out of bounds memory access"},
+		{"division by zero", wasmModule{pages: 1, code: instructions(constI32(1), constI32(0), divideI32, drop)}, "integer divide by zero"},
+		{"endless recursion", recursive, "stack overflow"},
+	} {
+		for _, interruptible := range []bool{false, true} {
+			code, err := Run(t.Context(), test.module.bytes(), host.Config{CacheDir: host.CacheOff, Interruptible: interruptible})
+			var trap *host.TrapError
+			if code != -1 || !errors.As(err, &trap) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: %d, %v; want %q", test.name, code, err, test.want)
+			}
+			if test.name != "endless recursion" && !strings.Contains(fmt.Sprint(err), "wasm stack trace:\n\t.$0()") {
+				t.Errorf("%s: %v has no stack", test.name, err)
+			}
+		}
+	}
+}
+
+// TestPanicsOfTheEmbeddersOwn holds that they are errors of Run, and leave nothing locked.
+func TestPanicsOfTheEmbeddersOwn(t *testing.T) {
+	boom := func([]byte) (int, error) { panic("boom") }
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+		cfg  func(*host.Config)
+	}{
+		{"in the policy", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Config) { c.Policy = func(host.Request) error { panic("boom") } }},
+		{"in the policy, of the runtime", []string{"dial", "127.0.0.1:2000"}, "index out of range", func(c *host.Config) {
+			c.Policy = func(host.Request) error { return errors.New([]string{}[len("boom")]) }
+		}},
+		{"in stdout", []string{"args"}, "boom", func(c *host.Config) { c.Stdout = writeFunc(boom) }},
+		{"in stderr", []string{"both"}, "boom", func(c *host.Config) { c.Stderr = writeFunc(boom) }},
+		{"in the trace", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Config) { c.Trace = writeFunc(boom) }},
+	} {
+		cfg := config(t, test.args...)
+		test.cfg(&cfg)
+		code, err := Run(t.Context(), guestWasm(t), cfg)
+		var trap *host.TrapError
+		if code != -1 || err == nil || !strings.Contains(err.Error(), test.want) || errors.As(err, &trap) {
+			t.Errorf("%s: %d, %v; want an error that is no trap of the guest's", test.name, code, err)
+		}
+	}
+}
+
+func TestManyGuestsAtOnce(t *testing.T) {
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			var out bytes.Buffer
+			cfg := config(t, "work")
+			cfg.Stdout = &out
+			if code, err := Run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil || out.String() != "worked\n" {
+				t.Error(code, err, out.String())
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestDescriptorsThatOthersShare holds that a guest is told that stdin, stdout and
+// stderr do not block, as it asked for, while the host's files stay as they are.
+func TestDescriptorsThatOthersShare(t *testing.T) {
+	in, feed, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, outW, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { in.Close(); feed.Close(); out.Close() }()
+	regular, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer regular.Close()
+	cfg := config(t, "flags")
+	cfg.Stdin, cfg.Stdout, cfg.Stderr = in, outW, regular
+	blocking := map[string]bool{}
+	cfg.Trace = writeFunc(func(p []byte) (int, error) {
+		for name, f := range map[string]*os.File{"stdin": in, "stdout": outW, "stderr": regular} {
+			blocking[name] = isBlocking(t, f)
+		}
+		return len(p), nil
+	})
+	code, err := Run(t.Context(), guestWasm(t), cfg)
+	outW.Close()
+	text, _ := io.ReadAll(out)
+	const want = "0 nonblock true\n1 nonblock true\n2 nonblock true\nclosed: Bad file number\n"
+	if code != 0 || err != nil || string(text) != want {
+		t.Errorf("%d, %v, %q; want %q", code, err, text, want)
+	}
+	for _, name := range []string{"stdin", "stdout", "stderr"} {
+		if !blocking[name] {
+			t.Errorf("the host's %s was made non-blocking, or nothing was traced", name)
+		}
+	}
+}
+
+// TestFullStdoutBlocksNobodyElse holds that a guest goes on while a pipe is full.
+func TestFullStdoutBlocksNobodyElse(t *testing.T) {
+	out, outW, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	errs, errW := io.Pipe()
+	cfg := config(t, "alive")
+	cfg.Stdout, cfg.Stderr = outW, errW
+	done := make(chan error, 1)
+	go func() {
+		code, err := Run(context.Background(), guestWasm(t), cfg)
+		if code != 0 && err == nil {
+			err = fmt.Errorf("exit code %d", code)
+		}
+		outW.Close()
+		done <- err
+	}()
+	if _, err := io.ReadFull(errs, make([]byte, len("ready\n"))); err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, out)
+	if n != 1<<20 || err != nil {
+		t.Errorf("%d bytes, %v; want %d", n, err, 1<<20)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

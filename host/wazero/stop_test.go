@@ -1,0 +1,143 @@
+//go:build linux || darwin
+
+package wazero
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// TestStopping stops guests in each of the ways that they wait.
+func TestStopping(t *testing.T) {
+	cause := errors.New("the reason")
+	pipe := func(t *testing.T) *os.File {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { r.Close(); w.Close() })
+		return r
+	}
+	for _, test := range []struct {
+		name, subcommand string
+		cfg              func(*testing.T, *host.Config)
+	}{
+		{"a guest that sleeps", "sleep", nil},
+		{"a guest that polls a listener", "poll", nil},
+		{"a guest in a blocking accept", "accept", nil},
+		{"a guest that reads a pipe", "read", func(t *testing.T, c *host.Config) { c.Stdin = pipe(t) }},
+		{"a guest in a blocking read of a pipe", "read block", func(t *testing.T, c *host.Config) { c.Stdin = pipe(t) }},
+		{"a guest that reads from Go", "read", func(t *testing.T, c *host.Config) {
+			r, w := io.Pipe()
+			t.Cleanup(func() { w.Close() })
+			c.Stdin = r
+		}},
+		{"a guest that prints", "print", func(t *testing.T, c *host.Config) { c.Stdout = io.Discard }},
+		{"a guest whose stdout is full", "print", func(t *testing.T, c *host.Config) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { r.Close(); w.Close() })
+			c.Stdout = w
+		}},
+		{"a guest that computes and reads the clock", "clock", nil},
+		{"a guest that only computes, interruptible", "spin", func(t *testing.T, c *host.Config) { c.Interruptible = true }},
+		{"a guest that waits, interruptible", "poll", func(t *testing.T, c *host.Config) { c.Interruptible = true }},
+		{"a guest that waits, alone", "poll", func(t *testing.T, c *host.Config) { c.Alone = true }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			ready, stderr := io.Pipe()
+			cfg := config(t, test.subcommand)
+			cfg.Stderr = stderr
+			if test.cfg != nil {
+				test.cfg(t, &cfg)
+			}
+			type result struct {
+				code int
+				err  error
+			}
+			done := make(chan result, 1)
+			go func() {
+				code, err := Run(ctx, guestWasm(t), cfg)
+				stderr.Close()
+				done <- result{code, err}
+			}()
+			if text, err := io.ReadAll(io.LimitReader(ready, int64(len("ready\n")))); string(text) != "ready\n" {
+				t.Fatal(string(text), err, <-done)
+			}
+			time.Sleep(20 * time.Millisecond) // for the guest to wait in most runs; either way is right
+			cancel(cause)
+			select {
+			case res := <-done:
+				if res.code != -1 || res.err != cause {
+					t.Errorf("%d, %v; want the cause", res.code, res.err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Fatal("it does not end")
+			}
+		})
+	}
+}
+
+func TestStoppedBeforeItBegins(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("the reason")
+	cancel(cause)
+	if code, err := Run(ctx, []byte("nonsense"), host.Config{}); code != -1 || err != cause {
+		t.Error(code, err)
+	}
+}
+
+func TestStoppedByADeadline(t *testing.T) {
+	for _, subcommand := range []string{"sleep", "spin"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		cfg := config(t, subcommand)
+		cfg.Interruptible = true
+		if code, err := Run(ctx, guestWasm(t), cfg); code != -1 || err != context.DeadlineExceeded {
+			t.Error(subcommand, code, err)
+		}
+		cancel()
+	}
+}
+
+// TestStoppedWhileCompiling cancels when compiling tells of itself.
+func TestStoppedWhileCompiling(t *testing.T) {
+	before := progressAfter
+	progressAfter = 0
+	defer func() { progressAfter = before }()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("the reason")
+	cfg := config(t, "exit", "0")
+	cfg.CacheDir = host.CacheOff
+	cfg.Progress = writeFunc(func(p []byte) (int, error) { cancel(cause); return len(p), nil })
+	if code, err := Run(ctx, guestWasm(t), cfg); code != -1 || err != cause {
+		t.Error(code, err)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	before := progressAfter
+	progressAfter = 0
+	defer func() { progressAfter = before }()
+	var lines strings.Builder
+	cfg := config(t, "exit", "0")
+	cfg.Args[0] = "/some/where/guest.wasm"
+	cfg.CacheDir = host.CacheOff
+	cfg.Progress = &lines
+	if code, err := Run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil {
+		t.Fatal(code, err)
+	}
+	got := strings.Split(lines.String(), "\n")
+	if len(got) != 3 || !strings.HasPrefix(got[0], "compiling guest.wasm (3.") || !strings.HasPrefix(got[1], "compiled guest.wasm in ") {
+		t.Errorf("%q", got)
+	}
+}
