@@ -38,8 +38,8 @@ func TestBlockingCallsWait(t *testing.T) {
 
 	// Receiving waits for the first bytes, or with WAITALL for all.
 	const delay = 10 * time.Millisecond
-	time.AfterFunc(delay, func() { peer.Write([]byte("first")) })
 	takesAtLeast(t, delay, func() {
+		time.AfterFunc(delay, func() { peer.Write([]byte("first")) })
 		if text, errno := g.recv(fd); text != "first" || errno != 0 {
 			t.Errorf("recv gives %q, %s", text, errno.Name())
 		}
@@ -92,13 +92,21 @@ func TestABlockingAcceptWaits(t *testing.T) {
 	g.ok("sock_bind", l, g.addr("127.0.0.1"), 0)
 	g.ok("sock_listen", l, 1)
 	addr := g.local(l).String()
-	time.AfterFunc(10*time.Millisecond, func() {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			t.Cleanup(func() { c.Close() })
-		}
-	})
 	out := g.alloc(4)
-	takesAtLeast(t, 10*time.Millisecond, func() { g.ok("sock_accept", l, out) })
+	dialed := make(chan net.Conn)
+	takesAtLeast(t, 10*time.Millisecond, func() {
+		time.AfterFunc(10*time.Millisecond, func() {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Error(err)
+			}
+			dialed <- c
+		})
+		g.ok("sock_accept", l, out)
+	})
+	if c := <-dialed; c != nil {
+		c.Close()
+	}
 }
 
 func TestTimeoutsOfBlockingCalls(t *testing.T) {

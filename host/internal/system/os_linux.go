@@ -44,6 +44,7 @@ func newWake() (r, w int, err error) {
 	return fd, fd, err
 }
 
+// wakeUp adds to the counter a number that reads the same in either byte order.
 func wakeUp(w int) { unix.Write(w, []byte{1, 0, 0, 0, 0, 0, 0, 1}) }
 
 // boundDevice is the network device that a socket is bound to, or "".

@@ -25,9 +25,10 @@
 //   - Sockets are numbered from FirstSocket, not at random.
 //   - The flags of sock_accept are the new descriptor's. fd_write to a peer that
 //     is gone is EPIPE. fd_fdstat_get calls a datagram socket one.
-//   - A port above 65535 is EINVAL, and so are SO_ERROR and SO_TYPE with room for
-//     less than 4 bytes, a UNIX address without a path, and sock_recv_from of a
-//     UNIX socket without room for a path, which takes no datagram then.
+//   - A number that does not fit, such as a port above 65535, is EINVAL, and so are
+//     SO_ERROR and SO_TYPE with room for less than 4 bytes, a UNIX address without
+//     a path, and sock_recv_from of a UNIX socket without room for a path, which
+//     takes no datagram then. A path of 108 bytes is ENAMETOOLONG.
 //   - A family that there is not is EAFNOSUPPORT. Setting SO_BINDTODEVICE is EACCES.
 //   - UNIX sockets need no flag, only a policy. An abstract name ends before its
 //     padding. The port beside a UNIX address is 0.
@@ -38,11 +39,11 @@
 //   - poll_oneoff without subscriptions, or with more than 65,536 and two for each
 //     socket of the limit, is EINVAL. It returns at once when a subscription is in
 //     error, and never because of a signal. What is ready has 1 byte. A pending
-//     error makes a descriptor ready, to read as to write, and no state makes a
-//     call return without an event. Files are ready.
+//     error or a hang-up makes a descriptor ready, to read as to write, and no
+//     state makes a call return without an event. Files are ready.
 //   - sock_getaddrinfo answers EAI_MEMORY rather than write past the room it was
 //     given, looks at 256 nodes at most and ends with the list, takes SOCK_ANY for
-//     streams and datagrams, and knows no zones.
+//     streams and datagrams, and knows neither zones nor short forms of IPv4.
 //   - fd_renumber to a number that is not open is EBADF, and between a socket and
 //     a file ENOTSUP.
 package system
