@@ -64,7 +64,8 @@ func onEveryEngine(t *testing.T, test func(t *testing.T, e engine)) {
 		t.Fatal(built.err)
 	}
 	t.Run("wazero", func(t *testing.T) {
-		test(t, engine{"wazero", []string{built.wasisock, "run", "--allow", "dial tcp *:*", "--allow", "resolve *"}})
+		test(t, engine{"wazero", []string{built.wasisock, "run", "--allow", "dial tcp 127.0.0.0/8:*",
+			"--allow", "dial tcp [::1]:*", "--allow", "resolve *"}})
 	})
 	for name, variable := range map[string]string{"wasmedge 0.14": "WASISOCK_WASMEDGE_014", "wasmedge 0.17": "WASISOCK_WASMEDGE_017"} {
 		t.Run(name, func(t *testing.T) {
