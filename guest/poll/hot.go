@@ -9,71 +9,92 @@ import (
 // Where a poll of every descriptor is dear, the host is asked about the hot ones
 // alone, those active lately, and the cold ones are swept: each is asked once per
 // sweep whether there is anything to read, by receiving without taking (RI_PEEK).
-// That is cheaper than to begin and cease watching it, it is spread over the whole
-// sweep, and the set of watched descriptors stays as it is. When the hot ones stay
-// silent, the next poll waits for every descriptor, and takes no processor time.
+// That is cheaper than to begin and cease watching it, is spread over the whole sweep,
+// and leaves the set of watched descriptors as it is. After a silence the next poll
+// waits for every descriptor, and takes no processor time.
 
 const (
-	// minSplit is how many registrations are never worth watching apart.
+	// minSplit is how many registrations are never worth splitting.
 	minSplit = 64
 
 	// dear is the cost of a full poll from which on splitting pays. A host that
-	// keeps its interest set stays below it at 9,500 descriptors, and one that does
-	// not exceeds it at about 150.
+	// keeps its interest set stays below it at 9,500 descriptors; WasmEdge reaches it
+	// at about 150.
 	dear = 150 * time.Microsecond
 
-	// samples is of how many full polls the cheapest counts, because the machine may
+	// samples is of how many measurements the least counts, because the machine may
 	// have done something else during the others.
 	samples = 3
 
-	// probeEvery is how many cheap polls go by before the cost is measured again.
-	probeEvery = 256
+	// measureEvery is how old a measurement of a dear host becomes.
+	measureEvery = 10 * time.Second
 
-	// patience is how many times in a row the hot descriptors may stay silent before
-	// everything is waited for: a busy machine stalls clients for longer than that.
-	patience = 20
+	// minBurst is how many polls in a row must have brought something: for fewer,
+	// changing what the host watches costs more than it saves.
+	minBurst = 3
 
-	// busy is how many polls in quick succession make a burst: for less, changing
-	// what the host watches costs more than it saves.
-	busy = 3
+	// maxBurst is enough for a burst to go on after one silence, as a stall of the
+	// client or of the machine is, but not after two.
+	maxBurst = 4 * minBurst
 )
 
-// costs is what decides whether to watch the hot descriptors alone.
-type costs struct {
-	hot   []int32 // slots
-	stale bool    // the hot rows are not those of hot
-
-	measured [samples]time.Duration // of the latest full polls, by turns
-	taken    int                    // measurements since the number of registrations changed much
-	size     int                    // registrations then
-	wait     int                    // polls until the next measurement
-
-	next     int           // slot that the sweep comes to next
-	swept    time.Duration // when it came there
-	lastPoll time.Duration
-	burst    int // polls without a pause
-	silent   int // polls of the hot descriptors that ended with nothing, in a row
-	spins    int // polls that ended early with nothing, in a row
+// bound is how late a cold descriptor may be noticed. The hot descriptors alone are
+// waited for no longer than quiet, and a sweep takes the rest of it.
+func (p *Poll) bound() time.Duration {
+	if p.ColdLatency == 0 {
+		return DefaultColdLatency
+	}
+	return p.ColdLatency
 }
 
-// full is the cost of a full poll.
-func (c *costs) full() time.Duration {
-	least := c.measured[0]
-	for _, d := range c.measured[1:] {
-		least = min(least, d)
-	}
-	return least
+func (p *Poll) quiet() time.Duration { return p.bound() / 20 }
+
+// hotSet is the descriptors that were active lately, and how far the sweep of the
+// others has come.
+type hotSet struct {
+	rows
+	slots []int32
+	stale bool // rows are not those of slots
+
+	next  int           // slot that the sweep comes to next
+	swept time.Duration // when it came there
 }
 
-// split is how the bound on latency is shared out: a sweep takes the first part, and
-// the hot descriptors alone are waited for no longer than the second.
-func (p *Poll) split() (sweep, quiet time.Duration) {
-	bound := p.ColdLatency
-	if bound == 0 {
-		bound = DefaultColdLatency
+// fullPolls is what polls of everything cost.
+type fullPolls struct {
+	cost     time.Duration // the least that was measured
+	measured int           // times
+	size     int           // registrations at the first time
+	at       time.Duration // the last time
+}
+
+// took notes how long a full poll took: what it cost, if it did not wait, and more
+// than that otherwise.
+func (f *fullPolls) took(d time.Duration, probe bool) {
+	if f.measured == 0 || d < f.cost {
+		f.cost = d
 	}
-	quiet = bound / 10
-	return bound - quiet, quiet
+	if probe {
+		f.measured++
+	}
+}
+
+// rate tells bursts of events from single ones.
+type rate struct {
+	burst int           // polls that brought something, without a silence between them
+	last  time.Duration // the latest of them
+}
+
+// silent tells whether the last event is longer ago than a sweep of cold descriptors is
+// worth: about twice the bound on latency.
+func (r *rate) silent(now, bound time.Duration) bool { return now-r.last > 2*bound }
+
+func (r *rate) ready(now, bound time.Duration) {
+	if r.silent(now, bound) {
+		r.burst /= 4
+	}
+	r.burst = min(r.burst+1, maxBurst)
+	r.last = now
 }
 
 type plan int
@@ -81,72 +102,62 @@ type plan int
 const (
 	planFull  plan = iota // wait for every descriptor
 	planHot               // wait for the hot ones, for a while
-	planProbe             // ask about every descriptor, without waiting, and measure that
+	planProbe             // ask about every descriptor without waiting, to measure that
 )
 
 // plan decides how to poll next.
 func (p *Poll) plan() plan {
-	c := &p.cost
+	f := &p.full
 	n := len(p.byFD)
 	if p.ColdLatency < 0 || n < minSplit {
 		return planFull
 	}
-	if n >= 2*c.size || 4*n < c.size {
-		c.size, c.taken = n, 0
+	if n >= 2*f.size {
+		f.size, f.measured = n, 0
 	}
-	if c.taken < samples {
+	if f.measured < samples {
+		f.at = p.now
 		return planProbe
 	}
-	if c.full() < dear {
-		if c.wait--; c.wait <= 0 {
-			return planProbe
+	if f.cost < dear {
+		return planFull
+	}
+	hot := p.rate.burst >= minBurst && !p.rate.silent(p.now, p.bound()) && 2*len(p.hot.slots) <= n
+	p.sweep(hot)
+	if hot {
+		// To poll the clock alone would make WasmEdge forget every registration.
+		if p.fillHot(); len(p.hot.subs) > 0 {
+			return planHot
 		}
-		return planFull
 	}
-	_, quiet := p.split()
-	c.burst++
-	if p.now-c.lastPoll > patience*quiet {
-		c.burst = 0
+	if p.now-f.at > measureEvery {
+		f.measured, f.at = 0, p.now
+		return planProbe
 	}
-	c.lastPoll = p.now
-	asks := c.burst >= busy && 2*len(c.hot) <= n
-	if p.sweep(asks); !asks {
-		return planFull
-	}
-	if p.fillHot(); len(p.hot.subs) == 1 {
-		return planFull // to poll the clock alone would make WasmEdge forget the rest
-	}
-	return planHot
-}
-
-// measure notes what a full poll without waiting cost.
-func (p *Poll) measure(d time.Duration) {
-	c := &p.cost
-	c.measured[c.taken%samples] = d
-	c.taken++
-	c.wait = probeEvery
+	return planFull
 }
 
 // sweep goes on as far as it should have come by now. Hot descriptors that were
-// silent for two sweeps cool down; cold ones are asked, if asks.
-func (p *Poll) sweep(asks bool) {
-	c := &p.cost
-	whole, _ := p.split()
-	steps := int64(p.now-c.swept) * int64(len(p.slots)) / int64(whole)
-	if steps == 0 {
-		return
+// silent for two sweeps cool down; cold ones are asked, if ask.
+func (p *Poll) sweep(ask bool) {
+	h := &p.hot
+	all, whole := int64(len(p.slots)), p.bound()-p.quiet()
+	steps := int64(min(p.now-h.swept, whole)) * all / int64(whole)
+	if steps < all {
+		h.swept += time.Duration(steps * int64(whole) / all)
+	} else {
+		steps, h.swept = all, p.now
 	}
-	c.swept = p.now
-	for range min(steps, int64(len(p.slots))) {
-		if c.next++; c.next >= len(p.slots) {
-			c.next = 0
+	for range steps {
+		if h.next++; h.next >= len(p.slots) {
+			h.next = 0
 		}
-		i := int32(c.next)
+		i := int32(h.next)
 		switch s := &p.slots[i]; {
 		case s.fd < 0:
 		case s.hotAt == 0:
-			if asks {
-				p.ask(i)
+			if ask {
+				p.peek(i)
 			}
 		case s.active < p.now-2*whole && p.mayCool(i):
 			p.cool(i)
@@ -154,12 +165,11 @@ func (p *Poll) sweep(asks bool) {
 	}
 }
 
-// ask queues slot i if there is something to read. An error that is found so is used
+// peek queues slot i if there is something to read. An error that is found so is used
 // up, so it is told.
-func (p *Poll) ask(i int32) {
+func (p *Poll) peek(i int32) {
 	s := &p.slots[i]
-	e := p.os.peek(s.fd)
-	switch e {
+	switch e := p.sys.peek(s.fd); e {
 	case sockabi.EAGAIN, sockabi.EINTR:
 		return
 	case 0:
@@ -171,35 +181,13 @@ func (p *Poll) ask(i int32) {
 	p.heat(i)
 }
 
-// mayCool tells whether ask would notice all that slot i waits for.
+// mayCool tells whether to peek notices all that slot i waits for, and does no harm:
+// it must not block, and must not take the errors of a datagram socket, which goes on
+// after them.
 func (p *Poll) mayCool(i int32) bool {
 	s := &p.slots[i]
-	k := p.kindOf(i)
-	return s.interest == Readable && (k == kindStream || k == kindDatagram)
-}
-
-func (p *Poll) heat(i int32) {
-	s := &p.slots[i]
-	s.active = p.now
-	if s.hotAt == 0 {
-		p.cost.hot = append(p.cost.hot, i)
-		s.hotAt = int32(len(p.cost.hot))
-		p.cost.stale = true
-	}
-}
-
-func (p *Poll) cool(i int32) {
-	c := &p.cost
-	at := p.slots[i].hotAt
-	if at == 0 {
-		return
-	}
-	last := c.hot[len(c.hot)-1]
-	c.hot[at-1] = last
-	p.slots[last].hotAt = at
-	p.slots[i].hotAt = 0
-	c.hot = c.hot[:len(c.hot)-1]
-	c.stale = true
+	return s.interest == Readable && p.kindOf(i) == kindStream &&
+		p.sys.fdstat(s.fd, &p.stat) == 0 && p.stat.Flags&sockabi.FDFLAG_NONBLOCK != 0
 }
 
 func (p *Poll) kindOf(i int32) kind {
@@ -207,17 +195,40 @@ func (p *Poll) kindOf(i int32) kind {
 	if s.kind != kindUnknown {
 		return s.kind
 	}
-	socktype, e := p.os.option(s.fd, sockabi.SO_TYPE)
-	switch {
+	switch socktype, e := p.sys.option(s.fd, sockabi.SO_TYPE); {
 	case e != 0:
 		s.kind = kindOther
 	case socktype == sockabi.SOCK_DGRAM:
 		s.kind = kindDatagram
 	default:
 		s.kind = kindStream
-		if listens, e := p.os.option(s.fd, sockabi.SO_ACCEPTCONN); e != 0 || listens != 0 {
+		if listens, e := p.sys.option(s.fd, sockabi.SO_ACCEPTCONN); e != 0 || listens != 0 {
 			s.kind = kindListener
 		}
 	}
 	return s.kind
+}
+
+func (p *Poll) heat(i int32) {
+	s := &p.slots[i]
+	s.active = p.now
+	if s.hotAt == 0 {
+		p.hot.slots = append(p.hot.slots, i)
+		p.hot.stale = true
+		s.hotAt = int32(len(p.hot.slots))
+	}
+}
+
+func (p *Poll) cool(i int32) {
+	s := &p.slots[i]
+	if s.hotAt == 0 {
+		return
+	}
+	end := len(p.hot.slots) - 1
+	last := p.hot.slots[end]
+	p.hot.slots[s.hotAt-1] = last
+	p.slots[last].hotAt = s.hotAt
+	p.hot.slots = p.hot.slots[:end]
+	p.hot.stale = true
+	s.hotAt = 0
 }

@@ -1,32 +1,54 @@
+//go:build !wasip1
+
 package poll
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A model is a host that behaves as WasmEdge does, on a clock of its own.
+// A model is a host that behaves as WasmEdge does, slips included, on a clock of its
+// own. Its poller is WasmEdge's: an epoll set, what it was told to watch in this call
+// and in the one before, and for each of these where the events go.
 type model struct {
-	t       *testing.T
-	fds     map[int32]*modelFD
-	time    time.Duration
-	set     map[int32]bool // what the last call watched
-	perRow  time.Duration  // what a call costs for each subscription, and for each change of the set
-	signals int            // calls that a signal interrupts from now on
-	exists  bool           // the call after an interrupted one
+	t    testing.TB
+	fds  map[int32]*modelFD
+	time time.Duration
+	plan []action
 
-	calls, rows, clockOnly, peeks int
-	at                            []action
+	perCall time.Duration // the price of a system call
+	keeps   bool          // a host that keeps its interest set: only changes cost
+	signals int           // waits that a signal interrupts from now on
+
+	epoll     map[int32]bool // what the kernel watches
+	data, old map[int32]*watched
+	timers    []timer
+	last      []sockabi.Subscription
+
+	calls, rows, clockOnly, peeks, systemCalls int
 }
 
+// modelFD is a descriptor. One that is stuck ends each poll at once, with no event of
+// its own unless it is ready.
 type modelFD struct {
-	filetype          uint8
-	read, write       bool
-	hangup, reset     bool
-	options           map[int32]int32
-	closed, earlyExit bool // earlyExit: ends every call that watches it for one direction, without an event
+	filetype            uint8
+	flags               uint16
+	options             map[int32]int32
+	read, write, hangup bool
+	stuck, closed       bool
+	reset               sockabi.Errno // for the next peek
+}
+
+// watched is which event is whose: indices, where WasmEdge has pointers.
+type watched struct{ event [2]int }
+
+// timer is a clock's subscription, which outlives a call that was interrupted.
+type timer struct {
+	until time.Duration
+	event int
 }
 
 type action struct {
@@ -34,52 +56,97 @@ type action struct {
 	do func()
 }
 
-func newModel(t *testing.T) (*model, *Poll) {
-	m := &model{t: t, fds: map[int32]*modelFD{}, set: map[int32]bool{}}
-	return m, &Poll{os: m}
+func newModel(t testing.TB) (*model, *Poll) {
+	m := &model{t: t, fds: map[int32]*modelFD{}, epoll: map[int32]bool{}, data: map[int32]*watched{}, old: map[int32]*watched{}}
+	return m, &Poll{sys: m}
 }
 
+// socket is a new connection that is not ready.
 func (m *model) socket(fd int32) *modelFD {
-	s := &modelFD{filetype: sockabi.FILETYPE_SOCKET_STREAM, options: map[int32]int32{sockabi.SO_TYPE: sockabi.SOCK_STREAM}}
+	s := &modelFD{
+		filetype: sockabi.FILETYPE_SOCKET_STREAM,
+		flags:    sockabi.FDFLAG_NONBLOCK,
+		options:  map[int32]int32{sockabi.SO_TYPE: sockabi.SOCK_STREAM, sockabi.SO_ACCEPTCONN: 0},
+	}
 	m.fds[fd] = s
 	return s
 }
 
-func (m *model) after(d time.Duration, do func()) { m.at = append(m.at, action{m.time + d, do}) }
+func (m *model) datagram(fd int32) *modelFD {
+	s := m.socket(fd)
+	s.options[sockabi.SO_TYPE] = sockabi.SOCK_DGRAM
+	return s
+}
+
+func (m *model) listener(fd int32) *modelFD {
+	s := m.socket(fd)
+	s.options[sockabi.SO_ACCEPTCONN] = 1
+	return s
+}
+
+func (m *model) close(fd int32) {
+	m.fds[fd].closed = true
+	delete(m.epoll, fd)
+	delete(m.data, fd)
+	delete(m.old, fd)
+}
+
+func (m *model) after(d time.Duration, do func()) { m.plan = append(m.plan, action{m.time + d, do}) }
 
 func (m *model) now() time.Duration { return m.time }
 
+func (m *model) open(fd int32) *modelFD {
+	if s := m.fds[fd]; s != nil && !s.closed {
+		return s
+	}
+	return nil
+}
+
 func (m *model) fdstat(fd int32, stat *sockabi.FDStat) sockabi.Errno {
-	s := m.fds[fd]
-	if s == nil || s.closed {
+	s := m.open(fd)
+	if s == nil {
 		return sockabi.EBADF
 	}
-	stat.Filetype = s.filetype
+	stat.Filetype, stat.Flags = s.filetype, s.flags
 	return 0
 }
 
 func (m *model) option(fd, name int32) (int32, sockabi.Errno) {
-	s := m.fds[fd]
-	if s == nil || s.closed {
+	s := m.open(fd)
+	if s == nil {
 		return 0, sockabi.EBADF
 	}
-	return s.options[name], 0
+	v, ok := s.options[name]
+	if !ok {
+		return 0, sockabi.ENOTSOCK
+	}
+	return v, 0
 }
 
 func (m *model) peek(fd int32) sockabi.Errno {
 	m.peeks++
-	m.time += m.perRow / 2
-	s := m.fds[fd]
+	m.time += m.perCall / 2
+	s := m.open(fd)
 	switch {
-	case s == nil || s.closed:
+	case s == nil:
 		return sockabi.EBADF
-	case s.reset:
-		s.reset = false
-		return sockabi.ECONNRESET
+	case s.flags&sockabi.FDFLAG_NONBLOCK == 0:
+		m.t.Fatalf("peek at %d blocks the module", fd)
+	case s.options[sockabi.SO_TYPE] != sockabi.SOCK_STREAM || s.options[sockabi.SO_ACCEPTCONN] != 0:
+		m.t.Fatalf("peek at %d, which is no connection", fd)
+	case s.reset != 0:
+		e := s.reset
+		s.reset = 0
+		return e
 	case s.read:
 		return 0
 	}
 	return sockabi.EAGAIN
+}
+
+func (m *model) systemCall() {
+	m.systemCalls++
+	m.time += m.perCall
 }
 
 func (m *model) oneoff(subs []sockabi.Subscription, events []sockabi.Event) (int, sockabi.Errno) {
@@ -91,101 +158,140 @@ func (m *model) oneoff(subs []sockabi.Subscription, events []sockabi.Event) (int
 	}
 	m.calls++
 	m.rows += len(subs)
-	set := map[int32]bool{}
-	seen := map[[2]uint32]bool{}
-	until := time.Duration(-1)
-	for _, s := range subs {
-		if s.Tag == sockabi.EVENTTYPE_CLOCK {
-			until = m.time + time.Duration(s.Timeout)
-			continue
-		}
-		key := [2]uint32{s.Target, uint32(s.Tag)}
-		if seen[key] {
-			m.t.Fatalf("descriptor %d is subscribed twice", s.Target)
-		}
-		seen[key] = true
-		set[int32(s.Target)] = true
-	}
-	if len(set) == 0 {
+	if len(subs) == 1 && subs[0].Tag == sockabi.EVENTTYPE_CLOCK {
 		m.clockOnly++
 	}
-	cost := len(set)
-	for fd := range m.set {
-		if !set[fd] {
-			cost++
+	told := make([]sockabi.Event, len(subs))
+	valid := make([]bool, len(subs))
+	fail := func(i int, e sockabi.Errno) { told[i].Errno, valid[i] = e, true }
+	clocks := 0
+	for i, sub := range subs {
+		told[i] = sockabi.Event{Userdata: sub.Userdata, Type: sub.Tag}
+		if sub.Tag == sockabi.EVENTTYPE_CLOCK {
+			if clocks++; clocks > 1 {
+				m.t.Fatal("two clocks")
+			}
+			m.timers = append(m.timers, timer{m.time + time.Duration(sub.Timeout), i})
+			continue
+		}
+		fd, direction := int32(sub.Target), sub.Tag-sockabi.EVENTTYPE_FD_READ
+		if !m.keeps || i >= len(m.last) || m.last[i] != sub {
+			m.systemCall()
+		}
+		if m.open(fd) == nil {
+			fail(i, sockabi.EBADF)
+			continue
+		}
+		w := m.data[fd]
+		added := w == nil
+		if added {
+			w = &watched{[2]int{-1, -1}}
+			m.data[fd] = w
+		}
+		if w.event[direction] >= 0 {
+			fail(i, sockabi.EEXIST)
+			continue
+		}
+		w.event[direction] = i
+		if added && m.old[fd] == nil {
+			m.epoll[fd] = true
+		} else if !m.epoll[fd] {
+			fail(i, sockabi.ENOENT)
 		}
 	}
-	m.set = set
-	m.time += time.Duration(cost) * m.perRow
-
-	if m.signals > 0 {
-		m.signals--
-		m.exists = true
-		return m.failAll(subs, events, sockabi.EINTR)
+	m.last = append(m.last[:0], subs...)
+	for fd := range m.old {
+		if m.data[fd] == nil {
+			m.systemCall()
+			delete(m.epoll, fd)
+		}
 	}
-	if m.exists {
-		m.exists = false
-		return m.failAll(subs, events, sockabi.EEXIST)
+	if m.signals > 0 {
+		m.signals-- // and what was to be forgotten is not
+		for i := range subs {
+			fail(i, sockabi.EINTR)
+		}
+		return m.result(told, valid, events), 0
+	}
+	m.wait(told, valid)
+	m.data, m.old = m.old, m.data
+	clear(m.data)
+	m.timers = m.timers[:0]
+	return m.result(told, valid, events), 0
+}
+
+// wait lets time pass until something is ready.
+func (m *model) wait(told []sockabi.Event, valid []bool) {
+	happen := func(i int, kinds ...uint8) bool {
+		if i < 0 || i >= len(told) {
+			return i >= 0 // WasmEdge writes where nobody looks, if all goes well
+		}
+		if !slices.Contains(kinds, told[i].Type) {
+			m.t.Fatalf("WasmEdge aborts: event %d is of type %d, not %d", i, told[i].Type, kinds)
+		}
+		told[i].Errno, valid[i] = 0, true
+		return true
 	}
 	for {
-		n, early := 0, false
-		for _, s := range subs {
-			ev := sockabi.Event{Userdata: s.Userdata, Type: s.Tag}
-			if s.Tag == sockabi.EVENTTYPE_CLOCK {
-				if m.time >= until {
-					events[n] = ev
-					n++
-				}
+		over, next := false, never
+		for fd, w := range m.data {
+			s := m.fds[fd]
+			if !m.epoll[fd] {
 				continue
 			}
-			fd := m.fds[int32(s.Target)]
-			switch {
-			case fd == nil || fd.closed:
-				ev.Errno = sockabi.EBADF
-			case s.Tag == sockabi.EVENTTYPE_FD_READ && fd.read, s.Tag == sockabi.EVENTTYPE_FD_WRITE && fd.write:
-				if fd.hangup {
-					ev.Flags = sockabi.EVENTRW_HANGUP
+			over = over || s.stuck
+			if s.read && happen(w.event[0], sockabi.EVENTTYPE_FD_READ, sockabi.EVENTTYPE_CLOCK) {
+				over = true
+			}
+			if s.write && happen(w.event[1], sockabi.EVENTTYPE_FD_WRITE) {
+				over = true
+			}
+			for _, i := range w.event {
+				if s.hangup && i >= 0 && i < len(told) && valid[i] {
+					told[i].Flags = sockabi.EVENTRW_HANGUP
 				}
-			default:
-				early = early || fd.earlyExit
-				continue
-			}
-			events[n] = ev
-			n++
-		}
-		bad := 0
-		for _, ev := range events[:n] {
-			if ev.Errno != 0 {
-				bad++
 			}
 		}
-		if n > bad || early {
-			return n, 0
-		}
-		next := until
-		for k := 0; k < len(m.at); k++ {
-			if next < 0 || m.at[k].at < next {
-				next = m.at[k].at
+		for _, t := range m.timers {
+			if m.time < t.until {
+				next = min(next, t.until)
+			} else if happen(t.event, sockabi.EVENTTYPE_FD_READ, sockabi.EVENTTYPE_CLOCK) {
+				over = true
 			}
 		}
-		if next < 0 {
+		if over {
+			return
+		}
+		for _, a := range m.plan {
+			next = min(next, a.at)
+		}
+		if next == never {
 			m.t.Fatal("poll_oneoff would wait for ever")
 		}
-		m.time = max(m.time, next)
-		for k := 0; k < len(m.at); {
-			if a := m.at[k]; a.at <= m.time {
-				m.at = append(m.at[:k], m.at[k+1:]...)
-				a.do()
-			} else {
-				k++
-			}
+		m.pass(next)
+	}
+}
+
+// pass lets time pass, until a moment, and does what is planned until then.
+func (m *model) pass(until time.Duration) {
+	m.time = max(m.time, until)
+	for k := 0; k < len(m.plan); {
+		if a := m.plan[k]; a.at <= m.time {
+			m.plan = append(m.plan[:k], m.plan[k+1:]...)
+			a.do()
+		} else {
+			k++
 		}
 	}
 }
 
-func (m *model) failAll(subs []sockabi.Subscription, events []sockabi.Event, e sockabi.Errno) (int, sockabi.Errno) {
-	for k, s := range subs {
-		events[k] = sockabi.Event{Userdata: s.Userdata, Type: s.Tag, Errno: e}
+func (m *model) result(told []sockabi.Event, valid []bool, events []sockabi.Event) int {
+	n := 0
+	for i, ev := range told {
+		if valid[i] {
+			events[n] = ev
+			n++
+		}
 	}
-	return len(subs), 0
+	return n
 }

@@ -22,10 +22,10 @@
 // times the host's polls, and where watching all descriptors is dear, it watches
 // those that were active lately, and asks the others once in a while whether there is
 // something to read. They may then be noticed late, by [Poll.ColdLatency] at the
-// most, and by nothing at all when no other descriptor is busy. Listeners, what is
-// not a socket, and what is awaited for writing count as active always; new
-// registrations for a while. A host that keeps its interest set from poll to poll, as
-// wasisock's does, is polled plainly.
+// most, and by nothing at all when no other descriptor is busy. Only connections
+// that are non-blocking and awaited for reading alone are treated so, and never in
+// the first moments after Register or Modify. A host that keeps its interest set from
+// poll to poll, as wasisock's does, is polled plainly.
 package poll
 
 import (
@@ -81,42 +81,46 @@ type Poll struct {
 	// every poll watches every descriptor.
 	ColdLatency time.Duration
 
-	os    host
+	sys   host
+	now   time.Duration   // when the host was last asked for the time
 	byFD  map[int32]int32 // slot of each descriptor
 	slots []slot
 	free  []int32
+	ready []int32 // slots with an event to tell
 
 	all    rows // every registration
-	hot    rows // those active lately, while watched alone
-	events []sockabi.Event
-	stat   sockabi.FDStat // here, so that asking allocates nothing
-	ready  []int32        // slots with an event to tell
+	hot    hotSet
+	none   rows
+	events []sockabi.Event // room for what the host tells
+	stat   sockabi.FDStat  // the same
 
-	cost  costs
-	now   time.Duration // when the host was last asked
-	muted []int32       // slots whose Writable is left out for a while; see spin.go
+	full  fullPolls
+	rate  rate
+	muted []int32 // slots whose Writable is left out for a while; see spin.go
+	spins int     // polls that ended with nothing for no known reason, in a row
 }
 
 // A slot is one registration.
 type slot struct {
-	fd         int32
+	fd         int32  // -1 in a free slot
 	generation uint32 // tells an event of an earlier registration in this slot
 	token      Token
 	interest   Interest
-	kind       kind
 
-	row    [2]int32      // in all.subs, of Readable and Writable; 0 is none
+	row    [2]int32      // in all, of reading and writing, plus 1; 0 is none
+	hotAt  int32         // in hot.slots, plus 1; 0 is cold
 	active time.Duration // when it was last active
-	hotAt  int32         // in cost.hot, plus 1; 0 is cold
 
-	pending Event // to tell, if queued
-	queued  bool
+	kind kind
+
+	queued  bool // in ready
+	pending Event
 
 	mutedUntil time.Duration // 0 is not muted
-	mute       time.Duration // how long the last time
+	mute       time.Duration // for how long the last time
 }
 
-// kind is what is known of a descriptor, asked when it first matters.
+// kind is what is known of a descriptor: asked when it first matters, and kept.
 type kind uint8
 
 const (
@@ -142,7 +146,7 @@ func (p *Poll) Register(fd int, token Token, interest Interest) error {
 		return os.NewSyscallError("fd_fdstat_get", syscall.EBADF)
 	}
 	p.init()
-	if e := p.os.fdstat(int32(fd), &p.stat); e != 0 {
+	if e := p.sys.fdstat(int32(fd), &p.stat); e != 0 {
 		return failure("fd_fdstat_get", e)
 	}
 	switch p.stat.Filetype {
@@ -170,10 +174,8 @@ func (p *Poll) Modify(fd int, token Token, interest Interest) error {
 	}
 	s := &p.slots[i]
 	s.token, s.pending = token, Event{}
-	if interest != s.interest || s.mutedUntil != 0 {
-		p.unmute(i)
-		p.watch(i, interest)
-	}
+	p.unmute(i)
+	p.watch(i, interest)
 	p.heat(i)
 	return nil
 }
@@ -206,10 +208,10 @@ func valid(interest Interest) error {
 func (p *Poll) init() {
 	if p.byFD == nil {
 		p.byFD = make(map[int32]int32)
-		p.all.init()
-		if p.os == nil {
-			p.os = wasi
+		if p.sys == nil {
+			p.sys = wasi
 		}
+		p.now = p.sys.now()
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build !wasip1
+
 package poll
 
 import (
@@ -141,14 +143,37 @@ func TestWait(t *testing.T) {
 			expect(t, p, -1, Event{Token: 7, Ready: Writable, Hangup: true})
 		},
 		"a descriptor closed while registered is an error of its own": func(t *testing.T, m *model, p *Poll) {
-			s := m.socket(5)
+			m.socket(5)
 			other := m.socket(6)
 			must(t, p.Register(5, 1, Readable))
 			must(t, p.Register(6, 2, Readable))
-			s.closed, other.read = true, true
+			m.close(5)
+			other.read = true
 			expect(t, p, -1, Event{Token: 1, Err: syscall.EBADF}, Event{Token: 2, Ready: Readable})
 			must(t, p.Deregister(5))
 			expect(t, p, -1, Event{Token: 2, Ready: Readable})
+		},
+		"an error of the poll itself ends Wait": func(t *testing.T, m *model, p *Poll) {
+			m.socket(5)
+			must(t, p.Register(5, 1, Readable))
+			p.sys = failingHost{m}
+			if _, err := p.Wait(make([]Event, 1), time.Second); !errors.Is(err, syscall.EIO) {
+				t.Fatal(err)
+			}
+		},
+		"a clock that fails ends Wait": func(t *testing.T, m *model, p *Poll) {
+			m.socket(5)
+			must(t, p.Register(5, 1, Readable))
+			p.sys = brokenClock{m}
+			if _, err := p.Wait(make([]Event, 1), time.Second); !errors.Is(err, syscall.EIO) {
+				t.Fatal(err)
+			}
+		},
+		"an event of an earlier registration in its place is dropped": func(t *testing.T, m *model, p *Poll) {
+			m.socket(5).read = true
+			must(t, p.Register(5, 1, Readable))
+			p.sys = lateHost{m, 0}
+			expect(t, p, 0)
 		},
 		"a modified token and interest hold at once": func(t *testing.T, m *model, p *Poll) {
 			s := m.socket(5)
@@ -156,6 +181,19 @@ func TestWait(t *testing.T) {
 			must(t, p.Register(5, 1, Readable))
 			must(t, p.Modify(5, 2, Writable))
 			expect(t, p, -1, Event{Token: 2, Ready: Writable})
+		},
+		"what was not told yet is forgotten when modified": func(t *testing.T, m *model, p *Poll) {
+			m.socket(5).read = true
+			m.socket(6).read = true
+			must(t, p.Register(5, 5, Readable))
+			must(t, p.Register(6, 6, Readable))
+			var one [1]Event
+			if n, err := p.Wait(one[:], -1); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			must(t, p.Modify(5, 5, Writable))
+			must(t, p.Modify(6, 6, Writable))
+			expect(t, p, 0)
 		},
 		"a new registration of the same number is not told the old one's events": func(t *testing.T, m *model, p *Poll) {
 			m.socket(5).read = true
@@ -191,54 +229,6 @@ func TestWait(t *testing.T) {
 				t.Fatalf("told of %d of 10 in 4 times 3", len(seen))
 			}
 		},
-		"signals are absorbed": func(t *testing.T, m *model, p *Poll) {
-			s := m.socket(5)
-			must(t, p.Register(5, 7, Readable))
-			m.signals = 3
-			m.after(time.Second, func() { s.read = true })
-			expect(t, p, -1, Event{Token: 7, Ready: Readable})
-		},
-		"signals do not shorten a timeout": func(t *testing.T, m *model, p *Poll) {
-			m.socket(5)
-			must(t, p.Register(5, 7, Readable))
-			m.signals = 1
-			expect(t, p, time.Second)
-			if m.time != time.Second {
-				t.Fatal(m.time)
-			}
-		},
-		"a full buffer of a half-closed peer does not spin": func(t *testing.T, m *model, p *Poll) {
-			s := m.socket(5)
-			s.earlyExit = true
-			m.socket(6)
-			must(t, p.Register(5, 1, Writable))
-			must(t, p.Register(6, 2, Readable))
-			m.after(time.Second, func() { s.write = true })
-			expect(t, p, -1, Event{Token: 1, Ready: Writable})
-			if m.calls > 100 || m.clockOnly > 0 {
-				t.Fatalf("%d calls, %d of the clock alone", m.calls, m.clockOnly)
-			}
-			if m.time > time.Second+maxMute {
-				t.Fatalf("told %v late", m.time-time.Second)
-			}
-		},
-		"a pending error of a datagram socket is told as readable": func(t *testing.T, m *model, p *Poll) {
-			s := m.socket(5)
-			s.earlyExit, s.options[sockabi.SO_TYPE] = true, sockabi.SOCK_DGRAM
-			must(t, p.Register(5, 1, Readable))
-			expect(t, p, -1, Event{Token: 1, Ready: Readable})
-			if m.calls != 1 {
-				t.Fatalf("%d calls", m.calls)
-			}
-		},
-		"an unknown spin does not burn the processor": func(t *testing.T, m *model, p *Poll) {
-			m.socket(5).earlyExit = true
-			must(t, p.Register(5, 1, Readable))
-			expect(t, p, time.Second)
-			if m.calls > 3000 {
-				t.Fatalf("%d calls in a second", m.calls)
-			}
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, p := newModel(t)
@@ -247,185 +237,27 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// crowd registers n idle connections, numbered from 1000, and one busy one, 1.
-func crowd(t *testing.T, m *model, p *Poll, n int) *modelFD {
-	t.Helper()
-	for fd := range int32(n) {
-		m.socket(1000 + fd)
-		must(t, p.Register(1000+int(fd), Token(1000+fd), Readable))
-	}
-	s := m.socket(1)
-	must(t, p.Register(1, 1, Readable))
-	return s
+type failingHost struct{ *model }
+
+func (failingHost) oneoff([]sockabi.Subscription, []sockabi.Event) (int, sockabi.Errno) {
+	return 0, sockabi.EIO
 }
 
-// serve answers requests that come gap after the last answer.
-func serve(t *testing.T, m *model, p *Poll, s *modelFD, gap time.Duration, times int) {
-	t.Helper()
-	for range times {
-		m.after(gap, func() { s.read = true })
-		expect(t, p, -1, Event{Token: 1, Ready: Readable})
-		s.read = false
-	}
-}
+type brokenClock struct{ *model }
 
-func TestIdleConnectionsCostLittleWhileOthersAreBusy(t *testing.T) {
-	m, p := newModel(t)
-	m.perRow = time.Microsecond
-	s := crowd(t, m, p, 5000)
-	serve(t, m, p, s, 20*time.Microsecond, 10000)
-	m.rows = 0
-	start := m.time
-	serve(t, m, p, s, 20*time.Microsecond, 5000)
-	if each := m.rows / 5000; each > 3 {
-		t.Errorf("%d subscriptions for each event", each)
-	}
-	if took := m.time - start; took > 5000*30*time.Microsecond {
-		t.Errorf("5000 events took %v", took)
-	}
-}
-
-func TestAColdDescriptorIsNoticedInTime(t *testing.T) {
-	m, p := newModel(t)
-	m.perRow = time.Microsecond
-	s := crowd(t, m, p, 5000)
-	serve(t, m, p, s, 20*time.Microsecond, 10000)
-	m.fds[1500].read = true
-	start := m.time
-	for {
-		m.after(20*time.Microsecond, func() { s.read = true })
-		var buf [8]Event
-		n, err := p.Wait(buf[:], -1)
-		must(t, err)
-		s.read = false
-		if n == 2 || buf[0].Token == 1500 {
-			break
-		}
-		if m.time-start > time.Second {
-			t.Fatal("never noticed")
-		}
-	}
-	if late := m.time - start; late > DefaultColdLatency {
-		t.Errorf("noticed after %v", late)
-	}
-}
-
-func TestAnErrorOfAColdConnectionIsTold(t *testing.T) {
-	m, p := newModel(t)
-	m.perRow = time.Microsecond
-	s := crowd(t, m, p, 5000)
-	serve(t, m, p, s, 20*time.Microsecond, 10000)
-	m.fds[1500].reset = true
-	for range 10000 {
-		m.after(20*time.Microsecond, func() { s.read = true })
-		var buf [8]Event
-		n, err := p.Wait(buf[:], -1)
-		must(t, err)
-		s.read = false
-		for _, ev := range buf[:n] {
-			if ev.Token == 1500 && errors.Is(ev.Err, syscall.ECONNRESET) {
-				return
-			}
-		}
-	}
-	t.Error("never told")
-}
-
-func TestWhatIsAwaitedForWritingStaysHot(t *testing.T) {
-	m, p := newModel(t)
-	m.perRow = time.Microsecond
-	s := crowd(t, m, p, 5000)
-	must(t, p.Modify(1500, 1500, Writable))
-	must(t, p.Modify(1501, 1501, Readable|Writable))
-	serve(t, m, p, s, 20*time.Microsecond, 10000)
-	m.fds[1500].write, m.fds[1501].write = true, true
-	expect(t, p, -1, Event{Token: 1500, Ready: Writable}, Event{Token: 1501, Ready: Writable})
-}
-
-func TestACheapHostIsPolledPlainly(t *testing.T) {
-	m, p := newModel(t)
-	m.perRow = 5 * time.Nanosecond
-	s := crowd(t, m, p, 5000)
-	serve(t, m, p, s, 20*time.Microsecond, 100)
-	m.calls = 0
-	serve(t, m, p, s, 20*time.Microsecond, 5000)
-	if m.calls > 5000+5000/probeEvery*2 {
-		t.Errorf("%d calls for 5000 events", m.calls)
-	}
-	if len(m.set) != 5001 {
-		t.Errorf("watches %d descriptors", len(m.set))
-	}
-}
-
-func TestSilenceIsOneWait(t *testing.T) {
-	m, p := newModel(t)
-	m.perRow = time.Microsecond
-	s := crowd(t, m, p, 5000)
-	serve(t, m, p, s, 20*time.Microsecond, 1000)
-	m.calls = 0
-	serve(t, m, p, s, time.Hour, 1)
-	if m.calls > patience+3 {
-		t.Errorf("%d calls in an hour of silence", m.calls)
-	}
-	if m.clockOnly > 0 {
-		t.Errorf("%d polls of the clock alone", m.clockOnly)
-	}
-}
-
-// TestRareEventsArePolledPlainly: changing the watched set twice for each event
-// would cost more than it saves.
-func TestRareEventsArePolledPlainly(t *testing.T) {
-	m, p := newModel(t)
-	m.perRow = time.Microsecond
-	s := crowd(t, m, p, 5000)
-	serve(t, m, p, s, time.Second, 10)
-	m.calls = 0
-	serve(t, m, p, s, time.Second, 100)
-	if m.calls > 110 {
-		t.Errorf("%d calls for 100 events", m.calls)
-	}
-}
-
-func TestAListenerStaysHot(t *testing.T) {
-	m, p := newModel(t)
-	m.perRow = time.Microsecond
-	s := crowd(t, m, p, 5000)
-	l := m.socket(2)
-	l.options[sockabi.SO_ACCEPTCONN] = 1
-	must(t, p.Register(2, 2, Readable))
-	serve(t, m, p, s, 20*time.Microsecond, 10000)
-	if len(p.cost.hot) != 2 {
-		t.Fatalf("%d hot descriptors, want the busy one and the listener", len(p.cost.hot))
-	}
-	if i, _ := p.slotOf(2); p.slots[i].hotAt == 0 {
-		t.Error("the listener is cold")
-	}
-}
-
-func TestWaitDoesNotAllocate(t *testing.T) {
-	m, p := newModel(t)
-	s := crowd(t, m, p, 100)
-	s.read = true
-	fast := &fastHost{model: m}
-	p.os = fast
-	var buf [8]Event
-	if n := testing.AllocsPerRun(1000, func() {
-		p.Wait(buf[:], 0)
-		p.Modify(1, 1, Readable|Writable)
-		p.Wait(buf[:], time.Second)
-		p.Modify(1, 1, Readable)
-		p.Deregister(1)
-		p.Register(1, 1, Readable)
-	}); n > 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// fastHost says without allocating that the last subscription is ready.
-type fastHost struct{ *model }
-
-func (h *fastHost) oneoff(subs []sockabi.Subscription, events []sockabi.Event) (int, sockabi.Errno) {
-	last := subs[len(subs)-1]
-	events[0] = sockabi.Event{Userdata: last.Userdata, Type: last.Tag}
+func (brokenClock) oneoff(subs []sockabi.Subscription, events []sockabi.Event) (int, sockabi.Errno) {
+	events[0] = sockabi.Event{Userdata: subs[len(subs)-1].Userdata, Errno: sockabi.EIO}
 	return 1, 0
+}
+
+// lateHost tells of another generation, and then of a slot that never was.
+type lateHost struct {
+	*model
+	calls int
+}
+
+func (h lateHost) oneoff(subs []sockabi.Subscription, events []sockabi.Event) (int, sockabi.Errno) {
+	events[0] = sockabi.Event{Userdata: subs[0].Userdata + 1<<32, Type: subs[0].Tag}
+	events[1] = sockabi.Event{Userdata: subs[0].Userdata + 1, Type: subs[0].Tag}
+	return 2, 0
 }

@@ -1,79 +1,100 @@
 package poll
 
-import "github.com/wasisock/wasisock/sockabi"
+import (
+	"time"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
 
 // clockUserdata marks the clock's subscription: no slot has this number.
 const clockUserdata = 1<<64 - 1
 
-// rows is an array of subscriptions for the host. The first is the clock's, left
-// out of a poll that has no deadline.
+// never is a moment that does not come.
+const never time.Duration = 1<<63 - 1
+
+// rows is an array of subscriptions for the host. It changes only where a
+// registration does, because a host may compare it with the one before.
 type rows struct {
 	subs []sockabi.Subscription
 }
 
-func (r *rows) init() {
-	if len(r.subs) == 0 {
-		r.subs = append(r.subs, sockabi.Subscription{
-			Userdata: clockUserdata,
-			Tag:      sockabi.EVENTTYPE_CLOCK,
-			Target:   sockabi.CLOCK_MONOTONIC,
-		})
+// with is the subscriptions, and after them the clock's, unless timeout is never.
+func (r *rows) with(timeout time.Duration) []sockabi.Subscription {
+	if timeout == never {
+		return r.subs
 	}
+	subs := append(r.subs, sockabi.Subscription{
+		Userdata: clockUserdata,
+		Tag:      sockabi.EVENTTYPE_CLOCK,
+		Target:   sockabi.CLOCK_MONOTONIC,
+		Timeout:  uint64(max(0, timeout)),
+	})
+	r.subs = subs[:len(r.subs)] // keeps the room for the clock
+	return subs
 }
 
-func (r *rows) add(s *slot, i int32, direction int) int32 {
+func (r *rows) add(i int32, s *slot, direction int) {
 	r.subs = append(r.subs, sockabi.Subscription{
 		Userdata: uint64(s.generation)<<32 | uint64(uint32(i)),
 		Tag:      uint8(sockabi.EVENTTYPE_FD_READ + direction),
 		Target:   uint32(s.fd),
 	})
-	return int32(len(r.subs) - 1)
 }
 
-// watch makes the rows of slot i those of an interest. A row that goes is replaced
-// by the last.
+// An EVENTTYPE is the Interest it is about, and one more than its direction.
+var (
+	_ [sockabi.EVENTTYPE_FD_READ]byte  = [Readable]byte{}
+	_ [sockabi.EVENTTYPE_FD_WRITE]byte = [Writable]byte{}
+)
+
+// The directions, as indices of slot.row.
+const (
+	reading = iota
+	writing
+)
+
+// watch makes the rows of slot i those of an interest.
 func (p *Poll) watch(i int32, interest Interest) {
-	s := &p.slots[i]
-	s.interest = interest
-	for direction := range s.row {
-		p.setRow(i, direction, interest&(1<<direction) != 0)
-	}
+	p.slots[i].interest = interest
+	p.setRow(i, reading, interest&Readable != 0)
+	p.setRow(i, writing, interest&Writable != 0)
 }
 
+// setRow adds or removes a row. The last row takes the place of one that goes.
 func (p *Poll) setRow(i int32, direction int, want bool) {
 	s := &p.slots[i]
 	row := s.row[direction]
 	switch {
-	case want && row == 0:
-		s.row[direction] = p.all.add(s, i, direction)
-	case !want && row != 0:
-		last := int32(len(p.all.subs) - 1)
-		moved := p.all.subs[last]
-		p.all.subs[row] = moved
-		p.slots[uint32(moved.Userdata)].row[moved.Tag-sockabi.EVENTTYPE_FD_READ] = row
-		p.all.subs = p.all.subs[:last]
-		s.row[direction] = 0
-	default:
+	case want == (row != 0):
 		return
+	case want:
+		p.all.add(i, s, direction)
+		s.row[direction] = int32(len(p.all.subs))
+	default:
+		end := len(p.all.subs) - 1
+		last := p.all.subs[end]
+		p.all.subs[row-1] = last
+		p.slots[uint32(last.Userdata)].row[last.Tag-sockabi.EVENTTYPE_FD_READ] = row
+		p.all.subs = p.all.subs[:end]
+		s.row[direction] = 0
 	}
 	if s.hotAt != 0 {
-		p.cost.stale = true
+		p.hot.stale = true
 	}
 }
 
 // fillHot makes the hot rows anew if they changed.
 func (p *Poll) fillHot() {
-	if !p.cost.stale {
+	if !p.hot.stale {
 		return
 	}
-	p.cost.stale = false
-	p.hot.init()
-	p.hot.subs = p.hot.subs[:1]
-	for _, i := range p.cost.hot {
+	p.hot.stale = false
+	p.hot.subs = p.hot.subs[:0]
+	for _, i := range p.hot.slots {
 		s := &p.slots[i]
 		for direction, row := range s.row {
 			if row != 0 {
-				p.hot.add(s, i, direction)
+				p.hot.add(i, s, direction)
 			}
 		}
 	}

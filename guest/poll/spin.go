@@ -12,45 +12,64 @@ const (
 	maxMute = 50 * time.Millisecond
 )
 
-// spinning breaks the loop after a poll that ended early with nothing: what is
-// watched for writing alone is left out for a while, twice as long each time, and
-// datagram sockets are reported readable, so that their owner meets the error.
-func (p *Poll) spinning(now time.Duration) {
-	p.cost.spins++
-	suspects := false
-	for i := range p.slots {
-		s := &p.slots[i]
-		switch {
-		case s.fd < 0:
-		case s.interest == Writable:
-			if s.mutedUntil == 0 {
-				s.mute = min(max(2*s.mute, minMute), maxMute)
-				s.mutedUntil = now + s.mute
-				p.muted = append(p.muted, int32(i))
-				p.setRow(int32(i), 1, false)
-			}
-			suspects = true
-		case s.interest&Readable != 0 && p.kindOf(int32(i)) == kindDatagram:
-			s.pending.Ready |= Readable
-			p.enqueue(int32(i))
-			suspects = true
-		}
+// spinning breaks the loop after a poll that ended with nothing. What is watched for
+// writing alone is left out for a while, twice as long each time. If there is no such
+// descriptor, datagram sockets are reported readable, so that their owners read the
+// error. If there is none either, the reason is unknown, and all there is to do is not
+// to burn the processor.
+func (p *Poll) spinning() error {
+	if p.muteWriters() || p.tellDatagrams() {
+		return nil
 	}
-	if !suspects && p.cost.spins > 3 {
-		p.sleep(minMute) // unknown to us: at least do not burn the processor
+	if p.spins++; p.spins == 1 {
+		return nil // once is an accident
 	}
+	return p.sleep(p.now + min(minMute<<min(p.spins-2, 10), maxMute))
 }
 
-// unmuteDue watches again what has been left out for long enough.
-func (p *Poll) unmuteDue(now time.Duration) {
+func (p *Poll) muteWriters() (any bool) {
+	for i := range p.slots {
+		s := &p.slots[i]
+		if s.fd >= 0 && s.interest == Writable && s.mutedUntil == 0 {
+			s.mute = min(max(2*s.mute, minMute), maxMute)
+			s.mutedUntil = p.now + s.mute
+			p.muted = append(p.muted, int32(i))
+			p.setRow(int32(i), writing, false)
+			any = true
+		}
+	}
+	return any
+}
+
+func (p *Poll) tellDatagrams() (any bool) {
+	for i := range p.slots {
+		s := &p.slots[i]
+		if s.fd >= 0 && s.interest == Readable && p.kindOf(int32(i)) == kindDatagram {
+			s.pending.Ready |= Readable
+			p.enqueue(int32(i))
+			p.heat(int32(i))
+			any = true
+		}
+	}
+	return any
+}
+
+// unmuteDue watches again what has been left out for long enough, and is when that
+// is to be done next, or never.
+func (p *Poll) unmuteDue() time.Duration {
+	next := never
 	for k := len(p.muted) - 1; k >= 0; k-- {
-		if i := p.muted[k]; p.slots[i].mutedUntil <= now {
-			p.slots[i].mutedUntil = 0
-			p.setRow(i, 1, true)
+		i := p.muted[k]
+		if s := &p.slots[i]; s.mutedUntil > p.now {
+			next = min(next, s.mutedUntil)
+		} else {
+			s.mutedUntil = 0
+			p.setRow(i, writing, true)
 			p.muted[k] = p.muted[len(p.muted)-1]
 			p.muted = p.muted[:len(p.muted)-1]
 		}
 	}
+	return next
 }
 
 // unmute forgets that slot i is left out, without watching it again.
@@ -67,13 +86,4 @@ func (p *Poll) unmute(i int32) {
 			return
 		}
 	}
-}
-
-// nextUnmute is when the next descriptor is to be watched again, or below 0.
-func (p *Poll) nextUnmute() time.Duration {
-	var next time.Duration = -1
-	for _, i := range p.muted {
-		next = earlier(next, p.slots[i].mutedUntil)
-	}
-	return next
 }

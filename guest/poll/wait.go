@@ -9,166 +9,181 @@ import (
 )
 
 // Wait waits until a registered descriptor is ready, fills events and returns how
-// many it filled. A timeout below 0 waits for ever; 0 asks and returns at once;
+// many it filled. A timeout below 0 waits for ever and 0 asks and returns at once;
 // otherwise Wait returns 0 when it has passed, never earlier, and later by what the
 // host's clock and scheduling add. What does not fit into events is told by the next
-// Wait, before anything else. No events to fill are EINVAL. With nothing registered
-// Wait sleeps for the timeout, or answers ErrIdle if there is none.
+// Wait, before anything else is asked. With nothing registered Wait sleeps for the
+// timeout, or answers ErrIdle if there is none.
+//
+// A signal to the host's process does not end Wait. EINVAL is no room for events;
+// any other error is the host's own, from poll_oneoff, and will hardly go away.
 func (p *Poll) Wait(events []Event, timeout time.Duration) (int, error) {
 	if len(events) == 0 {
 		return 0, os.NewSyscallError("poll_oneoff", syscall.EINVAL)
 	}
 	p.init()
-	if len(p.byFD) == 0 {
-		if timeout < 0 {
-			return 0, ErrIdle
-		}
-		p.sleep(timeout)
-		return 0, nil
-	}
 	if n := p.tell(events); n > 0 {
 		return n, nil
 	}
-	var deadline time.Duration = -1
-	now := p.os.now()
-	if timeout >= 0 {
-		if deadline = now + timeout; deadline < now {
-			deadline = -1 // beyond the clock's end: for ever
-		}
+	if len(p.byFD) == 0 && timeout < 0 {
+		return 0, ErrIdle
+	}
+	p.now = p.sys.now()
+	deadline := never
+	if timeout >= 0 && p.now+timeout >= p.now {
+		deadline = p.now + timeout
 	}
 	for {
-		if err := p.poll(now, deadline); err != nil {
+		if err := p.poll(deadline); err != nil {
 			return 0, err
 		}
 		if n := p.tell(events); n > 0 {
 			return n, nil
 		}
-		if now = p.os.now(); deadline >= 0 && now >= deadline {
+		if p.now >= deadline {
 			return 0, nil
 		}
 	}
 }
 
-// poll asks the host, until deadline at the latest, for ever if it is negative, and
-// queues what is ready. It may queue nothing before the deadline.
-func (p *Poll) poll(now, deadline time.Duration) error {
-	p.now = now
-	p.unmuteDue(now)
-	until := earlier(deadline, p.nextUnmute())
-	if len(p.all.subs) == 1 {
-		p.sleep(until - now) // all there is to watch is left out for a while
-		return nil
+// poll asks the host, until deadline at the latest, and queues what is ready. It may
+// queue nothing and be back before the deadline.
+func (p *Poll) poll(deadline time.Duration) error {
+	until := min(deadline, p.unmuteDue())
+	if len(p.all.subs) == 0 {
+		return p.sleep(until) // nothing is registered, or all of it is left out for a while
 	}
-	switch p.plan() {
+	begin, plan := p.now, p.plan()
+	switch plan {
+	case planHot: // what the sweep found is hot now, and ready
+		_, err := p.ask(&p.hot.rows, min(until, p.now+p.quiet()))
+		return err
 	case planProbe:
-		_, err := p.oneoff(&p.all, now, now)
-		p.measure(p.os.now() - now)
-		return err
-	case planHot:
-		if len(p.ready) > 0 {
-			return nil
-		}
-		_, quiet := p.split()
-		n, err := p.oneoff(&p.hot, now, earlier(until, now+quiet))
-		if n > 0 || err != nil {
-			p.cost.silent = 0
-			return err
-		}
-		if p.cost.silent++; p.cost.silent < patience {
-			return nil
-		}
-		if now = p.os.now(); until >= 0 && now >= until {
-			return nil
-		}
-		p.cost.silent, p.cost.burst = 0, 0
+		until = p.now
 	}
-	n, err := p.oneoff(&p.all, now, until)
-	if err != nil {
-		return err
+	known, err := p.ask(&p.all, until)
+	if known && 8*len(p.ready) <= len(p.byFD) { // to tell much is dear on any host
+		p.full.took(p.now-begin, plan == planProbe)
 	}
-	if now = p.os.now(); n == 0 && (until < 0 || now < until) {
-		p.spinning(now)
-	} else {
-		p.cost.spins = 0
-	}
-	return nil
+	return err
 }
 
-func earlier(a, b time.Duration) time.Duration {
-	if a < 0 || b >= 0 && b < a {
-		return b
+// ask asks the host about rows, waiting until a moment at most, and queues what is
+// ready. It is false if nothing is known afterwards.
+func (p *Poll) ask(r *rows, until time.Duration) (bool, error) {
+	a, err := p.settle(r, until)
+	if a.nothing && len(p.ready) == 0 && err == nil {
+		return false, p.spinning()
 	}
-	return a
+	p.spins = 0
+	if len(p.ready) > 0 {
+		p.rate.ready(p.now, p.bound())
+	}
+	return !a.interrupted && err == nil, err
 }
 
-// oneoff asks the host about rows, until a moment, for ever if it is negative. It
-// queues the slots that have an event, and returns how many subscriptions had one.
-func (p *Poll) oneoff(r *rows, now, until time.Duration) (int, error) {
-	subs := r.subs[1:]
-	if until >= 0 {
-		subs = r.subs
-		subs[0].Timeout = uint64(max(0, until-now))
+// interruptions is how many in a row are absorbed, so that a host that knows no
+// other answer does not keep Wait for ever.
+const interruptions = 100
+
+// settle is oneoff, and leaves the host's poller in order.
+//
+// A signal to the host's process makes WasmEdge tell every subscription that it was
+// interrupted (EINTR), and every one of the next call that it is there already
+// (EEXIST). In between its poller points into the events of the interrupted call, and
+// takes registrations for made that are not: only a call with the very same rows puts
+// that right, and another ends in ENOENT for good, or aborts WasmEdge. So the same
+// rows are submitted again, without waiting. ENOENT nevertheless, because it was a
+// poll of Go's runtime that was interrupted, is cured by a poll of the clock alone,
+// upon which WasmEdge forgets every registration.
+func (p *Poll) settle(r *rows, until time.Duration) (answer, error) {
+	cured := false
+	a, err := p.oneoff(r, until, cured)
+	if !a.interrupted && !a.lost {
+		return a, err
 	}
+	for try := 0; err == nil && (a.interrupted || a.lost); try++ {
+		if try == interruptions {
+			return a, os.NewSyscallError("poll_oneoff", syscall.EINTR)
+		}
+		if a.lost {
+			cured = true
+			if _, err = p.oneoff(&p.none, 0, cured); err != nil {
+				break
+			}
+		}
+		a, err = p.oneoff(r, 0, cured)
+	}
+	return answer{interrupted: true}, err
+}
+
+// answer is what a call of the host's told, besides what is ready.
+type answer struct {
+	interrupted bool // EINTR or EEXIST
+	lost        bool // ENOENT, not yet cured
+	nothing     bool // no event, not even the clock's
+}
+
+func (p *Poll) oneoff(r *rows, until time.Duration, cured bool) (a answer, err error) {
+	timeout := until
+	if until != never {
+		timeout = until - p.now
+	}
+	subs := r.with(timeout)
 	if len(p.events) < len(subs) {
 		p.events = make([]sockabi.Event, 2*len(subs))
 	}
-	n, e := p.os.oneoff(subs, p.events)
+	n, e := p.sys.oneoff(subs, p.events)
+	p.now = p.sys.now()
 	switch e {
 	case 0:
 	case sockabi.EINTR:
-		return 0, nil
+		return answer{interrupted: true}, nil
 	default:
-		return 0, failure("poll_oneoff", e)
+		return a, failure("poll_oneoff", e)
 	}
-	told := 0
+	a.nothing = n == 0
 	for k := range p.events[:n] {
-		if p.queue(&p.events[k]) {
-			told++
+		event := &p.events[k]
+		switch {
+		case event.Errno == 0:
+			p.queue(event)
+		case event.Errno == sockabi.EINTR || event.Errno == sockabi.EEXIST:
+			a.interrupted = true
+		case event.Errno == sockabi.ENOENT && !cured:
+			a.lost = true
+		case event.Userdata == clockUserdata:
+			return a, failure("poll_oneoff", event.Errno)
+		default:
+			p.queue(event)
 		}
 	}
-	return told, nil
+	return a, nil
 }
 
-// queue adds one event of the host's to what is to tell.
-func (p *Poll) queue(ev *sockabi.Event) bool {
-	i := uint32(ev.Userdata)
-	if ev.Userdata == clockUserdata || int(i) >= len(p.slots) {
-		return false
+// queue adds an event of the host's to what is to tell. One of a registration that is
+// no more, is dropped.
+func (p *Poll) queue(event *sockabi.Event) {
+	i := uint32(event.Userdata)
+	if event.Userdata == clockUserdata || int(i) >= len(p.slots) {
+		return
 	}
 	s := &p.slots[i]
-	if s.fd < 0 || s.generation != uint32(ev.Userdata>>32) {
-		return false
+	if s.fd < 0 || s.generation != uint32(event.Userdata>>32) {
+		return
 	}
-	switch ev.Errno {
-	case 0:
-	case sockabi.EINTR, sockabi.EEXIST:
-		// A signal to the host's process: WasmEdge tells every subscription of the
-		// call that it was interrupted, and of the next that it exists already. The
-		// one after that is right.
-		p.cost.spins = 0
-		return true
-	default:
-		s.pending.Err = failure("poll_oneoff", ev.Errno)
-		p.enqueue(int32(i))
-		return true
-	}
-	s.pending.Ready |= Interest(ev.Type) & s.interest
-	if ev.Flags&sockabi.EVENTRW_HANGUP != 0 {
-		s.pending.Hangup = true
-	}
-	if ev.Type == sockabi.EVENTTYPE_FD_WRITE {
-		s.mute = 0
+	if event.Errno != 0 {
+		s.pending.Err = failure("poll_oneoff", event.Errno)
+	} else {
+		s.pending.Ready |= Interest(event.Type) & s.interest
+		s.pending.Hangup = s.pending.Hangup || event.Flags&sockabi.EVENTRW_HANGUP != 0
+		if event.Type == sockabi.EVENTTYPE_FD_WRITE {
+			s.mute = 0
+		}
+		p.heat(int32(i))
 	}
 	p.enqueue(int32(i))
-	p.heat(int32(i))
-	return true
 }
-
-// An EVENTTYPE is the Interest it is about.
-var (
-	_ [sockabi.EVENTTYPE_FD_READ]byte  = [Readable]byte{}
-	_ [sockabi.EVENTTYPE_FD_WRITE]byte = [Writable]byte{}
-)
 
 func (p *Poll) enqueue(i int32) {
 	if s := &p.slots[i]; !s.queued {
@@ -198,15 +213,9 @@ func (p *Poll) tell(events []Event) int {
 	return n
 }
 
-// sleep waits without watching anything.
-func (p *Poll) sleep(d time.Duration) {
-	now := p.os.now()
-	p.all.init()
-	if len(p.events) == 0 {
-		p.events = make([]sockabi.Event, 1)
-	}
-	for until := now + d; now < until; now = p.os.now() {
-		p.all.subs[0].Timeout = uint64(until - now)
-		p.os.oneoff(p.all.subs[:1], p.events[:1])
-	}
+// sleep waits until a moment, or less, without watching anything. Upon this WasmEdge
+// forgets every registration, and learns them again at the next poll.
+func (p *Poll) sleep(until time.Duration) error {
+	_, err := p.settle(&p.none, min(until, p.now+time.Hour))
+	return err
 }
