@@ -101,7 +101,9 @@ func (r *reader) begun() bool { return r.state != inHead }
 
 // reset prepares for the next request. It frees the body.
 func (r *reader) reset() {
-	r.body.free(r.pool)
+	if r.body.size > 0 {
+		r.body.free(r.pool)
+	}
 	r.request.reset()
 	r.state, r.need, r.trailer = inHead, 0, 0
 	r.whole, r.what = nil, nil

@@ -72,7 +72,10 @@ func (s *server) ready(c *conn) {
 
 // read reads once. There is room for that: what is held then is less than a head.
 func (s *server) read(c *conn) {
-	held := copy(s.in, c.held)
+	held := 0
+	if len(c.held) > 0 {
+		held = copy(s.in, c.held)
+	}
 	n, err := c.Read(s.in[held:])
 	switch {
 	case err == nil:
@@ -114,7 +117,7 @@ func (s *server) serve(c *conn, p []byte) {
 		if c.out.size == 0 {
 			s.end(c)
 		}
-	default:
+	case len(p) > 0 || len(c.held) > 0:
 		c.hold(p)
 	}
 }
@@ -133,7 +136,7 @@ func (s *server) answer(c *conn) {
 	if !s.quiet {
 		s.log.answered(c, 200, len(answerPrefix)+r.size(), nil, s.now)
 	}
-	if !r.head {
+	if !r.head && r.body.size > 0 {
 		c.out, r.body = r.body, chain{}
 	}
 	c.last = !r.persistent()
@@ -241,24 +244,23 @@ func (s *server) settle(c *conn) {
 		s.timeouts.set(c, stage, s.now)
 		c.renew, c.moved = false, 0
 	}
-	if err := s.watch(c, interest); err != nil {
-		s.close(c)
+	if c.watched != interest {
+		s.watch(c, interest)
 	}
 }
 
-func (s *server) watch(c *conn, interest poll.Interest) (err error) {
-	switch c.watched {
-	case interest:
-		return nil
-	case 0:
+func (s *server) watch(c *conn, interest poll.Interest) {
+	var err error
+	if c.watched == 0 {
 		err = s.poller.Register(c.FD(), c.token, interest)
-	default:
+	} else {
 		err = s.poller.Modify(c.FD(), c.token, interest)
 	}
-	if err == nil {
-		c.watched = interest
+	if err != nil {
+		s.close(c)
+		return
 	}
-	return err
+	c.watched = interest
 }
 
 // close forgets c, which others may then use.

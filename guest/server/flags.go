@@ -37,13 +37,13 @@ var flags = []option{
 	{"addr", "IP:PORT", "127.0.0.1:1234", "where to listen; :PORT is all addresses, port 0 a free one",
 		func(o *options, v string) (err error) { o.addr, o.dual, err = parseAddr(v); return }},
 	{"max-conns", "N", "10000", "connections at once; more are answered 503",
-		number(1, func(o *options) *int { return &o.conns })},
+		number(1, 1<<20, func(o *options) *int { return &o.conns })},
 	{"max-header", "BYTES", "16384", "length of a request's head; more is 431",
-		number(256, func(o *options) *int { return &o.header })},
+		number(256, 1<<20, func(o *options) *int { return &o.header })},
 	{"max-body", "BYTES", "16777216", "length of a request's body; more is 413",
-		number(0, func(o *options) *int { return &o.body })},
+		number(0, 1<<30, func(o *options) *int { return &o.body })},
 	{"max-memory", "BYTES", "268435456", "bodies of all connections together; more is 503; 0 is no limit",
-		number(0, func(o *options) *int { return &o.memory })},
+		number(0, 1<<31-1, func(o *options) *int { return &o.memory })},
 	{"header-timeout", "TIME", "10s", "for a head, from its first byte or the connection's begin",
 		duration(func(o *options) *time.Duration { return &o.head })},
 	{"idle-timeout", "TIME", "1m", "between requests, and without progress within a body",
@@ -116,11 +116,11 @@ func usage() string {
 	return text
 }
 
-func number(least int, field func(*options) *int) func(*options, string) error {
+func number(least, most int, field func(*options) *int) func(*options, string) error {
 	return func(o *options, v string) error {
 		n, err := strconv.Atoi(v)
-		if err != nil || n < least || n > 1<<31-1 {
-			return errors.New("not a number from " + strconv.Itoa(least) + " to 2147483647")
+		if err != nil || n < least || n > most {
+			return errors.New("not a number from " + strconv.Itoa(least) + " to " + strconv.Itoa(most))
 		}
 		*field(o) = n
 		return nil

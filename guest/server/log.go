@@ -21,8 +21,8 @@ const (
 // A logger writes lines to stdout so that a stdout which nobody reads does not stop
 // the server: it waits in the server's loop until stdout is ready, and drops the
 // lines that it has no room for. What cannot be waited for, a file, is written to
-// at once. A terminal stopped with Ctrl-S stops nothing; one that has gone silent
-// says that it is ready, and may stop the server.
+// at once. A terminal may say that it is ready and block all the same, if what is at
+// its other end has ceased to read; to be stopped with Ctrl-S is not that.
 type logger struct {
 	poller  poller
 	write   func([]byte) (int, error)

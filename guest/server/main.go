@@ -6,8 +6,40 @@
 //	wasmedge server.wasm -addr 127.0.0.1:1234
 //	curl -d name=WasmEdge http://127.0.0.1:1234
 //
-// It speaks HTTP/1.1 and HTTP/1.0, with persistent connections and pipelining. What
-// two readers of a request could understand differently, it refuses.
+// It speaks HTTP/1.1 and HTTP/1.0, with persistent connections, pipelining, chunked
+// bodies and Expect: 100-continue. Every method but CONNECT is answered 200; an
+// answer has its length, its type, text/plain without a charset, because a body may
+// be anything, and no date. Answers begin when a body is complete.
+//
+// # What it refuses
+//
+// A connection ends after a refusal, once its client has had the time to read it.
+//
+//   - 400: whatever a proxy on the way could understand otherwise. A line that does
+//     not end in CR LF, a space before a colon or a chunk size, a continued line, a
+//     control character, no Host or two, a Content-Length that is not digits alone,
+//     two of them even if they agree, one beside a Transfer-Encoding, or that in
+//     HTTP/1.0.
+//   - 408: a head or body that does not arrive in time. Silence between requests, or
+//     before the first, is answered with nothing.
+//   - 411: POST or PUT in HTTP/1.0 without a length, whose body would end when the
+//     connection does. In HTTP/1.1 there is no body then.
+//   - 413, 417, 431, 505: as RFC 9110 has them.
+//   - 501: CONNECT, and transfer codings other than chunked, once.
+//   - 503: more connections, or bytes of bodies, than the flags allow.
+//
+// # What it holds
+//
+// A connection holds at most one body, one head and 128 KiB more. While its answer
+// waits to be taken nothing is read from it. An idle one holds at most 4 KiB.
+//
+// Time runs out for a body or an answer of which less than 4 KiB move meanwhile.
+// When descriptors run out, the connections there are go on, and the others wait in
+// the system's queue.
+//
+// Lines of the log for which stdout has no room are dropped and counted, so that a
+// pipe which nobody reads, or a terminal stopped with Ctrl-S, delays nobody. Only a
+// terminal that has died without saying so may stop the server.
 package main
 
 import (

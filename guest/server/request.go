@@ -97,20 +97,28 @@ func (r *request) requestLine(line []byte) *refusal {
 		return badRequestLine
 	}
 	method, rest := line[:i], line[i+1:]
-	j := bytes.IndexByte(rest, ' ')
+	j := span(rest, isPath) // all of most targets
+	plain := j > 0 && rest[0] == '/'
+	if j == len(rest) || rest[j] != ' ' {
+		plain = false
+		j = bytes.IndexByte(rest, ' ')
+	}
 	if j <= 0 {
 		return badRequestLine
 	}
 	target, version := rest[:j], rest[j+1:]
 	r.end = r.start + i + 1 + j
-	if len(version) != 8 || string(version[:5]) != "HTTP/" || version[6] != '.' ||
-		class[version[5]]&class[version[7]]&isDigit == 0 {
+	switch {
+	case string(version) == "HTTP/1.1":
+		r.minor = 1
+	case len(version) != 8 || string(version[:5]) != "HTTP/" || version[6] != '.' ||
+		class[version[5]]&class[version[7]]&isDigit == 0:
 		return badRequestLine
-	}
-	if version[5] != '1' {
+	case version[5] != '1':
 		return otherVersion
+	default:
+		r.minor = min(int(version[7]-'0'), 1)
 	}
-	r.minor = min(int(version[7]-'0'), 1)
 	switch string(method) {
 	case "HEAD":
 		r.head = true
@@ -119,7 +127,7 @@ func (r *request) requestLine(line []byte) *refusal {
 	case "CONNECT":
 		r.connect = true
 	}
-	if !validTarget(target, r.connect, string(method) == "OPTIONS") {
+	if (!plain || r.connect) && !validTarget(target, r.connect, string(method) == "OPTIONS") {
 		return badTarget
 	}
 	return nil
@@ -148,17 +156,18 @@ func validTarget(t []byte, connect, options bool) bool {
 		}
 		t = t[end:]
 	}
-	if span(t, isTarget) < len(t) {
-		return false
-	}
-	path, _, _ := bytes.Cut(t, []byte("?"))
-	for i := bytes.IndexByte(path, '%'); i >= 0; i = bytes.IndexByte(path, '%') {
-		if len(path) < i+3 || span(path[i+1:i+3], isHex) < 2 {
+	for {
+		t = t[span(t, isPath):]
+		switch {
+		case len(t) == 0:
+			return true
+		case t[0] == '?':
+			return span(t, isPath|isQuery) == len(t)
+		case t[0] != '%' || len(t) < 3 || span(t[1:3], isHex) < 2:
 			return false
 		}
-		path = path[i+3:]
+		t = t[3:]
 	}
-	return true
 }
 
 // validHost tells whether p is a host, perhaps with a port. The name may be empty.

@@ -13,17 +13,15 @@ const (
 func appendAnswer(out []byte, r *reader) []byte {
 	out = append(out, answerHead...)
 	out = strconv.AppendInt(out, int64(len(answerPrefix)+r.size()), 10)
+	end := "\r\n\r\n" + answerPrefix
 	switch {
 	case !r.persistent():
-		out = append(out, "\r\nConnection: close\r\n\r\n"...)
+		end = "\r\nConnection: close\r\n\r\n" + answerPrefix
 	case r.minor == 0:
-		out = append(out, "\r\nConnection: keep-alive\r\n\r\n"...)
-	default:
-		out = append(out, "\r\n\r\n"...)
+		end = "\r\nConnection: keep-alive\r\n\r\n" + answerPrefix
 	}
 	if r.head {
-		return out
+		return append(out, end[:len(end)-len(answerPrefix)]...)
 	}
-	out = append(out, answerPrefix...)
-	return append(out, r.whole...)
+	return append(append(out, end...), r.whole...)
 }

@@ -3,10 +3,11 @@ package main
 // The grammar of RFC 9110 and RFC 9112, as far as a byte decides.
 
 const (
-	isToken  = 1 << iota // may be in a method or a field's name
-	isValue              // may be in a field's value
-	isTarget             // may be in a request's target
-	isHost               // may be in a host's name
+	isToken = 1 << iota // may be in a method or a field's name
+	isValue             // may be in a field's value
+	isPath              // may be in a target as it is
+	isQuery             // may be in a target after a question mark, besides
+	isHost              // may be in a host's name
 	isDigit
 	isHex
 )
@@ -22,8 +23,12 @@ var class = func() (t [256]uint8) {
 		if b >= ' ' && b != 0x7f || b == '\t' {
 			t[c] |= isValue
 		}
-		if b > ' ' && b < 0x7f && b != '#' {
-			t[c] |= isTarget
+		switch {
+		case b <= ' ' || b >= 0x7f || b == '#':
+		case b == '?' || b == '%':
+			t[c] |= isQuery
+		default:
+			t[c] |= isPath
 		}
 		if letter || digit || has("-._~!$&'()*+,;=", b) {
 			t[c] |= isHost
