@@ -23,8 +23,9 @@ type Config struct {
 	// an *os.File: nothing is read from such a file but on the guest's demand.
 	Stdin io.Reader
 
-	// Stdout and Stderr discard when nil. A Write that blocks blocks the guest, and
-	// cannot be stopped.
+	// Stdout and Stderr discard when nil. A Write that blocks blocks the whole guest,
+	// which then cannot be stopped, except on an *os.File that the guest made
+	// non-blocking, as Go guests do. The file itself stays as it is.
 	Stdout, Stderr io.Writer
 
 	Dirs []Dir
@@ -71,5 +72,5 @@ type Config struct {
 type Dir struct {
 	Host     string // path on the host
 	Guest    string // absolute path in the guest, such as "/" or "/data"
-	ReadOnly bool   // every change is refused, EROFS or ENOSYS
+	ReadOnly bool   // every change is refused, and creating what exists too
 }

@@ -77,9 +77,10 @@ func AllowAll(Request) error { return nil }
 //
 // ADDRESS is an address (127.0.0.1), a prefix (10.0.0.0/8), either in brackets
 // when it is IPv6 ([::1], [fd00::/8]), or * for all. An IPv4-mapped address or
-// prefix is the IPv4 one, and an IPv6 prefix holds no IPv4 address. 0.0.0.0 and
-// [::] are themselves: all addresses of the host to listen at, and the host itself
-// to dial. A socket that listens at [::] serves IPv4 too. Names and zones are
+// prefix is the IPv4 one, and an IPv6 prefix holds no IPv4 address. To listen
+// at 0.0.0.0 or [::], which is at all addresses of the host, needs a rule for just
+// that. To dial or send there means 127.0.0.1 or [::1], and needs a rule for those.
+// A socket that listens at [::] serves IPv4 too. Names and zones are
 // refused: a name can mean another address at each look-up.
 //
 // PORT is a number, a range (8000-8999) or * for all. 0 lets the system choose;

@@ -78,7 +78,7 @@ func loopback(temp string) []string {
 			rules = append(rules, op+" "+network+" 127.0.0.0/8:*", op+" "+network+" [::1]:*")
 		}
 		for _, network := range []string{"unix", "unixgram"} {
-			rules = append(rules, op+" "+network+" "+strconv.Quote(filepath.Clean(temp))+"/*")
+			rules = append(rules, op+" "+network+" "+strconv.Quote(strings.TrimSuffix(filepath.Clean(temp), "/"))+"/*")
 		}
 	}
 	return rules

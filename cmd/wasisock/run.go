@@ -37,7 +37,7 @@ network that is refused is told once, with the flag that would permit it.
                       path; with :ro at the end it cannot be changed
   --env KEY=VALUE     set an environment variable; KEY alone copies wasisock's
   --max-memory SIZE   memory that the guest can have: bytes, or with K, M or G
-  --max-sockets N     sockets that the guest can have open; ` + "32768" + ` by default
+  --max-sockets N     sockets that the guest can have open; 32768 by default
   --interruptible     let a guest that computes without end be stopped with care:
                       costs about 3 times the CPU, and is not needed for signals
   --cache DIR         folder for compiled code, or - for none; by default

@@ -15,7 +15,7 @@ import (
 )
 
 // keepCached is how many guests' code is kept on disk: those used last. Each takes
-// about twice the size of its module.
+// about four times the size of its module.
 const keepCached = 32
 
 // openCache opens the cache for one guest: a folder of its own, because only folders

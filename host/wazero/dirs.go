@@ -49,11 +49,22 @@ func (g *guest) mount(dirs []host.Dir) (wazero.FSConfig, error) {
 			files = &confined{files, root}
 		}
 		if d.ReadOnly {
-			files = &sysfs.ReadFS{FS: files}
+			files = readOnly{&sysfs.ReadFS{FS: files}}
 		}
 		config = config.(sysfs.FSConfig).WithSysFSMount(files, guest)
 	}
 	return config, nil
+}
+
+// readOnly is wazero's read-only folder, with the errno that says so, and without
+// creating or truncating files that are opened for reading.
+type readOnly struct{ *sysfs.ReadFS }
+
+func (r readOnly) OpenFile(name string, flag experimentalsys.Oflag, perm fs.FileMode) (experimentalsys.File, experimentalsys.Errno) {
+	if flag&(experimentalsys.O_WRONLY|experimentalsys.O_RDWR|experimentalsys.O_CREAT|experimentalsys.O_TRUNC) != 0 {
+		return nil, experimentalsys.EROFS
+	}
+	return r.ReadFS.OpenFile(name, flag, perm)
 }
 
 // confined is a folder that no symbolic link leads out of. wazero's own follows all,
@@ -138,7 +149,7 @@ func (c *confined) both(from, to string) experimentalsys.Errno {
 
 // Symlink makes no link that leads outside either: other programs would follow it.
 func (c *confined) Symlink(target, name string) experimentalsys.Errno {
-	if path.IsAbs(target) || !filepath.IsLocal(path.Join(path.Dir(path.Clean(name)), target)) {
+	if !filepath.IsLocal(path.Join(path.Dir(path.Clean(name)), target)) {
 		return experimentalsys.EPERM
 	}
 	if errno := c.inside(name, false); errno != 0 {

@@ -60,8 +60,11 @@ func (g *guest) provisions(ctx context.Context, r wazero.Runtime) (map[string][]
 		if !ok {
 			return nil, fmt.Errorf("wazero's %s is a %T, which cannot be called from here; use the wazero of go.mod", name, def.GoFunction())
 		}
+		if name == "fd_fdstat_get" {
+			g.memory.fdstat = f
+		}
 		own[name] = provision{
-			own: f, params: def.ParamTypes(), results: def.ResultTypes(),
+			own: g.wrap(name, f), params: def.ParamTypes(), results: def.ResultTypes(),
 			text: name + "(" + strings.Join(def.ParamNames(), " ") + ")",
 		}
 	}
@@ -79,10 +82,6 @@ func (g *guest) provisions(ctx context.Context, r wazero.Runtime) (map[string][]
 			if p.own = own[row.Name].own; p.own == nil {
 				return nil, fmt.Errorf("wazero has no %s; use the wazero of go.mod", row.Name)
 			}
-			if row.Name == "fd_fdstat_get" {
-				g.memory.fdstat = p.own
-			}
-			p.own = g.wrap(row.Name, p.own)
 		}
 		all[row.Name] = append(all[row.Name], p)
 	}

@@ -3,7 +3,6 @@
 package wazero
 
 import (
-	"errors"
 	"os"
 
 	"github.com/tetratelabs/wazero/experimental"
@@ -16,16 +15,10 @@ import (
 type allocator struct {
 	memories []*linearMemory
 	failed   error // why a memory could not have its first size
-
-	reserve func(int) ([]byte, error) // reserveRange, except in tests
 }
 
 func (a *allocator) Allocate(_, most uint64) experimental.LinearMemory {
 	m := &linearMemory{allocator: a, most: most}
-	reserve := a.reserve
-	if reserve == nil {
-		reserve = reserveRange
-	}
 	if n := int(most); n > 0 && uint64(n) == most {
 		if reserved, err := reserve(n); err == nil {
 			m.mapped, m.reserved = reserved, true
@@ -84,9 +77,9 @@ func (m *linearMemory) grow(n int) error {
 	case n <= len(m.mapped):
 		return nil
 	}
-	larger, err := mapRange(int(min(m.most, 2*uint64(n))))
+	larger, err := mapMemory(int(min(m.most, 2*uint64(n))))
 	if err != nil {
-		larger, err = mapRange(n)
+		larger, err = mapMemory(n)
 	}
 	if err != nil {
 		return err
@@ -109,13 +102,12 @@ func (m *linearMemory) unmap() {
 	}
 }
 
-func reserveRange(n int) ([]byte, error) {
-	return unix.Mmap(-1, 0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
-}
-
-func mapRange(n int) ([]byte, error) {
-	if n == 0 {
-		return nil, errors.New("no memory was asked for")
+// reserve gets a range of addresses, and mapMemory memory. Tests make them fail.
+var (
+	reserve = func(n int) ([]byte, error) {
+		return unix.Mmap(-1, 0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 	}
-	return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-}
+	mapMemory = func(n int) ([]byte, error) {
+		return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	}
+)

@@ -125,19 +125,25 @@ func TestStoppedWhileCompiling(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
+	lines := make(chan string, 2)
+	cfg := host.Config{
+		Args:     []string{"/some/where/guest.wasm"},
+		Progress: writeFunc(func(p []byte) (int, error) { lines <- string(p); return len(p), nil }),
+	}
+	progress(cfg, 3_000_000)() // too short to speak of
+
 	before := progressAfter
 	progressAfter = 0
 	defer func() { progressAfter = before }()
-	var lines strings.Builder
-	cfg := config(t, "exit", "0")
-	cfg.Args[0] = "/some/where/guest.wasm"
-	cfg.CacheDir = host.CacheOff
-	cfg.Progress = &lines
-	if code, err := Run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil {
-		t.Fatal(code, err)
-	}
-	got := strings.Split(lines.String(), "\n")
-	if len(got) != 3 || !strings.HasPrefix(got[0], "compiling guest.wasm (3.") || !strings.HasPrefix(got[1], "compiled guest.wasm in ") {
+	done := progress(cfg, 3_000_000)
+	if got := <-lines; got != "compiling guest.wasm (3.0 MB)\n" {
 		t.Errorf("%q", got)
 	}
+	done()
+	if got := <-lines; !strings.HasPrefix(got, "compiled guest.wasm in ") || !strings.HasSuffix(got, " s\n") {
+		t.Errorf("%q", got)
+	}
+
+	cfg.Args, cfg.Progress = nil, nil
+	progress(cfg, 0)()
 }

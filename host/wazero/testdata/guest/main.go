@@ -49,7 +49,6 @@ var subcommands = map[string]func(args []string){
 	"files":      files,
 	"dial":       dial,
 	"grow":       grow,
-	"listen":     func([]string) { listen() },
 	"work":       func([]string) { work() },
 }
 
@@ -139,6 +138,10 @@ func files(args []string) {
 			result = string(b)
 		case "write":
 			err = os.WriteFile(name, []byte(second), 0o666)
+		case "create":
+			_, err = os.OpenFile(name, os.O_RDONLY|os.O_CREATE, 0o666)
+		case "truncate":
+			_, err = os.OpenFile(name, os.O_RDONLY|os.O_TRUNC, 0o666)
 		case "symlink":
 			err = os.Symlink(second, name)
 		case "readlink":
@@ -175,41 +178,15 @@ func files(args []string) {
 	}
 }
 
+// dial begins to connect to each address.
 func dial(args []string) {
-	_, err := socket.Dial(socket.Addr{AddrPort: netip.MustParseAddrPort(args[0])})
-	if errors.Is(err, fs.ErrPermission) {
-		fmt.Println("refused")
-	} else {
-		fmt.Println(err)
-	}
-}
-
-// listen tells its address, and serves one line.
-func listen() {
-	l, err := socket.Listen(loopback, 1)
-	check(err)
-	at, err := l.LocalAddr()
-	check(err)
-	fmt.Println(at)
-	var p poll.Poll
-	events := make([]poll.Event, 4)
-	check(p.Register(l.FD(), 1, poll.Readable))
-	_, err = p.Wait(events, -1)
-	check(err)
-	c, err := l.Accept()
-	check(err)
-	check(p.Register(c.FD(), 2, poll.Readable))
-	buf := make([]byte, 100)
-	for {
-		n, err := c.Read(buf)
-		if socket.WouldBlock(err) {
-			p.Wait(events, -1)
-			continue
+	for _, at := range args {
+		_, err := socket.Dial(socket.Addr{AddrPort: netip.MustParseAddrPort(at)})
+		if errors.Is(err, fs.ErrPermission) {
+			fmt.Println("refused")
+		} else {
+			fmt.Println(err)
 		}
-		check(err)
-		_, err = c.Write(buf[:n])
-		check(err)
-		return
 	}
 }
 

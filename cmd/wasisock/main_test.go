@@ -1,0 +1,191 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// scratch is for what all tests share: guests, and the cache of compiled code.
+var scratch string
+
+// TestMain is the command itself in the processes that tests start.
+func TestMain(m *testing.M) {
+	if os.Getenv("WASISOCK_TEST_COMMAND") != "" {
+		main()
+	}
+	var err error
+	if scratch, err = os.MkdirTemp("", "wasisock"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(scratch)
+	os.Exit(code)
+}
+
+var buildGuest = sync.OnceValues(func() (string, error) {
+	file := filepath.Join(scratch, "guest.wasm")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "../../host/wazero/testdata/guest")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return file, nil
+})
+
+func guest(t *testing.T) string {
+	t.Helper()
+	file, err := buildGuest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// file makes one with text in it.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// start runs the command in this process. GUEST in args is the test guest.
+func start(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	for i := range args {
+		if args[i] == "GUEST" {
+			args[i] = guest(t)
+		}
+	}
+	if len(args) > 0 && args[0] == "run" {
+		args = append([]string{"run", "--cache", filepath.Join(scratch, "cache")}, args[1:]...)
+	}
+	var out, errs bytes.Buffer
+	code = run(args, nil, &out, &errs)
+	// Whether compiling is told depends on the machine.
+	var lines []string
+	for _, line := range strings.SplitAfter(errs.String(), "\n") {
+		if !strings.HasPrefix(line, "wasisock: compil") {
+			lines = append(lines, line)
+		}
+	}
+	return code, out.String(), strings.Join(lines, "")
+}
+
+const (
+	trapping = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x05\x01\x03\x00\x00\x0b"
+	ending   = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x04\x01\x02\x00\x0b"
+)
+
+func TestExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		args   []string
+		code   int
+		stderr string // a part of it; "" is none at all
+	}{
+		{"a guest that ends", []string{"run", "GUEST", "exit", "0"}, 0, ""},
+		{"a guest that returns", []string{"run", file(t, "ending.wasm", ending)}, 0, ""},
+		{"a guest that fails", []string{"run", "GUEST", "exit", "3"}, 3, ""},
+		{"the highest code", []string{"run", "GUEST", "exit", "255"}, 255, ""},
+		{"a code that would be 0", []string{"run", "GUEST", "exit", "256"}, 255, ""},
+		{"a negative code", []string{"run", "GUEST", "exit", "-1"}, 255, ""},
+		{"a guest that panics", []string{"run", "GUEST", "panic"}, 2, "panic: the guest's own"},
+		{"a guest that traps", []string{"run", file(t, "t.wasm", trapping)}, 134, "t.wasm trapped: wasm error: unreachable\nwasm stack trace:\n"},
+		{"flags of the guest's", []string{"run", "GUEST", "args", "--trace", "-h"}, 0, ""},
+
+		{"no command", nil, 125, "usage: wasisock COMMAND"},
+		{"an unknown command", []string{"walk"}, 125, `"walk" is no command; there are run, version, help`},
+		{"a guest as a command", []string{"server.wasm"}, 125, "write wasisock run server.wasm"},
+		{"help for an unknown command", []string{"help", "walk"}, 125, `"walk" is no command`},
+		{"version of something", []string{"version", "x"}, 125, "version takes no arguments"},
+		{"no guest", []string{"run"}, 125, "no guest was named; write wasisock run GUEST.wasm"},
+		{"an unknown flag", []string{"run", "--net", "GUEST"}, 125, "-net; see wasisock run --help"},
+		{"a flag without its value", []string{"run", "--allow"}, 125, "-allow; see wasisock run --help"},
+		{"a rule with a name", []string{"run", "--allow", "dial tcp localhost:80", "GUEST"}, 125, "use an address"},
+		{"a rule too much", []string{"run", "--allow-all", "--allow", "resolve *", "GUEST"}, 125, "leave out one of them"},
+		{"a folder without its place", []string{"run", "--dir", ".", "GUEST"}, 125, "write .:/ or .:/data"},
+		{"a folder with a relative place", []string{"run", "--dir", ".:data", "GUEST"}, 125, "with an absolute GUEST"},
+		{"a folder that is not there", []string{"run", "--dir", "none:/", "GUEST"}, 125, "no such file or directory"},
+		{"a variable that is not set", []string{"run", "--env", "WASISOCK_TEST_NONE", "GUEST"}, 125, "write WASISOCK_TEST_NONE=VALUE"},
+		{"a size without a number", []string{"run", "--max-memory", "M", "GUEST"}, 125, "write one such as 67108864, 64M or 1G"},
+		{"a size of nothing", []string{"run", "--max-memory", "0", "GUEST"}, 125, "is no size"},
+		{"a size beyond 64 bits", []string{"run", "--max-memory", "17179869184G", "GUEST"}, 125, "is no size"},
+		{"too small a size", []string{"run", "--max-memory", "1K", "GUEST"}, 125, "the lowest is 65536"},
+		{"fewer sockets than none", []string{"run", "--max-sockets", "-1", "GUEST"}, 125, "write a number above 0"},
+
+		{"an empty file", []string{"run", file(t, "e.wasm", "")}, 126, "e.wasm: it is empty; build one with GOOS=wasip1"},
+		{"a text", []string{"run", file(t, "t.txt", "hello")}, 126, "no wasm file does"},
+		{"a component", []string{"run", file(t, "c.wasm", "\x00asm\x0d\x00\x01\x00")}, 126, "it is a component"},
+		{"a module that does nothing", []string{"run", file(t, "m.wasm", ending[:8])}, 126, "it exports no _start"},
+		{"a folder as a guest", []string{"run", "."}, 126, "is a directory"},
+		{"less memory than the guest needs", []string{"run", "--max-memory", "64K", "GUEST", "args"}, 126, "raise the limit"},
+
+		{"no such file", []string{"run", "none.wasm"}, 127, "none.wasm: no such file; build the guest first"},
+		{"no such folder", []string{"run", "none/none.wasm"}, 127, "no such file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, _, stderr := start(t, test.args...)
+			if code != test.code || !strings.Contains(stderr, test.stderr) || test.stderr == "" && stderr != "" {
+				t.Errorf("%q: exit code %d, stderr %q; want %d, %q", test.args, code, stderr, test.code, test.stderr)
+			}
+			if code >= 125 && code <= 127 && test.args != nil && strings.Count(stderr, "\n") != 1 {
+				t.Errorf("%q: %q is not one line", test.args, stderr)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"-h"}} {
+		code, stdout, stderr := start(t, args...)
+		if code != 0 || stderr != "" {
+			t.Errorf("%q: %d, %q", args, code, stderr)
+		}
+		for _, c := range commands() {
+			if !strings.Contains(stdout, "  "+c.name+" ") {
+				t.Errorf("%q does not list %s", args, c.name)
+			}
+		}
+	}
+	for _, c := range commands() {
+		for _, args := range [][]string{{"help", c.name}, {c.name, "--help"}, {c.name, "-h"}} {
+			code, stdout, stderr := start(t, args...)
+			if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "usage: wasisock "+c.name) || !strings.Contains(stdout, "\n  wasisock "+c.name) {
+				t.Errorf("%q: %d, %q, and no usage or no example: %q", args, code, stderr, stdout)
+			}
+			for _, line := range strings.Split(stdout, "\n") {
+				if len(line) > 100 {
+					t.Errorf("%q: a line of %d letters: %s", args, len(line), line)
+				}
+			}
+		}
+	}
+}
+
+func TestHelpTellsTheDefault(t *testing.T) {
+	if want := fmt.Sprintf("open; %d by default", host.DefaultMaxSockets); !strings.Contains(runHelp, want) {
+		t.Errorf("run --help does not say %q", want)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for _, arg := range []string{"version", "--version"} {
+		code, stdout, stderr := start(t, arg)
+		if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "wasisock ") || strings.Count(stdout, "\n") != 1 {
+			t.Errorf("%s: %d, %q, %q", arg, code, stdout, stderr)
+		}
+	}
+}

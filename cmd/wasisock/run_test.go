@@ -1,0 +1,130 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+func TestWhatFlagsGiveAGuest(t *testing.T) {
+	t.Setenv("WASISOCK_TEST_SET", "a=b")
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "file"), []byte("text"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"nothing", []string{"GUEST", "env"}, "[]\n"},
+		{"variables", []string{"--env", "B=2=3", "--env", "WASISOCK_TEST_SET", "--env", "C=", "GUEST", "env"}, `["B=2=3" "C=" "WASISOCK_TEST_SET=a=b"]` + "\n"},
+		{"a folder", []string{"--dir", folder + ":/", "GUEST", "files", "read /file", "write /new x"}, "read /file: text\nwrite /new x: \n"},
+		{"a folder that is read", []string{"--dir", folder + ":/data:ro", "GUEST", "files", "read /data/file", "write /data/file x"},
+			"read /data/file: text\nwrite /data/file x: Read-only file system\n"},
+		{"arguments", []string{"GUEST", "args", "--", "--allow-all"}, "\"args\" \"--\" \"--allow-all\"]\n"},
+	} {
+		code, stdout, stderr := start(t, append([]string{"run"}, test.args...)...)
+		if code != 0 || stderr != "" || !strings.HasSuffix(stdout, test.want) {
+			t.Errorf("%s: %d, %q, %q; want %q", test.name, code, stdout, stderr, test.want)
+		}
+	}
+}
+
+func TestRefusalsAreToldOnceWithTheRuleThatPermits(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	at := l.Addr().String()
+	rule := "dial tcp " + at
+	told := fmt.Sprintf("wasisock: refused: %s; permit it with --allow '%s'\n", rule, rule)
+	dialTwice := []string{"GUEST", "dial", at, at}
+	for _, test := range []struct {
+		flags  []string
+		stdout string
+		stderr string
+	}{
+		{nil, "refused\nrefused\n", told},
+		{[]string{"--allow", "listen tcp 127.0.0.1:*"}, "refused\nrefused\n", told},
+		{[]string{"--allow", rule}, "<nil>\n<nil>\n", ""},
+		{[]string{"--allow-all"}, "<nil>\n<nil>\n", ""},
+	} {
+		args := append(append([]string{"run"}, test.flags...), dialTwice...)
+		code, stdout, stderr := start(t, args...)
+		if code != 0 || stdout != test.stdout || stderr != test.stderr {
+			t.Errorf("%q: %d, %q, %q; want %q, %q", test.flags, code, stdout, stderr, test.stdout, test.stderr)
+		}
+	}
+}
+
+func TestRefusalsHaveAnEnd(t *testing.T) {
+	args := []string{"run", "GUEST", "dial"}
+	for port := range 200 {
+		args = append(args, fmt.Sprintf("127.0.0.1:%d", port+1))
+	}
+	code, _, stderr := start(t, args...)
+	if n := strings.Count(stderr, "\n"); code != 0 || n != 101 || !strings.HasSuffix(stderr, "no more are shown\n") {
+		t.Errorf("%d, %d lines", code, n)
+	}
+}
+
+func TestTrace(t *testing.T) {
+	code, _, stderr := start(t, "run", "--trace", "--allow-all", "GUEST", "work")
+	if code != 0 || !strings.Contains(stderr, "sock_open_v2(INET4, STREAM) = ") || !strings.Contains(stderr, "sock_connect_v2(") {
+		t.Errorf("%d, %s", code, stderr)
+	}
+}
+
+func TestMaxSockets(t *testing.T) {
+	code, _, stderr := start(t, "run", "--max-sockets", "3", "--allow-all", "GUEST", "work")
+	if code != 98 || !strings.Contains(stderr, "ulimit -n") {
+		t.Errorf("%d, %s", code, stderr)
+	}
+}
+
+func TestParseDir(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want host.Dir
+	}{
+		{".:/", host.Dir{Host: ".", Guest: "/"}},
+		{"/a/b:/c/d", host.Dir{Host: "/a/b", Guest: "/c/d"}},
+		{"/a:/b:ro", host.Dir{Host: "/a", Guest: "/b", ReadOnly: true}},
+		{"/a:b:/c", host.Dir{Host: "/a:b", Guest: "/c"}},
+		{"ro:/ro:ro", host.Dir{Host: "ro", Guest: "/ro", ReadOnly: true}},
+	} {
+		if got, err := parseDir(test.text); got != test.want || err != nil {
+			t.Errorf("%s: %+v, %v; want %+v", test.text, got, err, test.want)
+		}
+	}
+	for _, text := range []string{"", ":", "/a", ":/a", "/a:", "/a:b", "/a:ro", ":ro", "/a:/b:rw"} {
+		if got, err := parseDir(text); err == nil {
+			t.Errorf("%q is %+v", text, got)
+		}
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string]uint64{
+		"1": 1, "65536": 65536, "64K": 64 << 10, "64M": 64 << 20, "1G": 1 << 30, "17179869183G": 17179869183 << 30,
+		"18446744073709551615": 1<<64 - 1,
+	} {
+		if got, err := parseSize(text); got != want || err != nil {
+			t.Errorf("%s: %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "0", "0K", "K", "-1", "+1", "1.5G", "1k", "1T", "1 M", "1MB", "18446744073709551616", "17179869184G", "18014398509481984K"} {
+		if got, err := parseSize(text); err == nil {
+			t.Errorf("%q is %d", text, got)
+		}
+	}
+}
