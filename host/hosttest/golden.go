@@ -54,7 +54,8 @@ func (ts *transcripts) add(sentence, transcript string) {
 
 // writeGolden writes the files anew with what e wrote, where e is the oracle.
 // A sentence that the oracle does not survive has wazero for its oracle.
-func writeGolden(t *testing.T, e Engine, listed []line, golden map[string]string, taken *transcripts) {
+func writeGolden(t *testing.T, e Engine, listed []line, taken *transcripts) {
+	golden := readGolden(t)
 	files := map[string]*strings.Builder{}
 	for _, l := range listed {
 		from := oracle

@@ -11,12 +11,13 @@ var outside = map[string]func(*testing.T, *run){
 	"UNIX sockets that are not allowed do not open": func(_ *testing.T, r *run) {
 		r.guest.UNIX = false
 	},
-	"no descriptor left is EMFILE, until one is closed": func(_ *testing.T, r *run) { r.files = 100 },
-	"a first wait while no descriptor is left":          func(_ *testing.T, r *run) { r.files = 100 },
-	"a stop of the process during a wait":               stopDuring,
-	"a wait uses no processor time":                     idleDuring,
-	"a stop of the process during Wait is not told":     stopDuring,
-	"Wait uses no processor time":                       idleDuring,
+	"no descriptor left is EMFILE, until one is closed":                        func(_ *testing.T, r *run) { r.files = 100 },
+	"a first wait while no descriptor is left":                                 func(_ *testing.T, r *run) { r.files = 100 },
+	"a first wait while no descriptor is left, in a program with package poll": func(_ *testing.T, r *run) { r.files = 100 },
+	"a stop of the process during a wait":                                      stopDuring,
+	"a wait uses no processor time":                                            idleDuring,
+	"a stop of the process during Wait is not told":                            stopDuring,
+	"Wait uses no processor time":                                              idleDuring,
 }
 
 // stopDuring stops the process for a moment, again and again from the line
@@ -27,11 +28,13 @@ func stopDuring(t *testing.T, r *run) {
 		switch line {
 		case "waiting":
 			go func() {
-				for {
+				// Time enough for the guest to begin to wait, and then to tell that
+				// it does so no more.
+				for pause := 500 * time.Millisecond; ; pause = 1500 * time.Millisecond {
 					select {
 					case <-moved:
 						return
-					case <-time.After(300 * time.Millisecond):
+					case <-time.After(pause):
 						stopAndContinue(process)
 					}
 				}

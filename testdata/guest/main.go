@@ -16,7 +16,7 @@
 // Built with the tag v1, the program holds the sentences about the signatures
 // of version 1 alone: no module can be given both versions by every host.
 //
-// Environment: WASISOCK_DIR is a directory that is this empty at the start, by
+// Environment: WASISOCK_DIR is a directory, empty at the start, by
 // its path on the host, for UNIX sockets, and mapped at / in the guest.
 package main
 

@@ -89,12 +89,15 @@ func kinds(events []sockabi.Event) []string {
 	return words
 }
 
+// inWords is kinds in one line.
+func inWords(kinds []string) string {
+	if len(kinds) == 0 {
+		return "nothing"
+	}
+	return strings.Join(kinds, ", ")
+}
+
 // Happens writes what of the subscriptions is ready now or soon, or nothing.
 func (t *T) Happens(what string, d time.Duration, subs ...sockabi.Subscription) {
-	words := kinds(t.poll(d, subs...))
-	if len(words) == 0 {
-		t.Logf("%s: nothing", what)
-		return
-	}
-	t.Logf("%s: %s", what, strings.Join(words, ", "))
+	t.Logf("%s: %s", what, inWords(kinds(t.poll(d, subs...))))
 }

@@ -195,13 +195,14 @@ var watching = []sentence{
 }
 
 var watchedFromOutside = []sentence{
+	{"a first wait while no descriptor is left, in a program with package poll", firstWait},
 	{"a stop of the process during Wait is not told", func(t *T) {
 		var p poll.Poll
 		a, to := t.packets(loopback4)
 		t.ok("Register", p.Register(a.FD(), 1, poll.Readable))
 		t.Log("waiting")
-		t.took(2*time.Second, func() {
-			n, err := p.Wait(make([]poll.Event, 8), 2*time.Second)
+		t.took(3*time.Second, func() {
+			n, err := p.Wait(make([]poll.Event, 8), 3*time.Second)
 			t.Log(n, said(err))
 		})
 		t.Log("the waits after it")

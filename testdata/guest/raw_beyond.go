@@ -77,12 +77,6 @@ var beyond = []sentence{
 		t.Log("at once:", time.Since(began) < patience/2)
 		t.Polled("poll_oneoff", tagged(writable(a), 0))
 	}},
-	{"a wait tells of a closed descriptor without waiting", func(t *T) {
-		closed := t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM)
-		a, _ := t.udp(loopback4)
-		t.close(closed)
-		t.Polled("poll_oneoff", tagged(readable(a), 0), tagged(readable(closed), 1), tagged(after(patience), 2))
-	}},
 }
 
 var beyondNames = []sentence{

@@ -277,7 +277,7 @@ var datagrams = []sentence{
 		t.Happens("both", patience, readable(a), writable(a))
 		events, e := polled("poll_oneoff", readable(a), after(patience))
 		t.Is("reading alone ends the call", e, sockabi.ESUCCESS)
-		t.Log("with events:", strings.Join(kinds(events), ", "))
+		t.Log("with events:", inWords(kinds(events)))
 	}},
 	{"an unconnected datagram socket hears of no refusal", func(t *T) {
 		a, _ := t.udp(loopback4)

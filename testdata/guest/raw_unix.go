@@ -151,6 +151,20 @@ var unix = []sentence{
 		d := t.receivedFrom(b, 16)
 		t.Log(d.data, "a path:", strings.Trim(string(d.from.Data[:108]), "\x00") != "")
 	}},
+	{"a UNIX datagram's sender needs 128 bytes, or the datagram is lost", func(t *T) {
+		for _, n := range []uint32{4, 16} {
+			a := t.nonblocking(t.socket(sockabi.AF_UNIX, sockabi.SOCK_DGRAM))
+			path := t.path(string(rune('a' + n)))
+			t.OK("sock_bind_v2", bindUnix(a, path))
+			iovs, count := vector(text("hello"))
+			t.OK("sock_send_to_v2", call("sock_send_to_v2", a, iovs, count, at(unixAddress(path)), 0, 0, at(place(uint32(0)))))
+			t.wait(readable(a))
+			e := call("sock_recv_from_v2", a, iovs, count, at(place(sockabi.Address{Buf: start(room(16)), Len: n})), 0, at(place(uint16(0))), at(place(uint32(0))), at(place(uint16(0))))
+			t.Is("sock_recv_from_v2", e, sockabi.EINVAL)
+			_, _, e = recv(a, 16, 0)
+			t.Log("then:", name(e))
+		}
+	}},
 	{"a UNIX datagram to nobody is refused", func(t *T) {
 		a := t.nonblocking(t.socket(sockabi.AF_UNIX, sockabi.SOCK_DGRAM))
 		iovs, n := vector(text("hello"))

@@ -48,6 +48,12 @@ var versionOne = []sentence{
 			}
 		}
 	}},
+	{"version 1 of the getters has no room for UNIX sockets", func(t *T) {
+		fd := t.socket(sockabi.AF_UNIX, sockabi.SOCK_STREAM)
+		for _, n := range []uint32{4, 16} {
+			t.Log(name(call("sock_getlocaladdr", fd, at(place(sockabi.Address{Buf: start(room(16)), Len: n})), at(place(uint32(0))), at(place(uint32(0))))))
+		}
+	}},
 	{"version 1 of sock_getpeeraddr needs a peer", func(t *T) {
 		fd := t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM)
 		typ, port := place(uint32(9)), place(uint32(9))
