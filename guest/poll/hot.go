@@ -26,7 +26,7 @@ const (
 	// have done something else during the others.
 	samples = 3
 
-	// measureEvery is how old a measurement of a dear host becomes.
+	// measureEvery is how old a measurement becomes.
 	measureEvery = 10 * time.Second
 
 	// minBurst is how many polls in a row must have brought something: for fewer,
@@ -112,7 +112,7 @@ func (p *Poll) plan() plan {
 	if p.ColdLatency < 0 || n < minSplit {
 		return planFull
 	}
-	if n >= 2*f.size {
+	if n >= 2*f.size || 2*n <= f.size {
 		f.size, f.measured = n, 0
 	}
 	if f.measured < samples {
@@ -120,7 +120,7 @@ func (p *Poll) plan() plan {
 		return planProbe
 	}
 	if f.cost < dear {
-		return planFull
+		return p.planAgain()
 	}
 	hot := p.rate.burst >= minBurst && !p.rate.silent(p.now, p.bound()) && 2*len(p.hot.slots) <= n
 	p.sweep(hot)
@@ -130,7 +130,13 @@ func (p *Poll) plan() plan {
 			return planHot
 		}
 	}
-	if p.now-f.at > measureEvery {
+	return p.planAgain()
+}
+
+// planAgain is a full poll, and a measurement first if the last is old: the host may
+// have become dearer, or cheaper, since.
+func (p *Poll) planAgain() plan {
+	if f := &p.full; p.now-f.at > measureEvery {
 		f.measured, f.at = 0, p.now
 		return planProbe
 	}

@@ -55,6 +55,25 @@ func TestAMeasurementIsMadeAnew(t *testing.T) {
 	}
 }
 
+// TestACrowdThatComesAgain: what polls of the few cost, while the crowd is away, says
+// nothing about polls of the crowd.
+func TestACrowdThatComesAgain(t *testing.T) {
+	const away = 1000 - minSplit/2 // so few stay that each poll is a full one
+	m, p := newModel(t)
+	s := dearCrowd(t, m, p)
+	for fd := 1000; fd < 1000+away; fd++ {
+		must(t, p.Deregister(fd))
+	}
+	serve(t, m, p, s, 20*time.Microsecond, 1000)
+	for fd := 1000; fd < 1000+away; fd++ {
+		must(t, p.Register(fd, Token(fd), Readable))
+	}
+	serve(t, m, p, s, 20*time.Microsecond, 10000)
+	if len(p.hot.slots) > 2 || len(m.old) > 3 {
+		t.Errorf("%d descriptors are hot, %d watched", len(p.hot.slots), len(m.old))
+	}
+}
+
 // TestToTellMuchIsNotTakenForDear: a host that keeps its interest set takes its time
 // for events, too.
 func TestToTellMuchIsNotTakenForDear(t *testing.T) {
