@@ -1,0 +1,145 @@
+package stdnet
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/wasisock/wasisock"
+)
+
+// std is our own files, below the folder that is src in GOROOT.
+//
+//go:embed all:_std
+var std embed.FS
+
+// An edit replaces text that must stand in a file exactly once.
+type edit struct{ old, new string }
+
+// generate is the files of the overlay, by their paths below src. One without text is
+// removed.
+func generate(src fs.FS) (map[string][]byte, error) {
+	g := generator{src: src, files: map[string][]byte{}}
+	g.own()
+	g.abi()
+
+	g.onlyJS("syscall/net_fake.go")
+	g.patch("syscall/fs_wasip1.go", edit{"\nfunc Write(fd int, b []byte) (int, error) {\n", "\nfunc writeFile(fd int, b []byte) (int, error) {\n"})
+
+	g.onlyJS("net/net_fake.go")
+	g.onlyJS("net/fd_fake.go")
+	g.onlyJS("net/sockopt_fake.go")
+	g.onlyJS("net/tcpsockopt_stub.go")
+	g.remove("net/fd_wasip1.go")
+	g.clone("net/fd_posix.go", "net/socket_fd_wasip1.go",
+		edit{"\n\traddr       Addr\n}\n", "\n\traddr       Addr\n\n\tresolver *hostResolver\n}\n"},
+		edit{"\nfunc (fd *netFD) Read(p []byte) ", "\nfunc (fd *netFD) hostRead(p []byte) "},
+		edit{"\nfunc (fd *netFD) Write(p []byte) ", "\nfunc (fd *netFD) hostWrite(p []byte) "})
+	g.clone("net/fd_unix.go", "net/socket_unix_wasip1.go")
+	g.clone("net/sock_posix.go", "net/socket_posix_wasip1.go",
+		edit{"\nfunc socket(ctx context.Context, ", "\nfunc hostSocket(ctx context.Context, "})
+	return g.files, g.err
+}
+
+// A generator collects the files of an overlay, until the first error.
+type generator struct {
+	src   fs.FS
+	files map[string][]byte
+	err   error
+}
+
+func (g *generator) fail(name, format string, args ...any) {
+	if g.err == nil {
+		g.err = fmt.Errorf("src/%s: "+format, append([]any{name}, args...)...)
+	}
+}
+
+// own takes our own files over.
+func (g *generator) own() {
+	const root = "_std"
+	fs.WalkDir(std, root, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			g.files[strings.TrimPrefix(name, root+"/")], err = std.ReadFile(name)
+		}
+		if err != nil {
+			g.fail(name, "%w", err)
+		}
+		return nil
+	})
+}
+
+// abi makes sockabi a package of the standard library.
+func (g *generator) abi() {
+	names, err := fs.Glob(wasisock.ABI, "sockabi/*.go")
+	if err != nil {
+		g.fail("internal/sockabi", "%w", err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := wasisock.ABI.ReadFile(name)
+		if err != nil {
+			g.fail(name, "%w", err)
+		}
+		g.files[path.Join("internal", name)] = text
+	}
+}
+
+func (g *generator) read(name string) []byte {
+	text, err := fs.ReadFile(g.src, name)
+	if err != nil {
+		g.fail(name, "%w", err)
+	}
+	return text
+}
+
+// build puts a constraint in the place of one.
+func (g *generator) build(name string, text []byte, from, to string) []byte {
+	line := func(constraint string) []byte { return []byte("\n//go:build " + constraint + "\n") }
+	if g.err == nil && bytes.Count(text, line(from)) != 1 {
+		g.fail(name, "it is not of the build constraint %q", from)
+	}
+	return bytes.Replace(text, line(from), line(to), 1)
+}
+
+// onlyJS withdraws a file of the fake network from wasip1.
+func (g *generator) onlyJS(name string) {
+	g.files[name] = g.build(name, g.read(name), "js || wasip1", "js")
+}
+
+func (g *generator) remove(name string) {
+	g.read(name)
+	g.files[name] = nil
+}
+
+func (g *generator) patch(name string, edits ...edit) {
+	g.files[name] = g.edited(name, g.read(name), edits)
+}
+
+// clone compiles a file of unix for wasip1 too, under another name.
+func (g *generator) clone(name, as string, edits ...edit) {
+	text := g.read(name)
+	for _, constraint := range []string{"unix || windows", "unix"} {
+		if bytes.Contains(text, []byte("\n//go:build "+constraint+"\n")) {
+			text = g.build(name, text, constraint, "wasip1")
+		}
+	}
+	if g.err == nil && !bytes.Contains(text, []byte("\n//go:build wasip1\n")) {
+		g.fail(name, "it has no build constraint for unix")
+	}
+	g.files[as] = g.edited(name, text, edits)
+}
+
+func (g *generator) edited(name string, text []byte, edits []edit) []byte {
+	for _, e := range edits {
+		if n := bytes.Count(text, []byte(e.old)); g.err == nil && n != 1 {
+			g.fail(name, "%q stands there %d times", e.old, n)
+		}
+		text = bytes.Replace(text, []byte(e.old), []byte(e.new), 1)
+	}
+	return text
+}
