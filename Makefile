@@ -20,16 +20,25 @@ help: ## say what each target does
 wasm: ## compile the guests into build/
 	@scripts/build-wasm.sh
 
+# What runs inside wasm, and is tested there too.
+guests := ./sockabi ./guest/...
+
 .PHONY: test
 test: wasm ## run the tests natively and on wazero
 	go test $(packages)
+	go build -buildvcs=false -o build/ ./cmd/go_wasip1_wasm_exec
+	PATH=$(CURDIR)/build:$$PATH GOOS=wasip1 GOARCH=wasm go test $(guests)
 
 .PHONY: test-engines
-test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and run the conformance suite and both programs' tests on them
+test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and run the conformance suite and the guests' tests on them
 	@wasmedge_014=$$(scripts/get-wasmedge.sh 0.14 | tail -n1) && \
 	wasmedge_017=$$(scripts/get-wasmedge.sh 0.17 | tail -n1) && \
 	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 \
-	WASISOCK_ENGINES=required go test -count=1 -p 1 ./host/hosttest ./guest/client ./guest/server
+	WASISOCK_ENGINES=required go test -count=1 -p 1 ./host/hosttest ./guest/client ./guest/server && \
+	for wasmedge in $$wasmedge_014 $$wasmedge_017; do \
+		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
+		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
+	done
 
 .PHONY: check
 check: ## check format, vet, build for every system, tidy, race tests; must change no file
@@ -63,6 +72,7 @@ check-tidy:
 .PHONY: check-race
 check-race: wasm
 	go test -race -short $(packages)
+	cd bench && go test -short ./...
 
 .PHONY: demo
 demo: wasm ## show the server and the client at work
