@@ -195,6 +195,9 @@ func netpollarm(pd *pollDesc, mode int) {
 	switch {
 	case mode == 'w' && s.mutedUntil == 0:
 		p.add(i, pollWriting)
+		if s.row[pollReading] != 0 {
+			p.add(i, pollReading) // lest the hot rows have it for writing alone
+		}
 	case mode == 'r':
 		p.add(i, pollReading)
 		if s.mutedUntil != 0 {
@@ -206,13 +209,15 @@ func netpollarm(pd *pollDesc, mode int) {
 	unlock(&p.lock)
 }
 
-// add adds a row, to the hot ones, unless it is there.
+// add makes a row one of the hot ones, where it may be already: a deadline ends the
+// wait, and leaves the row.
 func (p *netpollState) add(i int32, direction int) {
 	s := &p.slots[i]
-	if s.row[direction] != 0 {
+	s.active = p.now
+	if int(s.row[direction]) > p.cold {
 		return
 	}
-	s.active = p.now
+	p.drop(i, direction)
 	p.put(p.n, &sockabi.Subscription{
 		Userdata: uint64(s.generation)<<32 | uint64(uint32(i)),
 		Tag:      uint8(sockabi.EVENTTYPE_FD_READ + direction),
