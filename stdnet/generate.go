@@ -26,8 +26,12 @@ func generate(src fs.FS) (map[string][]byte, error) {
 	g.own()
 	g.abi()
 
+	g.patch("runtime/lock_wasip1.go", edit{"\nfunc checkTimeouts() {}\n", "\n"})
+
 	g.onlyJS("syscall/net_fake.go")
-	g.patch("syscall/fs_wasip1.go", edit{"\nfunc Write(fd int, b []byte) (int, error) {\n", "\nfunc writeFile(fd int, b []byte) (int, error) {\n"})
+	g.patch("syscall/fs_wasip1.go",
+		edit{"\nfunc Read(fd int, b []byte) (int, error) {\n", "\nfunc readFile(fd int, b []byte) (int, error) {\n"},
+		edit{"\nfunc Write(fd int, b []byte) (int, error) {\n", "\nfunc writeFile(fd int, b []byte) (int, error) {\n"})
 
 	g.onlyJS("net/net_fake.go")
 	g.onlyJS("net/fd_fake.go")

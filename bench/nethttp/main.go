@@ -1,0 +1,28 @@
+// Nethttp is an ordinary server on net/http that answers "echo: " and the request's
+// body: what bench/net-http.sh measures, natively and on wasip1.
+package main
+
+import (
+	"flag"
+	"io"
+	"log"
+	"net/http"
+	"strconv"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
+	flag.Parse()
+	log.Fatal(http.ListenAndServe(*addr, http.HandlerFunc(echo)))
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len("echo: ")+len(body)))
+	io.WriteString(w, "echo: ")
+	w.Write(body)
+}
