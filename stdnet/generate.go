@@ -38,7 +38,8 @@ func generate(src fs.FS) (map[string][]byte, error) {
 		edit{"\n\traddr       Addr\n}\n", "\n\traddr       Addr\n\n\tresolver *hostResolver\n}\n"},
 		edit{"\nfunc (fd *netFD) Read(p []byte) ", "\nfunc (fd *netFD) hostRead(p []byte) "},
 		edit{"\nfunc (fd *netFD) Write(p []byte) ", "\nfunc (fd *netFD) hostWrite(p []byte) "})
-	g.clone("net/fd_unix.go", "net/socket_unix_wasip1.go")
+	g.clone("net/fd_unix.go", "net/socket_unix_wasip1.go",
+		edit{"\nfunc (fd *netFD) dup() ", "\nfunc (fd *netFD) unixDup() "})
 	g.clone("net/sock_posix.go", "net/socket_posix_wasip1.go",
 		edit{"\nfunc socket(ctx context.Context, ", "\nfunc hostSocket(ctx context.Context, "})
 	return g.files, g.err
