@@ -35,7 +35,7 @@ func newFileFD(f *os.File) (*netFD, error) {
 	if err := syscall.SetNonblock(s, true); err != nil {
 		return nil, os.NewSyscallError("setnonblock", err)
 	}
-	fd, err := newFD(s, family, sotype, "")
+	fd, err := made(newFD(s, family, sotype, ""))
 	if err != nil {
 		return nil, err
 	}
