@@ -42,7 +42,8 @@ func generate(src fs.FS) (map[string][]byte, error) {
 		edit{"\n\traddr       Addr\n}\n", "\n\traddr       Addr\n\n\tresolver *hostResolver\n}\n"},
 		edit{"\nfunc (fd *netFD) Read(p []byte) ", "\nfunc (fd *netFD) hostRead(p []byte) "},
 		edit{"\nfunc (fd *netFD) Write(p []byte) ", "\nfunc (fd *netFD) hostWrite(p []byte) "})
-	g.clone("net/fd_unix.go", "net/socket_unix_wasip1.go")
+	g.clone("net/fd_unix.go", "net/socket_unix_wasip1.go",
+		edit{"\nfunc (fd *netFD) dup() ", "\nfunc (fd *netFD) unixDup() "})
 	g.clone("net/sock_posix.go", "net/socket_posix_wasip1.go",
 		edit{"\nfunc socket(ctx context.Context, ", "\nfunc hostSocket(ctx context.Context, "})
 	return g.files, g.err
@@ -61,12 +62,19 @@ func (g *generator) fail(name, format string, args ...any) {
 	}
 }
 
+// sockabi is a package of the standard library in a folder that has Go files of
+// another system alone. One of its own will not do: where GOROOT is made of links, the
+// go command knows no package whose folder is not there, and vet never does.
+const abiFolder = "internal/syscall/windows/registry"
+
 // own takes our own files over.
 func (g *generator) own() {
 	const root = "_std"
 	fs.WalkDir(std, root, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
-			g.files[strings.TrimPrefix(name, root+"/")], err = std.ReadFile(name)
+			var text []byte
+			text, err = std.ReadFile(name)
+			g.files[strings.TrimPrefix(name, root+"/")] = bytes.Replace(text, []byte(`"internal/sockabi"`), []byte(`sockabi "`+abiFolder+`"`), 1)
 		}
 		if err != nil {
 			g.fail(name, "%w", err)
@@ -75,11 +83,12 @@ func (g *generator) own() {
 	})
 }
 
-// abi makes sockabi a package of the standard library.
+// abi takes sockabi over.
 func (g *generator) abi() {
+	g.read(abiFolder + "/zsyscall_windows.go") // the folder is there
 	names, err := fs.Glob(wasisock.ABI, "sockabi/*.go")
 	if err != nil {
-		g.fail("internal/sockabi", "%w", err)
+		g.fail(abiFolder, "%w", err)
 	}
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
@@ -89,7 +98,7 @@ func (g *generator) abi() {
 		if err != nil {
 			g.fail(name, "%w", err)
 		}
-		g.files[path.Join("internal", name)] = text
+		g.files[path.Join(abiFolder, "sockabi_"+strings.TrimSuffix(path.Base(name), ".go")+"_wasip1.go")] = text
 	}
 }
 

@@ -3,6 +3,7 @@
 package net
 
 import (
+	"internal/poll"
 	"os"
 	"syscall"
 )
@@ -34,7 +35,7 @@ func newFileFD(f *os.File) (*netFD, error) {
 	if err := syscall.SetNonblock(s, true); err != nil {
 		return nil, os.NewSyscallError("setnonblock", err)
 	}
-	fd, err := newFD(s, family, sotype, "")
+	fd, err := made(newFD(s, family, sotype, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +50,19 @@ func newFileFD(f *os.File) (*netFD, error) {
 	}
 	fd.setAddr(laddr, fd.addrFunc()(rsa))
 	return fd, nil
+}
+
+// dup is for File, which has a descriptor of its own elsewhere. Here it shares that of
+// fd, which is closed when both are. Its Fd leaves the descriptor non-blocking: a
+// blocking one would stop all goroutines.
+func (fd *netFD) dup() (*os.File, error) {
+	var shared poll.FD
+	if err := fd.pfd.RawControl(func(uintptr) { shared = fd.pfd.Copy() }); err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(shared.Sysfd), fd.name())
+	f.PollFD().SysFile = shared.SysFile
+	return f, nil
 }
 
 func fileConn(f *os.File) (Conn, error) {

@@ -52,7 +52,7 @@ func dialHostResolver(net string, addr sockaddr) (*netFD, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := newFD(s, syscall.AF_INET, syscall.SOCK_DGRAM, net)
+	fd, err := made(newFD(s, syscall.AF_INET, syscall.SOCK_DGRAM, net))
 	if err != nil {
 		poll.CloseFunc(s)
 		return nil, err

@@ -63,6 +63,14 @@ func sysSocket(family, sotype, proto int) (int, error) {
 	return s, nil
 }
 
+// made is what newFD made, which has no error with it from Go 1.27.
+func made(fd *netFD, err ...error) (*netFD, error) {
+	if len(err) > 0 {
+		return fd, err[0]
+	}
+	return fd, nil
+}
+
 func (fd *netFD) Read(p []byte) (int, error) {
 	if fd.resolver != nil {
 		return fd.resolver.read(p)

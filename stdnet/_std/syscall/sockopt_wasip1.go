@@ -11,7 +11,7 @@ import (
 var extended int8
 
 const (
-	isExtended = 1
+	isExtended = 1 + iota
 	notExtended
 )
 

@@ -1,0 +1,164 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+)
+
+//go:embed expected.txt
+var expectedText string
+
+// An expectation is a line of expected.txt.
+type expectation struct {
+	pkg, test string
+	result    string // fail, skip, or exclude for a test that must not run at all
+	where     []string
+	reason    string
+	line      int
+}
+
+// readExpected reads expected.txt, which says itself what is in it.
+func readExpected() ([]expectation, error) {
+	reasons := map[string]string{}
+	var list []expectation
+	for i, line := range strings.Split(expectedText, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 0:
+		case f[0] == "reason" && len(f) > 2:
+			reasons[f[1]] = strings.Join(f[2:], " ")
+		case len(f) == 5 && slices.Contains([]string{"fail", "skip", "exclude"}, f[2]) && reasons[f[4]] != "":
+			list = append(list, expectation{f[0], f[1], f[2], strings.Split(f[3], ","), f[4], i + 1})
+		default:
+			return nil, fmt.Errorf("expected.txt:%d: %q is no expectation", i+1, line)
+		}
+	}
+	return list, nil
+}
+
+// appliesTo tells whether e is for the package there: every word of where has to fit,
+// the engine or the Go version, by its beginning.
+func (e expectation) appliesTo(pkg string, there []string) bool {
+	if e.pkg != pkg {
+		return false
+	}
+	for _, w := range e.where {
+		fits := func(name string) bool { return strings.HasPrefix(name, w) }
+		if w != "*" && !slices.ContainsFunc(there, fits) {
+			return false
+		}
+	}
+	return true
+}
+
+// covers tells whether e is for the test; the name may have * in it.
+func (e expectation) covers(test string) bool {
+	ok, _ := path.Match(e.test, test)
+	return ok
+}
+
+// excluded is the tests that must not run, as -test.skip wants them.
+func excluded(list []expectation, pkg string, there []string) string {
+	var names []string
+	for _, e := range list {
+		if e.result == "exclude" && e.appliesTo(pkg, there) {
+			parts := strings.Split(e.test, "/")
+			for i, p := range parts {
+				parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+			}
+			names = append(names, strings.Join(parts, "/"))
+		}
+	}
+	return strings.Join(names, "|")
+}
+
+// counts are of tests without those that they consist of.
+type counts struct{ passed, failed, skipped, wrong int }
+
+func (c counts) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.passed, c.failed, c.skipped)
+}
+
+func (c *counts) add(d counts) {
+	c.passed += d.passed
+	c.failed += d.failed
+	c.skipped += d.skipped
+	c.wrong += d.wrong
+}
+
+// judge counts the results of a package and says what is wrong with them. A failure
+// that is expected counts as skipped.
+func judge(r *results, list []expectation, pkg string, there []string, ended error, some bool) (c counts, wrong []string) {
+	used := map[int]bool{}
+	expected := func(test, result string) bool {
+		for _, e := range list {
+			if e.result == result && e.appliesTo(pkg, there) && e.covers(test) {
+				used[e.line] = true
+				return true
+			}
+		}
+		return false
+	}
+	names := make([]string, 0, len(r.result))
+	for name := range r.result {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	bad := map[string]bool{} // top-level tests with a failure that is not expected
+	for _, name := range names {
+		result := r.result[name]
+		switch {
+		case result == "pass" || r.implied(name) || expected(name, result):
+		case result == "unfinished":
+			wrong = append(wrong, fmt.Sprintf("%s %s: was running when the program ended", pkg, name))
+			bad[top(name)] = true
+		default:
+			wrong = append(wrong, fmt.Sprintf("%s %s: %s and is not in expected.txt\n%s", pkg, name, result, indent(r.output[name])))
+			if result == "fail" {
+				bad[top(name)] = true
+			}
+		}
+	}
+	for _, name := range names {
+		switch {
+		case strings.Contains(name, "/"):
+		case bad[name]:
+			c.failed++
+		case r.result[name] == "pass":
+			c.passed++
+		default:
+			c.skipped++
+		}
+	}
+	complete := true
+	if ended != nil && !r.ended {
+		wrong = append(wrong, fmt.Sprintf("%s: the program did not end as tests do: %v\n%s", pkg, ended, indent(r.last)))
+		complete = false
+	}
+	for _, e := range list {
+		if !complete || some || e.result == "exclude" || used[e.line] || !e.appliesTo(pkg, there) {
+			continue
+		}
+		wrong = append(wrong, fmt.Sprintf("%s %s: expected.txt:%d says %s, which is not so", pkg, e.test, e.line, e.result))
+	}
+	c.wrong = len(wrong)
+	return c, wrong
+}
+
+func top(name string) string {
+	name, _, _ = strings.Cut(name, "/")
+	return name
+}
+
+func indent(lines []string) string {
+	if n := len(lines); n > 25 {
+		lines = lines[n-25:]
+	}
+	return "\t" + strings.Join(lines, "\n\t")
+}

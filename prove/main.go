@@ -1,0 +1,159 @@
+// Command prove runs Go's own tests of its network packages on wasip1, with the
+// overlay of package stdnet, on our host and on WasmEdge:
+//
+//	go run ./prove net net/http
+//	go run ./prove -engine wasmedge-0.17 -go go1.25.0 -run '^TestDial' net
+//
+// The tests are those of the Go installation that the overlay is for. Where they skip
+// because wasip1 has no network, they are patched so that they run; patches.go says
+// where. What cannot pass is in expected.txt, each with what makes it impossible. A
+// test that fails or skips and is not there is an error, and so is one that is there
+// and passes.
+//
+// Each package runs in a network namespace of its own, so nothing reaches the network
+// and nothing there is in the way.
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// A prover has what all packages share.
+type prover struct {
+	engine  engine
+	suite   *suite
+	cache   string // for test programs and logs
+	run     string // as of go test
+	timeout time.Duration
+	list    []expectation
+	out     io.Writer
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	p := &prover{out: stdout}
+	flags := flag.NewFlagSet("prove", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	engineName := flags.String("engine", "wazero", "`name` of what runs the tests: wazero, wasmedge-0.14 or wasmedge-0.17")
+	toolchain := flags.String("go", "", "Go `version` that the tests are of, such as go1.25.0; by default the one in PATH")
+	aot := flags.Bool("aot", false, "compile ahead of time for WasmEdge: takes minutes for each package, once")
+	flags.StringVar(&p.run, "run", "", "run the tests that match `regexp` alone")
+	flags.DurationVar(&p.timeout, "timeout", 10*time.Minute, "`time` for each package")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	packages := flags.Args()
+	if len(packages) == 0 {
+		packages = everything
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	total, err := p.prove(ctx, packages, *engineName, *toolchain, *aot)
+	if err != nil {
+		fmt.Fprintf(stderr, "prove: %v\n", err)
+		return 2
+	}
+	fmt.Fprintln(stdout, total)
+	if total.wrong > 0 || total.failed > 0 {
+		return 1
+	}
+	return 0
+}
+
+// everything is what is proved when nothing is named, in the order of dependence.
+var everything = []string{
+	"internal/poll", "os", "net", "net/textproto", "net/http/internal", "crypto/tls", "net/http",
+	"net/http/httptest", "net/http/httputil", "net/http/httptrace", "net/http/fcgi", "net/rpc", "net/rpc/jsonrpc", "net/smtp",
+}
+
+func (p *prover) prove(ctx context.Context, packages []string, engineName, toolchain string, aot bool) (total counts, err error) {
+	if _, err := regexp.Compile(p.run); err != nil {
+		return total, fmt.Errorf("-run: %w", err)
+	}
+	if p.list, err = readExpected(); err != nil {
+		return total, err
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return total, fmt.Errorf("no folder for what is compiled: %w", err)
+	}
+	p.cache = filepath.Join(dir, "wasisock", "prove")
+	if err := os.MkdirAll(filepath.Join(p.cache, "log"), 0o777); err != nil {
+		return total, err
+	}
+	if err := namespaces(ctx); err != nil {
+		return total, err
+	}
+	if p.suite, err = newSuite(ctx, toolchain, p.cache); err != nil {
+		return total, err
+	}
+	if p.engine, err = newEngine(ctx, engineName, p.cache, aot); err != nil {
+		return total, err
+	}
+	for _, pkg := range packages {
+		c, err := p.one(ctx, pkg)
+		if err != nil {
+			return total, fmt.Errorf("%s: %w", pkg, err)
+		}
+		total.add(c)
+	}
+	return total, nil
+}
+
+// one proves a package.
+func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
+	where := []string{p.engine.name, p.suite.version}
+	program, err := p.suite.compile(ctx, pkg)
+	if err != nil || program == "" {
+		return counts{}, err
+	}
+	if program, err = p.engine.prepare(ctx, program); err != nil {
+		return counts{}, err
+	}
+	name := strings.Join(append(where, strings.ReplaceAll(pkg, "/", "-")), "_") + ".txt"
+	log, err := os.Create(filepath.Join(p.cache, "log", name))
+	if err != nil {
+		return counts{}, err
+	}
+	defer log.Close()
+	start := time.Now()
+	args := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=" + p.timeout.String()}
+	if p.run != "" {
+		args = append(args, "-test.run="+p.run)
+	}
+	if skip := excluded(p.list, pkg, where); skip != "" {
+		args = append(args, "-test.skip="+skip)
+	}
+	ended := p.engine.run(ctx, program, p.suite.folder(pkg), args, p.timeout+30*time.Second, log)
+	if err := ctx.Err(); err != nil {
+		return counts{}, err
+	}
+	if _, err := log.Seek(0, io.SeekStart); err != nil {
+		return counts{}, err
+	}
+	r, err := parse(bufio.NewReader(log))
+	if err != nil {
+		return counts{}, err
+	}
+	c, wrong := judge(r, p.list, pkg, where, ended, p.run != "")
+	for _, w := range wrong {
+		fmt.Fprintf(p.out, "%s\n", w)
+	}
+	if len(wrong) > 0 {
+		fmt.Fprintf(p.out, "\tlog: %s\n", log.Name())
+	}
+	fmt.Fprintf(p.out, "%-24s %s %s: %v in %v\n", pkg, p.engine.name, p.suite.version, c, time.Since(start).Round(time.Second))
+	return c, nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// results are what the output of a test program says.
+type results struct {
+	result map[string]string   // pass, fail, skip or unfinished
+	output map[string][]string // what each test wrote
+	last   []string            // the end of the output
+	ended  bool                // by itself: with PASS or FAIL
+}
+
+var (
+	resultLine = regexp.MustCompile(`--- (PASS|FAIL|SKIP): (\S+) \(\d`)
+	turnLine   = regexp.MustCompile(`=== (RUN|CONT|NAME|PAUSE)\s+(\S*)`)
+)
+
+// parse reads the output of -test.v=test2json, where the lines of the testing package
+// have a ^V in front, wherever others' text without newline ended.
+func parse(r *bufio.Reader) (*results, error) {
+	res := &results{result: map[string]string{}, output: map[string][]string{}}
+	turn := ""
+	for {
+		line, err := r.ReadString('\n')
+		if line = strings.TrimSuffix(line, "\n"); line != "" {
+			turn = res.add(line, turn)
+		}
+		switch {
+		case err == io.EOF:
+			return res, nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+func (r *results) add(line, turn string) (next string) {
+	r.last = append(r.last, line)
+	if len(r.last) > 100 {
+		r.last = r.last[50:]
+	}
+	text, ours, ok := strings.Cut(line, "\x16")
+	if !ok {
+		r.ended = r.ended || line == "PASS" || line == "FAIL"
+		if turn != "" && len(r.output[turn]) < 200 {
+			r.output[turn] = append(r.output[turn], text)
+		}
+		return turn
+	}
+	if m := resultLine.FindStringSubmatch(ours); m != nil {
+		r.result[m[2]] = strings.ToLower(m[1])
+		return m[2]
+	}
+	if m := turnLine.FindStringSubmatch(ours); m != nil {
+		if m[1] == "RUN" && r.result[m[2]] == "" {
+			r.result[m[2]] = "unfinished"
+		}
+		return m[2]
+	}
+	if text := strings.TrimSpace(ours); text == "PASS" || text == "FAIL" {
+		r.ended = true
+	}
+	return turn
+}
+
+// implied tells whether the result of a test is that of one that it consists of.
+func (r *results) implied(name string) bool {
+	for other, result := range r.result {
+		if strings.HasPrefix(other, name+"/") && result == r.result[name] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"go/version"
+	"regexp"
+)
+
+var goBuild = regexp.MustCompile(`(?m)^//go:build .*$`)
+
+// A patch puts new in the place of old, wherever it stands in a file of Go's, which is
+// once at least.
+type patch struct {
+	file     string
+	old, new string
+	remove   bool
+	since    string // the Go where it came to be; "" is all
+}
+
+func (p patch) appliesTo(v string) bool {
+	return p.since == "" || version.Compare(v, p.since) >= 0
+}
+
+const (
+	fake    = `"js", "wasip1":`
+	noFake  = `"js":`
+	equals  = ` || runtime.GOOS == "wasip1"`
+	hopOpt  = "syscall.IPPROTO_IPV6, syscall.IPV6_UNICAST_HOPS, 1"
+	ttlOpt  = "syscall.IPPROTO_IP, syscall.IP_TTL, 1"
+	someOpt = "syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1"
+)
+
+// patches undo what is in Go's tests because the network of wasip1 is a fake.
+var patches = []patch{
+	{file: "net/dial_test.go", old: fake, new: noFake},
+	{file: "net/file_test.go", old: fake, new: noFake},
+	{file: "net/ipsock_test.go", old: equals, new: "", since: "go1.27"},
+	{file: "net/parse_test.go", old: `"windows", "wasip1":`, new: `"windows":`},
+	{file: "net/platform_test.go", old: fake, new: noFake},
+	{file: "net/rawconn_test.go", old: fake, new: noFake},
+	{file: "net/udpsock_test.go", old: fake, new: noFake},
+	{file: "net/unixsock_test.go", old: fake, new: noFake},
+	{file: "crypto/tls/handshake_client_test.go", old: equals, new: "", since: "go1.25"},
+	{file: "crypto/tls/handshake_server_test.go", old: equals, new: "", since: "go1.25"},
+	{file: "net/smtp/smtp_test.go", old: equals, new: ""},
+
+	// The name servers where resolv.conf has none are not the host's resolver there.
+	{file: "net/main_test.go", old: "\tsetupTestData()\n", new: "\tsetupTestData()\n\tdefaultNS = defaultResolvConf.servers\n"},
+
+	// What these need is in a namespace.
+	anyNetwork("net/dial_test.go", "TestDialerFallbackDelay"),
+	anyNetwork("net/dial_test.go", "TestProhibitionaryDialArg"),
+	anyNetwork("net/listen_test.go", "TestWildWildcardListener"),
+	anyNetwork("net/tcpsock_test.go", "TestTCPListenerName"),
+	anyNetwork("net/udpsock_test.go", "TestUDPConnLocalName"),
+
+	// There is an unspecified address to listen at in a namespace.
+	{file: "net/platform_test.go", old: "wildcard && !testenv.HasExternalNetwork()", new: "wildcard && !testenv.HasExternalNetwork() && false"},
+
+	// Abstract names exist, of the host; sequenced packets do not.
+	{file: "net/platform_test.go", old: `address[0] == '@' && runtime.GOOS != "linux"`, new: `false`},
+	{file: "net/platform_test.go", old: `"ios", "plan9", "windows":
+			return false
+		}
+	}`, new: `"ios", "plan9", "windows", "wasip1":
+			return false
+		}
+	}`},
+
+	// The tests want any option of a level; these levels have none here.
+	{file: "net/rawconn_unix_test.go", old: hopOpt, new: someOpt},
+	{file: "net/rawconn_unix_test.go", old: ttlOpt, new: someOpt},
+
+	// It tests that File and FileConn do not work.
+	{file: "net/file_wasip1_test.go", remove: true},
+}
+
+// anyNetwork lets a test run that says it needs the Internet.
+func anyNetwork(file, test string) patch {
+	head := "\nfunc " + test + "(t *testing.T) {\n\t"
+	return patch{file: file, old: head + "testenv.MustHaveExternalNetwork(t)\n", new: head + "_ = testenv.MustHaveExternalNetwork\n"}
+}
+
+// forWASIP1 are tests that Go has for unix alone and that hold here too, forJS those of
+// the fake network.
+var (
+	forWASIP1 = []string{
+		"net/addrselect_test.go",
+		"net/conf_test.go",
+		"net/dial_unix_test.go",
+		"net/dnsclient_unix_test.go",
+		"net/dnsconfig_unix_test.go",
+		"net/main_unix_test.go",
+		"net/nss_test.go",
+		"net/rawconn_unix_test.go",
+		"net/tcpconn_keepalive_conf_posix_test.go",
+		"net/tcpconn_keepalive_conf_unix_test.go",
+		"net/tcpconn_keepalive_posix_test.go",
+		"net/tcpconn_keepalive_test.go",
+		"net/write_unix_test.go",
+	}
+	forJS = []string{
+		"net/main_wasm_test.go",
+		"net/net_fake_test.go",
+		"net/rawconn_stub_test.go",
+	}
+)

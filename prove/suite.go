@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/wasisock/wasisock/stdnet"
+)
+
+// A suite is the tests of one Go.
+type suite struct {
+	version string
+	overlay *stdnet.Overlay
+	file    string // the overlay's, with the tests patched
+	cache   string
+}
+
+// newSuite makes the overlay for a toolchain, which the go command downloads if need
+// be, and adds the patched tests.
+func newSuite(ctx context.Context, toolchain, cache string) (*suite, error) {
+	cfg := stdnet.Config{}
+	if toolchain != "" {
+		cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
+		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain)
+		cmd.Dir = os.TempDir() // no go.mod that asks for another
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, fmt.Errorf("GOTOOLCHAIN=%s go env GOROOT: %w", toolchain, err)
+		}
+		goroot := strings.TrimSpace(string(out))
+		cfg.Go, cfg.Dir = filepath.Join(goroot, "bin", "go"), os.TempDir()
+	}
+	o, err := stdnet.Make(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if toolchain != "" && o.Version != toolchain {
+		return nil, fmt.Errorf("-go %s: GOROOT is that of %s", toolchain, o.Version)
+	}
+	s := &suite{version: o.Version, overlay: o, cache: cache}
+	files, err := patched(os.DirFS(filepath.Join(o.GOROOT, "src")), o.Version)
+	if err != nil {
+		return nil, fmt.Errorf("the tests of %s are not what prove knows: %w", o.Version, err)
+	}
+	if s.file, err = extend(o, files, cache); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// extend writes files, and an overlay with them and with what is in o.
+func extend(o *stdnet.Overlay, files map[string][]byte, cache string) (string, error) {
+	text, err := os.ReadFile(o.File)
+	if err != nil {
+		return "", err
+	}
+	var overlay struct{ Replace map[string]string }
+	if err := json.Unmarshal(text, &overlay); err != nil {
+		return "", fmt.Errorf("%s: %w", o.File, err)
+	}
+	for name, text := range files {
+		target := filepath.Join(o.GOROOT, "src", filepath.FromSlash(name))
+		overlay.Replace[target] = ""
+		if text == nil {
+			continue
+		}
+		if overlay.Replace[target], err = keep(filepath.Join(cache, "test"), text, "_test.go"); err != nil {
+			return "", err
+		}
+	}
+	if text, err = json.MarshalIndent(overlay, "", "\t"); err != nil {
+		return "", err
+	}
+	return keep(filepath.Join(cache, "test"), text, ".json")
+}
+
+// keep writes a file named by what is in it, unless it is there.
+func keep(dir string, content []byte, suffix string) (string, error) {
+	sum := sha256.Sum256(content)
+	name := filepath.Join(dir, hex.EncodeToString(sum[:16])+suffix)
+	if _, err := os.Stat(name); err == nil {
+		return name, nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	temp, err := os.CreateTemp(dir, ".new-")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(content)
+	if e := temp.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return "", err
+	}
+	return name, os.Rename(temp.Name(), name)
+}
+
+// compile is the test program of a package, or "" if it has no tests.
+func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
+	dir, err := os.MkdirTemp("", "prove-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "test.wasm")
+	// The linker's own flags keep the program small: no symbol table is read here.
+	cmd := exec.CommandContext(ctx, s.overlay.Go(), "test", "-c", "-vet=off", "-overlay", s.file, "-ldflags=-s -w", "-o", out, pkg)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), s.overlay.Env()...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("go test -c: %w\n%s", err, stderr.Bytes())
+	}
+	program, err := os.ReadFile(out)
+	if err != nil {
+		if os.IsNotExist(err) {
+			return "", nil
+		}
+		return "", err
+	}
+	return keep(filepath.Join(s.cache, "program"), program, ".wasm")
+}
+
+// folder is where a package's tests expect to run.
+func (s *suite) folder(pkg string) string {
+	return filepath.Join(s.overlay.GOROOT, "src", filepath.FromSlash(pkg))
+}
+
+// patched is Go's tests, with the patches that apply to version.
+func patched(src fs.FS, version string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, p := range patches {
+		if !p.appliesTo(version) {
+			continue
+		}
+		text, ok := files[p.file]
+		if !ok {
+			var err error
+			if text, err = fs.ReadFile(src, p.file); err != nil {
+				return nil, err
+			}
+		}
+		if p.remove {
+			files[p.file] = nil
+			continue
+		}
+		if !bytes.Contains(text, []byte(p.old)) {
+			return nil, fmt.Errorf("src/%s: %q does not stand there", p.file, p.old)
+		}
+		files[p.file] = bytes.ReplaceAll(text, []byte(p.old), []byte(p.new))
+	}
+	for _, name := range forWASIP1 {
+		text, err := constrained(src, files, name, "wasip1")
+		if err != nil {
+			return nil, err
+		}
+		files[name] = text
+	}
+	for _, name := range forJS {
+		text, err := constrained(src, files, name, "js")
+		if err != nil {
+			return nil, err
+		}
+		files[name] = text
+	}
+	return files, nil
+}
+
+// constrained puts a build constraint in the place of a file's own.
+func constrained(src fs.FS, files map[string][]byte, name, constraint string) ([]byte, error) {
+	text, ok := files[name]
+	if !ok {
+		var err error
+		if text, err = fs.ReadFile(src, name); err != nil {
+			return nil, err
+		}
+	}
+	if n := len(goBuild.FindAll(text, -1)); n != 1 {
+		return nil, fmt.Errorf("src/%s: it has %d build constraints", name, n)
+	}
+	return goBuild.ReplaceAll(text, []byte("//go:build "+constraint)), nil
+}
