@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-func build() error {
+func buildPoller() error {
 	var err error
 	if built.dir, err = os.MkdirTemp("", "wasisock-stdnet-"); err != nil {
 		return err
@@ -70,7 +70,7 @@ func onEveryEngine(t *testing.T, test func(t *testing.T, e engine)) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	if built.once.Do(func() { built.err = build() }); built.err != nil {
+	if built.once.Do(func() { built.err = buildPoller() }); built.err != nil {
 		t.Fatal(built.err)
 	}
 	t.Run("wazero", func(t *testing.T) {
