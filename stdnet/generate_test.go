@@ -56,7 +56,7 @@ func TestOtherGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []byte
+	all := []byte("\n")
 	for _, text := range made {
 		all = append(append(all, text...), '\n')
 	}
