@@ -85,8 +85,7 @@ func TestVersions(t *testing.T) {
 	if len(versions) == 0 {
 		t.Skip("WASISOCK_GO_VERSIONS names no versions of Go; make prove-go does")
 	}
-	host := filepath.Join(t.TempDir(), "wasisock")
-	goBuild(t, "go", nil, "build", "-o", host, "../cmd/wasisock")
+	host := hostCommand(t)
 	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			cmd := exec.Command("go", "env", "-json", "GOROOT", "GOMODCACHE")

@@ -2,85 +2,32 @@ package stdnet
 
 import (
 	"bytes"
-	"context"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 )
 
 // TestGuest runs testdata/guest on every engine.
 func TestGuest(t *testing.T) {
-	o := made(t)
-	dir := t.TempDir()
-	guest := filepath.Join(dir, "guest.wasm")
-	goBuild(t, o.Go(), o.Env(), "test", "-c", "-overlay", o.File, "-o", guest, "./testdata/guest")
-
-	t.Run("wazero", func(t *testing.T) {
-		host := filepath.Join(dir, "wasisock")
-		goBuild(t, "go", nil, "build", "-o", host, "../cmd/wasisock")
-		runGuest(t, []string{host, "run", "--allow-all"}, "wazero", guest)
-	})
-	for _, version := range []string{"0.14", "0.17"} {
-		t.Run("wasmedge-"+version, func(t *testing.T) {
-			variable := "WASISOCK_WASMEDGE_" + strings.ReplaceAll(version, ".", "")
-			program := os.Getenv(variable)
-			if program == "" {
-				say := t.Skipf
-				if os.Getenv("WASISOCK_ENGINES") == "required" {
-					say = t.Fatalf
-				}
-				say("%s does not name a wasmedge %s; make test-engines fetches both versions", variable, version)
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		guest := guestTest(t)
+		server := nameServer(t)
+		for _, run := range []struct {
+			what  string
+			flags []string
+			args  []string
+		}{
+			{"sockets", []string{"--dir", "/:/"}, []string{"-test.skip=TestLookup|TestServer"}},
+			{"the host's resolver", nil, []string{"-test.run=TestLookup"}},
+			{"DNS_SERVER", []string{"--env", "DNS_SERVER=" + server}, []string{"-test.run=TestServer"}},
+		} {
+			env := []string{"--env", "ENGINE=" + e.name, "--env", "PWD=/", "--env", "TMPDIR=" + os.TempDir()}
+			cmd := e.with(run.flags, env, []string{guest, "-test.v", "-test.timeout=2m"}, run.args)
+			if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS")) {
+				t.Errorf("%s: %v\n%s", run.what, err, out)
 			}
-			runGuest(t, []string{program, "--allow-af-unix"}, "wasmedge", guest)
-		})
-	}
-}
-
-// made is the overlay for the go command of PATH.
-func made(t *testing.T) *Overlay {
-	t.Helper()
-	o, err := Make(context.Background(), Config{Cache: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
-}
-
-func goBuild(t *testing.T, program string, env []string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-func runGuest(t *testing.T, engine []string, name, guest string) {
-	server := nameServer(t)
-	for _, run := range []struct {
-		what  string
-		flags []string
-		args  []string
-	}{
-		{"sockets", []string{"--dir", "/:/"}, []string{"-test.skip=TestLookup|TestServer"}},
-		{"the host's resolver", nil, []string{"-test.run=TestLookup"}},
-		{"DNS_SERVER", []string{"--env", "DNS_SERVER=" + server}, []string{"-test.run=TestServer"}},
-	} {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		defer cancel()
-		command := append(append(append([]string{}, engine...), run.flags...), "--env", "ENGINE="+name, "--env", "PWD=/", "--env", "TMPDIR="+os.TempDir(), guest)
-		command = append(append(command, "-test.v"), run.args...)
-		out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
-		if err != nil || !bytes.Contains(out, []byte("--- PASS")) {
-			t.Errorf("%s: %v\n%s", run.what, err, out)
 		}
-	}
+	})
 }
 
 // nameServer is the address of a DNS server that knows an address of known.example.

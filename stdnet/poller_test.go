@@ -16,7 +16,7 @@ import (
 // waits or works.
 func TestPollerSignals(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		g := e.start(t, true, "echo")
+		g := e.start(t, guestPoller(t), true, "echo")
 		conns := g.dialAll(5)
 		for range 5 { // at rest
 			time.Sleep(20 * time.Millisecond)
@@ -52,7 +52,7 @@ func TestPollerSignals(t *testing.T) {
 // TestPollerRest: connections that nobody uses cost nothing.
 func TestPollerRest(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		g := e.start(t, true, "echo")
+		g := e.start(t, guestPoller(t), true, "echo")
 		conns := g.dialAll(500)
 		time.Sleep(time.Second)
 		if used := g.cpu(3 * time.Second); used > 60*time.Millisecond {
@@ -74,7 +74,7 @@ func TestPollerBusy(t *testing.T) {
 		defer sink.Close()
 		for _, args := range [][]string{{"busy"}, {"sender", sink.LocalAddr().String()}} {
 			t.Run(args[0], func(t *testing.T) {
-				g := e.start(t, true, args...)
+				g := e.start(t, guestPoller(t), true, args...)
 				var took []time.Duration
 				for range 30 {
 					start := time.Now()
@@ -94,7 +94,7 @@ func TestPollerBusy(t *testing.T) {
 // TestPollerTimers: I/O keeps no timer from being in time.
 func TestPollerTimers(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		g := e.start(t, true, "ticker")
+		g := e.start(t, guestPoller(t), true, "ticker")
 		for range 4 {
 			c := g.dial()
 			go func() {
@@ -129,7 +129,7 @@ func TestPollerSpin(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			g := e.start(t, false, "blocked", l.Addr().String())
+			g := e.start(t, guestPoller(t), false, "blocked", l.Addr().String())
 			c, err := l.Accept()
 			if err != nil {
 				t.Fatal(err)
@@ -153,7 +153,7 @@ func TestPollerSpin(t *testing.T) {
 			}
 			addr := nobody.LocalAddr().String()
 			nobody.Close()
-			g := e.start(t, false, "refused", addr)
+			g := e.start(t, guestPoller(t), false, "refused", addr)
 			g.line("refused true")
 		})
 	})
@@ -162,7 +162,7 @@ func TestPollerSpin(t *testing.T) {
 // TestPollerClose: a poller of many connections closes them fast, and serves others.
 func TestPollerClose(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		g := e.start(t, true, "echo")
+		g := e.start(t, guestPoller(t), true, "echo")
 		start := time.Now()
 		for range 2 {
 			for _, c := range g.dialAll(1000) {
@@ -183,7 +183,7 @@ func TestPollerClose(t *testing.T) {
 func TestPollerStates(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
 		for _, name := range []string{"deadlines", "closing"} {
-			t.Run(name, func(t *testing.T) { e.start(t, false, name).line("right") })
+			t.Run(name, func(t *testing.T) { e.start(t, guestPoller(t), false, name).line("right") })
 		}
 	})
 }
@@ -192,7 +192,7 @@ func TestPollerStates(t *testing.T) {
 // soon themselves, and lose no error.
 func TestPollerCold(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		g := e.start(t, true, "echo")
+		g := e.start(t, guestPoller(t), true, "echo")
 		active := g.dial()
 		middle := func() time.Duration {
 			var took []time.Duration

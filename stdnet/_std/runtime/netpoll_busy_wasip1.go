@@ -9,8 +9,8 @@ import _ "unsafe" // for go:linkname
 // a while, and those that do neither yield when they read or write.
 
 const (
-	// Between the polls of goroutines passes at least pollMinEvery, at most
-	// pollMaxEvery, and else pollShare times as long as a poll takes.
+	// Between the polls of goroutines passes at least pollMinEvery and as long as a
+	// poll takes, at most pollMaxEvery, and else pollShare times as long as a poll.
 	pollMinEvery = 1e6
 	pollMaxEvery = 10e6
 	pollShare    = 32
@@ -77,7 +77,8 @@ func netpollBusy() {
 	}
 	systemstack(func() {
 		toRun, delta := p.wait(0, true)
-		b.every = min(pollShare*(p.now-now), pollMaxEvery)
+		took := p.now - now
+		b.every = max(took, min(pollShare*took, pollMaxEvery))
 		injectglist(&toRun)
 		netpollAdjustWaiters(delta)
 	})

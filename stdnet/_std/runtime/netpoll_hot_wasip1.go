@@ -16,10 +16,15 @@ import (
 
 const (
 	// pollBound is how late a cold row may be noticed. The hot ones alone are waited
-	// for no longer than pollQuiet, and a sweep takes the rest of it.
-	pollBound = 50e6
-	pollQuiet = pollBound / 20
-	pollWhole = pollBound - pollQuiet
+	// for no longer than pollQuiet, and a sweep takes the rest of it: longer where it
+	// would take more than one part in pollSweepShare of the processor's time.
+	pollBound      = 50e6
+	pollQuiet      = pollBound / 20
+	pollWhole      = pollBound - pollQuiet
+	pollSweepShare = 4
+
+	// pollMinTimed is how many steps of a sweep are worth timing.
+	pollMinTimed = 64
 
 	// pollMinSplit is how many rows are never worth splitting.
 	pollMinSplit = 64
@@ -116,6 +121,7 @@ func (p *netpollState) plan() pollPlan {
 type pollSweep struct {
 	next int   // slot that comes next
 	at   int64 // when it came there
+	cost int64 // of a step, about
 }
 
 // sweep goes on as far as it should have come by now. Hot rows that were silent for
@@ -123,12 +129,14 @@ type pollSweep struct {
 func (p *netpollState) sweep(ask bool) {
 	h := &p.hot
 	all := int64(p.used)
-	steps := min(p.now-h.at, pollWhole) * all / pollWhole
+	whole := max(pollWhole, pollSweepShare*h.cost*all)
+	steps := min(p.now-h.at, whole) * all / whole
 	if steps < all {
-		h.at += steps * pollWhole / all
+		h.at += steps * whole / all
 	} else {
 		h.at = p.now
 	}
+	begin := p.now
 	for range steps {
 		if h.next++; h.next >= p.used {
 			h.next = 1
@@ -143,6 +151,10 @@ func (p *netpollState) sweep(ask bool) {
 		case s.active < p.now-2*pollWhole && p.mayCool(i):
 			p.cool(int(s.row[pollReading] - 1))
 		}
+	}
+	if ask && steps >= pollMinTimed {
+		p.now = nanotime()
+		h.cost = (3*h.cost + (p.now-begin)/steps) / 4
 	}
 }
 

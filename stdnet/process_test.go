@@ -4,16 +4,11 @@ package stdnet
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,74 +18,6 @@ import (
 // a busy machine is slow.
 const patience = 30 * time.Second
 
-// An engine runs the guest of testdata/poller as a process of its own.
-type engine struct {
-	name    string
-	command []string // what comes before the module
-}
-
-// built is the guest, and wasisock's command that runs it.
-var built struct {
-	once                 sync.Once
-	dir, guest, wasisock string
-	err                  error
-}
-
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if built.dir != "" {
-		os.RemoveAll(built.dir)
-	}
-	os.Exit(status)
-}
-
-func buildPoller() error {
-	var err error
-	if built.dir, err = os.MkdirTemp("", "wasisock-stdnet-"); err != nil {
-		return err
-	}
-	built.guest, built.wasisock = filepath.Join(built.dir, "poller.wasm"), filepath.Join(built.dir, "wasisock")
-	overlay, err := Make(context.Background(), Config{Cache: built.dir})
-	if err != nil {
-		return err
-	}
-	guest := exec.Command(overlay.Go(), "build", "-ldflags=-s -w", "-overlay", overlay.File, "-o", built.guest, "./testdata/poller")
-	guest.Env = append(os.Environ(), overlay.Env()...)
-	host := exec.Command("go", "build", "-o", built.wasisock, "../cmd/wasisock")
-	for _, cmd := range []*exec.Cmd{guest, host} {
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return errors.Join(err, errors.New(string(out)))
-		}
-	}
-	return nil
-}
-
-// onEveryEngine runs test on wazero, and on the WasmEdges that the environment names.
-func onEveryEngine(t *testing.T, test func(t *testing.T, e engine)) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
-	if built.once.Do(func() { built.err = buildPoller() }); built.err != nil {
-		t.Fatal(built.err)
-	}
-	t.Run("wazero", func(t *testing.T) {
-		test(t, engine{"wazero", []string{built.wasisock, "run", "--allow-all"}})
-	})
-	for name, variable := range map[string]string{"wasmedge 0.14": "WASISOCK_WASMEDGE_014", "wasmedge 0.17": "WASISOCK_WASMEDGE_017"} {
-		t.Run(name, func(t *testing.T) {
-			program := os.Getenv(variable)
-			switch {
-			case program != "":
-				test(t, engine{name, []string{program}})
-			case os.Getenv("WASISOCK_ENGINES") == "required":
-				t.Fatalf("%s is not set", variable)
-			default:
-				t.Skipf("%s is not set; `make test-engines` fetches WasmEdge and sets it", variable)
-			}
-		})
-	}
-}
-
 // A guest is one that runs.
 type guest struct {
 	*testing.T
@@ -99,11 +26,10 @@ type guest struct {
 	lines chan string
 }
 
-// start starts the guest, and waits until it listens if it is to.
-func (e engine) start(t *testing.T, listens bool, args ...string) *guest {
+// start starts a guest, and waits until it listens if it is to.
+func (e engine) start(t *testing.T, module string, listens bool, args ...string) *guest {
 	t.Helper()
-	command := append(append(e.command[:len(e.command):len(e.command)], built.guest), args...)
-	cmd := exec.Command(command[0], command[1:]...)
+	cmd := e.with([]string{module}, args)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
