@@ -87,6 +87,24 @@ func TestAProcessIsCountedWithItsDescendantsAndNobodyElse(t *testing.T) {
 	}
 }
 
+func TestQuantile(t *testing.T) {
+	for _, tt := range []struct {
+		took []time.Duration
+		q    float64
+		want time.Duration
+	}{
+		{nil, 0.5, 0},
+		{[]time.Duration{7}, 0.99, 7},
+		{[]time.Duration{3, 1, 2}, 0.5, 2},
+		{[]time.Duration{4, 3, 1, 2}, 0.5, 2},
+		{[]time.Duration{4, 3, 1, 2}, 0.99, 4},
+	} {
+		if got := quantile(tt.took, tt.q); got != tt.want {
+			t.Errorf("%v, %v: got %v, want %v", tt.took, tt.q, got, tt.want)
+		}
+	}
+}
+
 func TestSpread(t *testing.T) {
 	for _, tt := range []struct {
 		x    []float64
@@ -157,9 +175,9 @@ func TestTablesNameEveryServerAtEveryLevel(t *testing.T) {
 	got := s.markdown()
 	for _, want := range []string{
 		"### POST, 0 idle connections",
-		"| mine | 15.0k | 50 % | 30.0k | 1 us, 12.0 ms |",
+		"| mine | 15.0k | 50 % | 30.0k | 1 us, 12.0 ms | - |",
 		"### POST, 9 idle connections",
-		"| yard | 3.0k | 100 % | 10 % | 3.0k | 1 us, 12.0 ms |",
+		"| yard | 3.0k | 100 % | 10 % | 3.0k | 1 us, 12.0 ms | - |",
 		"| mine | 1.0 % | 5 MB | 1.0 % | 5 MB |",
 	} {
 		if !strings.Contains(got, want+"\n") {

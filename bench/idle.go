@@ -26,6 +26,9 @@ import (
 // second.
 const atOnce = 64
 
+// patience is how long an answer may take.
+const patience = 20 * time.Second
+
 // A crowd is idle connections to one server, each of which has had one answer.
 type crowd struct {
 	cmd   *exec.Cmd
@@ -87,7 +90,7 @@ func idleMain(addr, count string) error {
 	var mu sync.Mutex
 	var failed error
 	each(n, func(i int) {
-		c, err := net.DialTimeout("tcp", addr, 20*time.Second)
+		c, err := net.DialTimeout("tcp", addr, patience)
 		if err == nil {
 			conns[i], err = c, ask(c)
 		}
@@ -134,7 +137,7 @@ func each(n int, do func(int)) {
 
 // ask sends a request and reads the answer.
 func ask(c net.Conn) error {
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
 		return err
 	}

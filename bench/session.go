@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,10 +19,11 @@ type sample struct {
 	load        string // GET, POST, or rest
 	idle, conns int
 	round       int
-	result              // of wrk; nothing at rest
-	cpu         float64 // seconds of server CPU
-	wall        float64 // seconds
-	rss         int64   // bytes, afterwards
+	result                      // of wrk; nothing at rest
+	fresh       []time.Duration // what newcomers waited meanwhile, if many are active
+	cpu         float64         // seconds of server CPU
+	wall        float64         // seconds
+	rss         int64           // bytes, afterwards
 }
 
 func (s sample) perSecond() float64    { return float64(s.requests) / s.took.Seconds() }
@@ -225,15 +227,28 @@ func (s *session) measure(ctx context.Context, p *process, load, script string, 
 		return sample{}, errors.Join(err, p.alive())
 	}
 	began := time.Now()
+	loaded, ended := context.WithCancel(ctx)
+	defer ended()
+	var fresh []time.Duration
+	var failed error
+	var coming sync.WaitGroup
+	if conns > 1 {
+		coming.Go(func() { fresh, failed = newcomers(loaded, p.addr) })
+	}
 	r, err := wrk(ctx, p.addr, conns, window, script)
+	ended()
+	coming.Wait()
 	if err != nil {
 		return sample{}, errors.Join(fmt.Errorf("%s: %w", p.Name, err), p.alive())
+	}
+	if failed != nil {
+		r.errors = strings.TrimPrefix(r.errors+"; a newcomer: "+failed.Error(), "; ")
 	}
 	wall := time.Since(began).Seconds()
 	after, err := p.usage()
 	if err != nil {
 		return sample{}, errors.Join(err, p.alive())
 	}
-	return sample{server: p.Name, load: load, conns: conns, result: r,
+	return sample{server: p.Name, load: load, conns: conns, result: r, fresh: fresh,
 		cpu: (after.cpu - before.cpu).Seconds(), wall: wall, rss: after.rss}, nil
 }

@@ -15,12 +15,13 @@ import (
 // write writes results.md and results.tsv, and prints the former.
 func (s *session) write() error {
 	var tsv strings.Builder
-	tsv.WriteString("server\tload\tidle\tconns\tround\treq_per_s\treq_per_cpu_s\tp50_us\tp99_us\tcpu_s\twall_s\trss_bytes\terrors\n")
+	tsv.WriteString("server\tload\tidle\tconns\tround\treq_per_s\treq_per_cpu_s\tp50_us\tp99_us\tnew_p50_us\tnew_p99_us\tcpu_s\twall_s\trss_bytes\terrors\n")
 	for _, x := range s.samples {
-		rate := [4]string{"", "", "", ""}
+		var rate [6]string
 		if x.took > 0 {
-			rate = [4]string{fmt.Sprintf("%.0f", x.perSecond()), fmt.Sprintf("%.0f", x.perCPUSecond()),
-				fmt.Sprint(x.p50.Microseconds()), fmt.Sprint(x.p99.Microseconds())}
+			rate = [6]string{fmt.Sprintf("%.0f", x.perSecond()), fmt.Sprintf("%.0f", x.perCPUSecond()),
+				fmt.Sprint(x.p50.Microseconds()), fmt.Sprint(x.p99.Microseconds()),
+				fmt.Sprint(quantile(x.fresh, 0.5).Microseconds()), fmt.Sprint(quantile(x.fresh, 0.99).Microseconds())}
 		}
 		fmt.Fprintf(&tsv, "%s\t%s\t%d\t%d\t%d\t%s\t%.2f\t%.2f\t%d\t%s\n",
 			x.server, x.load, x.idle, x.conns, x.round, strings.Join(rate[:], "\t"), x.cpu, x.wall, x.rss, x.errors)
@@ -64,7 +65,7 @@ func (s *session) any(load string, idle int) bool {
 // loadTable has a line for each server, and some columns for each number of
 // active connections.
 func (s *session) loadTable(b *strings.Builder, load string, idle int) {
-	columns := []string{"req/cpu-s", "of " + s.servers[0].Name, "req/s", "p50, p99"}
+	columns := []string{"req/cpu-s", "of " + s.servers[0].Name, "req/s", "p50, p99", "new: p50, p99"}
 	if idle > 0 {
 		columns = slices.Insert(columns, 2, "of 0 idle")
 	}
@@ -83,6 +84,7 @@ func (s *session) loadTable(b *strings.Builder, load string, idle int) {
 				spread(values(mine, sample.perSecond), 1e-3, "%.1f", "k"),
 				short(median(values(mine, func(x sample) float64 { return float64(x.p50) }))) + ", " +
 					short(median(values(mine, func(x sample) float64 { return float64(x.p99) }))),
+				fresh(mine),
 			}
 			if idle > 0 {
 				alone := s.find(server.Name, load, 0, conns)
@@ -92,6 +94,18 @@ func (s *session) loadTable(b *strings.Builder, load string, idle int) {
 		}
 		b.WriteString("\n")
 	}
+}
+
+// fresh tells how long newcomers waited in all rounds.
+func fresh(samples []sample) string {
+	var took []time.Duration
+	for _, x := range samples {
+		took = append(took, x.fresh...)
+	}
+	if len(took) == 0 {
+		return "-"
+	}
+	return short(float64(quantile(took, 0.5))) + ", " + short(float64(quantile(took, 0.99)))
 }
 
 // restTable tells of CPU use and memory without any request.

@@ -32,7 +32,7 @@ type result struct {
 
 // wrk loads addr from one thread with n connections.
 func wrk(ctx context.Context, addr string, n int, window time.Duration, script string) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, window+20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, window+patience)
 	defer cancel()
 	args := []string{"-t1", fmt.Sprintf("-c%d", n), fmt.Sprintf("-d%ds", int(window.Seconds())), "--latency"}
 	if script != "" {
