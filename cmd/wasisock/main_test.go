@@ -18,6 +18,9 @@ import (
 // scratch is for what all tests share: guests, and the cache of compiled code.
 var scratch string
 
+// userCache is the cache folder of who runs the tests.
+var userCache string
+
 // TestMain is the command itself in the processes that tests start.
 func TestMain(m *testing.M) {
 	if os.Getenv("WASISOCK_TEST_COMMAND") != "" {
@@ -33,6 +36,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Setenv("GOCACHE", strings.TrimSpace(string(gocache)))
+	userCache, _ = os.UserCacheDir()
 	os.Setenv("XDG_CACHE_HOME", filepath.Join(scratch, "user"))
 	code := m.Run()
 	os.RemoveAll(scratch)

@@ -126,7 +126,7 @@ func tell(progress io.Writer, what string, done <-chan struct{}) (told bool) {
 			return told
 		case <-time.After(wait):
 			told = true
-			fmt.Fprintf(progress, "compiling %s, which can take minutes, once: %.0f s\n", what, time.Since(began).Seconds())
+			fmt.Fprintf(progress, "compiling %s: %.0f s\n", what, time.Since(began).Seconds())
 		}
 	}
 }
