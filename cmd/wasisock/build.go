@@ -53,10 +53,10 @@ func build(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		b.aot = append(b.aot, target{version, program})
 	}
-	if b.go_, err = gocmd.New(context.Background(), b.dir, line.Value("overlay")); err != nil {
+	if b.tool, err = gocmd.New(context.Background(), b.dir, line.Value("overlay")); err != nil {
 		return failed(stderr, "%v", err)
 	}
-	defer b.go_.Close()
+	defer b.tool.Close()
 	return b.run()
 }
 
@@ -68,7 +68,7 @@ type target struct {
 
 type builder struct {
 	line           gocmd.Line
-	go_            *gocmd.Go
+	tool           *gocmd.Go
 	dir, output    string
 	aot            []target
 	stdin          io.Reader
@@ -76,7 +76,7 @@ type builder struct {
 }
 
 func (b *builder) run() int {
-	programs, err := b.go_.Programs(b.line)
+	programs, err := b.tool.Programs(b.line)
 	if err != nil {
 		programs = nil // go build will say the same
 	}
@@ -92,7 +92,7 @@ func (b *builder) run() int {
 		made = []string{programs[0].Name + ".wasm"}
 		args = append([]string{"-o", made[0]}, args...)
 	}
-	code, err := b.go_.Run(b.stdin, b.stdout, b.stderr, "build", args...)
+	code, err := b.tool.Run(b.stdin, b.stdout, b.stderr, "build", args...)
 	if err != nil {
 		return failed(b.stderr, "%v", err)
 	}

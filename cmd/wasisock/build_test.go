@@ -5,8 +5,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +19,7 @@ var built = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(scratch, "program.wasm")
 	var stderr bytes.Buffer
 	if code := run([]string{"build", "-ldflags=-s -w", "-o", file, "./testdata/program"}, nil, &stderr, &stderr); code != 0 {
-		return "", &exec.Error{Name: "wasisock build", Err: os.NewSyscallError(stderr.String(), os.ErrInvalid)}
+		return "", errors.New(stderr.String())
 	}
 	return file, nil
 })
