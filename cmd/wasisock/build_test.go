@@ -140,7 +140,7 @@ func TestTheUsersOverlay(t *testing.T) {
 			if code, _, stderr := start(t, args...); code != 0 {
 				t.Fatal(stderr)
 			}
-			if code, _, stderr := start(t, "run", "one.wasm"); code != 0 || stderr != want {
+			if code, _, stderr := execute(t, "run", "one.wasm"); code != 0 || stderr != want {
 				t.Errorf("%d, %q; want %q", code, stderr, want)
 			}
 		})

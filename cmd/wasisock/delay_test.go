@@ -61,16 +61,16 @@ func TestSmallWrites(t *testing.T) {
 	if code, _, stderr := start(t, "build", "-C", dir, "-ldflags=-s -w", "-o", "delay.wasm", "."); code != 0 {
 		t.Fatal(stderr)
 	}
-	onEngines(t, func(t *testing.T, command []string) {
-		asChild(t)
+	onEngines(t, func(t *testing.T, engine []string) {
+		guest := filepath.Join(dir, "delay.wasm")
 		const stall = 30 * time.Millisecond
-		plain := median(t, append(command, filepath.Join(dir, "delay.wasm"), "plain"))
-		gathering := median(t, append(command, filepath.Join(dir, "delay.wasm"), "gathering"))
+		plain := median(t, slices.Concat(engine, []string{guest, "plain"}))
+		gathering := median(t, slices.Concat(engine, []string{guest, "gathering"}))
 		t.Logf("5,000 bytes in %v, and gathered in %v", plain, gathering)
 		if gathering > stall {
 			t.Error("gathering does not help")
 		}
-		if isOurs := len(command) > 1; isOurs && plain > stall {
+		if isOurs := len(engine) > 1; isOurs && plain > stall {
 			t.Error("TCP_NODELAY is not set")
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,11 +19,10 @@ import (
 )
 
 // onEngines runs a test on our own host, and on every WasmEdge that the environment
-// names. command comes before the guest.
-func onEngines(t *testing.T, test func(t *testing.T, command []string)) {
+// names. engine comes before the guest.
+func onEngines(t *testing.T, test func(t *testing.T, engine []string)) {
 	t.Run("wazero", func(t *testing.T) {
-		cmd := child(t)
-		test(t, append(cmd.Args, "--allow-all"))
+		test(t, []string{executable(t), "run", "--cache", filepath.Join(scratch, "cache"), "--allow-all"})
 	})
 	for _, minor := range wasmedge.Minors {
 		t.Run("WasmEdge "+minor, func(t *testing.T) { test(t, []string{named(t, minor)}) })
@@ -45,15 +45,14 @@ func named(t *testing.T, minor string) string {
 
 // TestServe is an ordinary program, built by wasisock build, that serves and asks.
 func TestServe(t *testing.T) {
-	onEngines(t, func(t *testing.T, command []string) {
-		asChild(t)
-		engine := func(args ...string) *exec.Cmd {
-			words := append(append(append([]string{}, command...), program(t)), args...)
+	onEngines(t, func(t *testing.T, engine []string) {
+		guest := func(args ...string) *exec.Cmd {
+			words := slices.Concat(engine, []string{program(t)}, args)
 			cmd := exec.Command(words[0], words[1:]...)
 			cmd.Stderr = os.Stderr
 			return cmd
 		}
-		server := engine("serve", "127.0.0.1:0")
+		server := guest("serve", "127.0.0.1:0")
 		out, err := server.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +77,7 @@ func TestServe(t *testing.T) {
 		if string(text) != "hello /path\n" || err != nil {
 			t.Errorf("%q, %v", text, err)
 		}
-		if text, err := engine("get", url).Output(); string(text) != "hello /path\n" || err != nil {
+		if text, err := guest("get", url).Output(); string(text) != "hello /path\n" || err != nil {
 			t.Errorf("a guest gets %q, %v", text, err)
 		}
 	})

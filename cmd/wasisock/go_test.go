@@ -17,19 +17,14 @@ import (
 	"testing"
 )
 
-// asChild makes this test binary the command, for what go test starts.
-func asChild(t *testing.T) { t.Setenv("WASISOCK_TEST_COMMAND", "1") }
-
 func TestTest(t *testing.T) {
-	asChild(t)
-	code, stdout, stderr := start(t, "test", "-count=1", "-v", "./testdata/program")
+	code, stdout, stderr := execute(t, "test", "-count=1", "-v", "./testdata/program")
 	if code != 0 || !strings.Contains(stdout, "on wasip1") || strings.Count(stdout, "--- PASS")+strings.Count(stdout, "--- SKIP: TestRoots") != 4 {
 		t.Errorf("%d, %s, %s", code, stdout, stderr)
 	}
 }
 
 func TestTestPermits(t *testing.T) {
-	asChild(t)
 	t.Setenv("OUTSIDE", "yes")
 	const rule = "dial udp 192.0.2.1:9"
 	for _, test := range []struct {
@@ -45,7 +40,7 @@ func TestTestPermits(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("WASISOCK_ALLOW", test.variable)
 			args := append(append([]string{"test"}, test.flags...), "-count=1", "-run", "Outside", "./testdata/program")
-			code, stdout, stderr := start(t, args...)
+			code, stdout, stderr := execute(t, args...)
 			told := strings.Contains(stdout, "refused: "+rule+"; permit it with --allow '"+rule+"'")
 			if code != test.code || told != (code != 0) {
 				t.Errorf("%d, %s, %s", code, stdout, stderr)
@@ -85,7 +80,7 @@ func TestRunBuildsFirst(t *testing.T) {
 			t.Chdir("two") // and so a name that is none of a package
 			test.args[1] = "."
 		}
-		if code, _, stderr := start(t, test.args...); code != 0 || stderr != test.want {
+		if code, _, stderr := execute(t, test.args...); code != 0 || stderr != test.want {
 			t.Errorf("%q: %d, %q; want %q", test.args, code, stderr, test.want)
 		}
 	}
@@ -95,7 +90,7 @@ func TestRunBuildsFirst(t *testing.T) {
 }
 
 func TestRunGivesArguments(t *testing.T) {
-	code, stdout, stderr := start(t, "run", "./testdata/program", "a b", "--trace", "x.go")
+	code, stdout, stderr := execute(t, "run", "./testdata/program", "a b", "--trace", "x.go")
 	if want := `hello ["a b" "--trace" "x.go"]` + "\n"; code != 0 || stdout != want {
 		t.Errorf("%d, %q, %q; want %q", code, stdout, stderr, want)
 	}
@@ -121,7 +116,7 @@ func TestTLSRoots(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("SSL_CERT_FILE", test.environ)
-			code, stdout, stderr := start(t, "run", "--allow-all", test.flag, program(t), "get", s.URL)
+			code, stdout, stderr := execute(t, "run", "--allow-all", test.flag, program(t), "get", s.URL)
 			if code != test.code || !strings.Contains(stdout+stderr, test.says) {
 				t.Errorf("%d, %q, %q; want %d, %q", code, stdout, stderr, test.code, test.says)
 			}
@@ -134,7 +129,7 @@ func TestTLSRoots(t *testing.T) {
 		}
 	})
 	t.Run("no other file", func(t *testing.T) {
-		code, stdout, stderr := start(t, "run", "--tls-roots="+roots, "GUEST", "files",
+		code, stdout, stderr := execute(t, "run", "--tls-roots="+roots, guest(t), "files",
 			"read /run/wasisock/tls-roots/../x", "read "+roots, "write /run/wasisock/tls-roots/roots.pem x")
 		if code != 0 || strings.Count(stdout, "\n") != 3 || strings.Contains(stdout, ": \n") || strings.Contains(stdout, "CERTIFICATE") {
 			t.Errorf("%d, %q, %q", code, stdout, stderr)

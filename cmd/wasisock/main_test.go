@@ -18,6 +18,12 @@ import (
 // scratch is for what all tests share: guests, and the cache of compiled code.
 var scratch string
 
+// home and environ are as they were before any test.
+var (
+	home, _ = os.Getwd()
+	environ = os.Environ()
+)
+
 // userCache is the cache folder of who runs the tests.
 var userCache string
 
@@ -85,14 +91,54 @@ func start(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	}
 	var out, errs bytes.Buffer
 	code = run(args, nil, &out, &errs)
-	// Whether compiling is told depends on the machine.
+	return code, out.String(), withoutProgress(errs.String())
+}
+
+// withoutProgress removes what is told of compiling, which depends on the machine.
+func withoutProgress(stderr string) string {
 	var lines []string
-	for _, line := range strings.SplitAfter(errs.String(), "\n") {
+	for _, line := range strings.SplitAfter(stderr, "\n") {
 		if !strings.HasPrefix(line, "wasisock: compil") {
 			lines = append(lines, line)
 		}
 	}
-	return code, out.String(), strings.Join(lines, "")
+	return strings.Join(lines, "")
+}
+
+var buildCommand = sync.OnceValues(func() (string, error) {
+	file := filepath.Join(scratch, "wasisock")
+	cmd := exec.Command("go", "build", "-o", file, ".")
+	cmd.Dir, cmd.Env = home, environ
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return file, nil
+})
+
+// executable is the file of the command, which compiles large guests in seconds. This test
+// binary, with the race detector in it, takes minutes.
+func executable(t *testing.T) string {
+	t.Helper()
+	file, err := buildCommand()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// execute is start, in a process of the command's own.
+func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	if args[0] == "run" {
+		args = append([]string{"run", "--cache", filepath.Join(scratch, "cache")}, args[1:]...)
+	}
+	cmd := exec.Command(executable(t), args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), withoutProgress(errs.String())
 }
 
 const (
