@@ -1,5 +1,7 @@
-// Command wasisock runs WebAssembly guests that use sockets, in a sandbox.
+// Command wasisock builds ordinary Go programs to WebAssembly guests that have a real
+// network, and runs guests in a sandbox.
 //
+//	wasisock build ./cmd/server
 //	wasisock run --allow 'listen tcp 127.0.0.1:1234' server.wasm
 //
 // Run wasisock help for all of it.
@@ -26,7 +28,12 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"run", "run a guest", runHelp, runGuest},
+		{"run", "run a guest, or a Go program as one", runHelp, runGuest},
+		{"build", "build Go programs, with a real package net", buildHelp, build},
+		{"test", "run Go tests as guests", testHelp, test},
+		{"exec", "run what the go command built", execHelp, execGuest},
+		{"overlay", "print the overlay for other build tools", overlayHelp, overlay},
+		{"doctor", "find out what is missing here", doctorHelp, doctor},
 		{"version", "print the version", versionHelp, version},
 		{"help", "explain a command", helpHelp, help},
 	}
@@ -78,7 +85,7 @@ func commandNames() string {
 
 func overview() string {
 	var b strings.Builder
-	b.WriteString("wasisock runs WebAssembly guests that use sockets, in a sandbox.\n\nusage: wasisock COMMAND [ARGUMENTS]\n\n")
+	b.WriteString("wasisock builds ordinary Go programs to WebAssembly guests that have a real\nnetwork, and runs guests in a sandbox.\n\nusage: wasisock COMMAND [ARGUMENTS]\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.does)
 	}
@@ -119,17 +126,22 @@ func version(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		return failed(stderr, "version takes no arguments; write wasisock version")
 	}
-	own, engine := "(devel)", "unknown"
+	own := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		own = info.Main.Version
+	}
+	fmt.Fprintf(stdout, "wasisock %s (wazero %s, %s, %s/%s)\n", own, engineVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return 0
+}
+
+// engineVersion is that of the wazero within.
+func engineVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			own = info.Main.Version
-		}
 		for _, m := range info.Deps {
 			if m.Path == "github.com/tetratelabs/wazero" {
-				engine = m.Version
+				return m.Version
 			}
 		}
 	}
-	fmt.Fprintf(stdout, "wasisock %s (wazero %s, %s, %s/%s)\n", own, engine, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return 0
+	return "of an unknown version"
 }

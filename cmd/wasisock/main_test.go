@@ -18,6 +18,15 @@ import (
 // scratch is for what all tests share: guests, and the cache of compiled code.
 var scratch string
 
+// home and environ are as they were before any test.
+var (
+	home, _ = os.Getwd()
+	environ = os.Environ()
+)
+
+// userCache is the cache folder of who runs the tests.
+var userCache string
+
 // TestMain is the command itself in the processes that tests start.
 func TestMain(m *testing.M) {
 	if os.Getenv("WASISOCK_TEST_COMMAND") != "" {
@@ -27,6 +36,14 @@ func TestMain(m *testing.M) {
 	if scratch, err = os.MkdirTemp("", "wasisock"); err != nil {
 		panic(err)
 	}
+	// What the go command compiles stays in its own cache; what wasisock makes does not.
+	gocache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("GOCACHE", strings.TrimSpace(string(gocache)))
+	userCache, _ = os.UserCacheDir()
+	os.Setenv("XDG_CACHE_HOME", filepath.Join(scratch, "user"))
 	code := m.Run()
 	os.RemoveAll(scratch)
 	os.Exit(code)
@@ -74,14 +91,54 @@ func start(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	}
 	var out, errs bytes.Buffer
 	code = run(args, nil, &out, &errs)
-	// Whether compiling is told depends on the machine.
+	return code, out.String(), withoutProgress(errs.String())
+}
+
+// withoutProgress removes what is told of compiling, which depends on the machine.
+func withoutProgress(stderr string) string {
 	var lines []string
-	for _, line := range strings.SplitAfter(errs.String(), "\n") {
+	for _, line := range strings.SplitAfter(stderr, "\n") {
 		if !strings.HasPrefix(line, "wasisock: compil") {
 			lines = append(lines, line)
 		}
 	}
-	return code, out.String(), strings.Join(lines, "")
+	return strings.Join(lines, "")
+}
+
+var buildCommand = sync.OnceValues(func() (string, error) {
+	file := filepath.Join(scratch, "wasisock")
+	cmd := exec.Command("go", "build", "-o", file, ".")
+	cmd.Dir, cmd.Env = home, environ
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return file, nil
+})
+
+// executable is the file of the command, which compiles large guests in seconds. This test
+// binary, with the race detector in it, takes minutes.
+func executable(t *testing.T) string {
+	t.Helper()
+	file, err := buildCommand()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// execute is start, in a process of the command's own.
+func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	if args[0] == "run" {
+		args = append([]string{"run", "--cache", filepath.Join(scratch, "cache")}, args[1:]...)
+	}
+	cmd := exec.Command(executable(t), args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), withoutProgress(errs.String())
 }
 
 const (
@@ -107,7 +164,7 @@ func TestExitCodes(t *testing.T) {
 		{"flags of the guest's", []string{"run", "GUEST", "args", "--trace", "-h"}, 0, ""},
 
 		{"no command", nil, 125, "usage: wasisock COMMAND"},
-		{"an unknown command", []string{"walk"}, 125, `"walk" is no command; there are run, version, help`},
+		{"an unknown command", []string{"walk"}, 125, `"walk" is no command; there are run, build, test`},
 		{"a guest as a command", []string{"server.wasm"}, 125, "write wasisock run server.wasm"},
 		{"help for an unknown command", []string{"help", "walk"}, 125, `"walk" is no command`},
 		{"version of something", []string{"version", "x"}, 125, "version takes no arguments"},
@@ -130,7 +187,6 @@ func TestExitCodes(t *testing.T) {
 		{"a text", []string{"run", file(t, "t.txt", "hello")}, 126, "no wasm file does"},
 		{"a component", []string{"run", file(t, "c.wasm", "\x00asm\x0d\x00\x01\x00")}, 126, "it is a component"},
 		{"a module that does nothing", []string{"run", file(t, "m.wasm", ending[:8])}, 126, "it exports no _start"},
-		{"a folder as a guest", []string{"run", "."}, 126, "is a directory"},
 		{"less memory than the guest needs", []string{"run", "--max-memory", "64K", "GUEST", "args"}, 126, "raise the limit"},
 
 		{"no such file", []string{"run", "none.wasm"}, 127, "none.wasm: no such file; build the guest first"},

@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/bits"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -14,13 +16,16 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm [ARGUMENTS]
+const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGUMENTS]
 
-Runs a guest, a program built with GOOS=wasip1 GOARCH=wasm go build. It has no
-network, no files and no environment but what the flags give it. A use of the
-network that is refused is told once, with the flag that would permit it.
+Runs a guest: a file that wasisock build has made, or GOOS=wasip1 GOARCH=wasm go
+build. A package or files of Go are built first, as wasisock build does, with flags
+from GOFLAGS. The guest has no network, no files and no environment but what the
+flags give it. A use of the network that is refused is told once, with the flag that
+would permit it.
 
   wasisock run hello.wasm
+  wasisock run --allow 'listen tcp [::]:8080' ./cmd/server -v
   wasisock run --allow 'listen tcp 127.0.0.1:1234' server.wasm
   wasisock run --allow 'dial tcp 10.0.0.0/8:443' --allow 'resolve *.example.com' client.wasm
   wasisock run --dir ./site:/srv:ro --env MODE=test --trace server.wasm -addr 127.0.0.1:80
@@ -36,6 +41,8 @@ network that is refused is told once, with the flag that would permit it.
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
                       path; with :ro at the end it cannot be changed
   --env KEY=VALUE     set an environment variable; KEY alone copies wasisock's
+  --tls-roots[=FILE]  give the guest the certificates in FILE, or without it those
+                      that this system trusts, in SSL_CERT_FILE, and no other file
   --max-memory SIZE   memory that the guest can have: bytes, or with K, M or G
   --max-sockets N     sockets that the guest can have open; 32768 by default
   --interruptible     let a guest that computes without end be stopped with care:
@@ -44,15 +51,16 @@ network that is refused is told once, with the flag that would permit it.
                       wasisock in the user's cache folder
   --trace             print a line to stderr for each use of a socket
 
-Exit code: the guest's (255 for those above); 125 if wasisock failed, 126 if the
-file is no guest, 127 if there is none, 134 if the guest trapped, and 128 and the
-number of the signal after SIGINT or SIGTERM, which end the guest within a second.
+Exit code: the guest's (255 for those above); 125 if wasisock or a build failed, 126
+if the file is no guest, 127 if there is none, 134 if the guest trapped, and 128 and
+the number of the signal after SIGINT or SIGTERM, which end it within a second.
 `
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cfg := host.Config{Stdin: stdin, Stdout: stdout, Stderr: stderr, Progress: prefixed{stderr}}
 	var rules []string
 	var allowAll, trace bool
+	var roots tlsRoots
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -62,6 +70,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.BoolVar(&cfg.Interruptible, "interruptible", false, "")
 	flags.IntVar(&cfg.MaxSockets, "max-sockets", 0, "")
 	flags.StringVar(&cfg.CacheDir, "cache", "", "")
+	flags.Var(&roots, "tls-roots", "")
 	flags.Func("allow", "", func(v string) error {
 		rules = append(rules, v)
 		_, err := host.ParsePolicy(v)
@@ -110,13 +119,94 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if trace {
 		cfg.Trace = stderr
 	}
+	if roots.set {
+		remove, err := roots.give(&cfg)
+		if err != nil {
+			return failed(stderr, "--tls-roots: %v", err)
+		}
+		defer remove()
+	}
+	file := flags.Arg(0)
+	if n := sources(flags.Args()); n > 0 {
+		temp, err := os.MkdirTemp("", "wasisock-run-")
+		if err != nil {
+			return failed(stderr, "%v", err)
+		}
+		defer os.RemoveAll(temp)
+		file = filepath.Join(temp, programName(file)+".wasm")
+		if code := buildTo(file, flags.Args()[:n], stdin, stderr); code != 0 {
+			return code
+		}
+		cfg.Args = append([]string{file}, flags.Args()[n:]...)
+	}
 	return runner.Command{
 		Name:   "wasisock",
-		File:   flags.Arg(0),
+		File:   file,
 		Config: cfg,
 		Stderr: stderr,
 		Remedy: func(rule string) string { return "permit it with --allow '" + rule + "'" },
 	}.Run()
+}
+
+// sources is how many of args are to be built: the files of Go at the beginning, or a
+// package. What is there and no folder is a guest, and so is what has a guest's name.
+func sources(args []string) int {
+	n := 0
+	for n < len(args) && strings.HasSuffix(args[n], ".go") {
+		n++
+	}
+	if n > 0 || strings.HasSuffix(args[0], ".wasm") {
+		return n
+	}
+	if info, err := os.Stat(args[0]); err == nil && !info.IsDir() || errors.Is(err, fs.ErrPermission) {
+		return 0
+	}
+	return 1
+}
+
+// programName is what a program built from a package or a file is called, for messages.
+func programName(arg string) string {
+	if path, err := filepath.Abs(arg); err == nil {
+		arg = path
+	}
+	return strings.TrimSuffix(filepath.Base(arg), ".go")
+}
+
+// tlsRoots is the flag --tls-roots, which may have a value.
+type tlsRoots struct {
+	set  bool
+	file string // "" is the system's
+}
+
+func (r *tlsRoots) IsBoolFlag() bool { return true }
+func (r *tlsRoots) String() string   { return "" }
+
+func (r *tlsRoots) Set(v string) error {
+	r.set, r.file = true, v
+	if v == "true" { // what package flag makes of no value
+		r.file = ""
+	}
+	return nil
+}
+
+func (r *tlsRoots) give(cfg *host.Config) (remove func(), err error) {
+	for _, v := range cfg.Env {
+		if strings.HasPrefix(v, "SSL_CERT_FILE=") {
+			return nil, errors.New("it sets SSL_CERT_FILE, and so does --env; leave out one of them")
+		}
+	}
+	file := r.file
+	if file == "" {
+		if file, err = runner.Bundle(); err != nil {
+			return nil, err
+		}
+	}
+	dir, env, remove, err := runner.Roots(file)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Dirs, cfg.Env = append(cfg.Dirs, dir), append(cfg.Env, env)
+	return remove, nil
 }
 
 // prefixed names the command at the beginning of each line, which is one Write.

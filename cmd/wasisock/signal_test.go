@@ -128,17 +128,13 @@ func TestAClosedStdoutEndsTheCommand(t *testing.T) {
 // TestLimitsOfTheProcess runs a command that was not built for tests under limits that
 // a shell sets.
 func TestLimitsOfTheProcess(t *testing.T) {
-	command := filepath.Join(scratch, "wasisock")
-	if out, err := exec.Command("go", "build", "-o", command, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	for _, test := range []struct{ name, limit string }{
 		{"a soft limit on descriptors is raised", "ulimit -S -n 32"},
 		{"too little address space to reserve 4 GiB", "ulimit -v 3000000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, err := exec.Command("/bin/sh", "-c", test.limit+` && exec "$0" run --allow-all --cache "$1" "$2" work`,
-				command, filepath.Join(scratch, "cache"), guest(t)).Output()
+				executable(t), filepath.Join(scratch, "cache"), guest(t)).Output()
 			if string(out) != "worked\n" || err != nil {
 				t.Errorf("%q, %v", out, err)
 			}

@@ -1,0 +1,58 @@
+//go:build unix
+
+package child
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestRun(t *testing.T) {
+	for script, want := range map[string]int{
+		"exit 0":           0,
+		"exit 7":           7,
+		"kill -TERM $$":    128 + int(syscall.SIGTERM),
+		"kill -KILL $$":    128 + int(syscall.SIGKILL),
+		"read x; exit $x":  5,
+		"exec /no/program": 127,
+	} {
+		cmd := exec.Command("/bin/sh", "-c", script)
+		cmd.Stdin = strings.NewReader("5\n")
+		if code, err := Run(cmd); code != want || err != nil {
+			t.Errorf("%s: %d, %v; want %d", script, code, err, want)
+		}
+	}
+	if code, err := Run(exec.Command("/no/program")); code != -1 || err == nil {
+		t.Errorf("no program: %d, %v", code, err)
+	}
+}
+
+// TestSignals sends signals to this process, for Run to pass on.
+func TestSignals(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		for script, want := range map[string]int{
+			"echo ready; exec sleep 100": 128 + int(s),
+			`trap "exit 9" INT TERM HUP QUIT; echo ready; while :; do sleep 0.01; done`: 9,
+		} {
+			cmd := exec.Command("/bin/sh", "-c", script)
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Stdout = w
+			go func() {
+				bufio.NewReader(r).ReadString('\n')
+				syscall.Kill(os.Getpid(), s)
+			}()
+			if code, err := Run(cmd); code != want || err != nil {
+				t.Errorf("%v, %s: %d, %v; want %d", s, script, code, err, want)
+			}
+			w.Close()
+			r.Close()
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package gocmd
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Line is the arguments of go build or go test, with what we look at taken out.
+type Line struct {
+	Taken    map[string][]string // values of the flags that were taken, by name
+	Rest     []string            // all others, in their order
+	Packages []string            // those of Rest that are no flags
+}
+
+// withValue is the flags of go build and go test whose value may be an argument of its
+// own.
+var withValue = set("C o p asmflags buildmode compiler covermode coverpkg coverprofile debug-actiongraph debug-runtime-trace debug-trace " +
+	"exec gccgoflags gcflags installsuffix ldflags mod modfile overlay pgo pkgdir tags toolexec vet " +
+	"bench benchtime blockprofile blockprofilerate count cpu cpuprofile fuzz fuzzminimizetime fuzztime list " +
+	"memprofile memprofilerate mutexprofile mutexprofilefraction outputdir parallel run shuffle skip timeout trace")
+
+func set(names string) map[string]bool {
+	s := map[string]bool{}
+	for _, name := range strings.Fields(names) {
+		s[name] = true
+	}
+	return s
+}
+
+// Parse takes the flags that are named out of args: valued ones, and switches, whose
+// value is "true". What follows -args is the program's.
+func Parse(args []string, valued, switches string) (Line, error) {
+	ours, on := set(valued), set(switches)
+	line := Line{Taken: map[string][]string{}}
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		name, value, given := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+		switch {
+		case arg == "-args" || arg == "--args" || arg == "--":
+			line.Rest = append(line.Rest, args[i:]...)
+			return line, nil
+		case !strings.HasPrefix(arg, "-"):
+			line.Rest = append(line.Rest, arg)
+			line.Packages = append(line.Packages, arg)
+		case on[name]:
+			if given && value != "true" {
+				return line, fmt.Errorf("--%s takes no value", name)
+			}
+			line.Taken[name] = append(line.Taken[name], "true")
+		case ours[name] || withValue[name]:
+			whole := args[i : i+1]
+			if !given && i+1 < len(args) {
+				whole = args[i : i+2]
+				value, given = args[i+1], true
+				i++
+			}
+			if !ours[name] {
+				line.Rest = append(line.Rest, whole...)
+				break
+			}
+			if !given || value == "" {
+				return line, fmt.Errorf("%s needs a value", arg)
+			}
+			line.Taken[name] = append(line.Taken[name], value)
+		default:
+			line.Rest = append(line.Rest, arg)
+		}
+	}
+	return line, nil
+}
+
+// Value is the flag's last value, as the go command would take it.
+func (l Line) Value(name string) string {
+	values := l.Taken[name]
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
+}
+
+// Has tells whether the flag name is among those that were not taken.
+func (l Line) Has(name string) bool {
+	for _, arg := range l.Rest {
+		if arg == "-"+name || arg == "--"+name {
+			return true
+		}
+		if arg == "-args" || arg == "--args" || arg == "--" {
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/wasisock/wasisock/cmd/internal/gocmd"
+	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
+)
+
+const buildHelp = `usage: wasisock build [--aot VERSION]... [GO BUILD FLAGS] [PACKAGES]
+
+Builds programs for GOOS=wasip1 GOARCH=wasm as go build does, and makes Go's own
+package net real in them: net/http, database drivers and all else that stands on
+net use sockets. They run on WasmEdge and in wasisock run. The sources stay as they
+are, and flags are those of go build.
+
+  wasisock build ./cmd/server                      # makes server.wasm
+  wasisock build -o app.wasm -ldflags '-s -w' .
+  wasisock build -o build/ ./cmd/...               # build/NAME.wasm for each
+  wasisock build --aot=0.14 --aot=0.17 ./cmd/server
+
+  --aot VERSION   also leave NAME.aot-VERSION.wasm, compiled to machine code for
+                  WasmEdge 0.14 or 0.17 and this kind of CPU: about 90 times as
+                  fast as the interpreter. Compiling takes a minute or more, and
+                  what it makes is kept. Run it so:
+                      wasmedge server.aot-0.14.wasm
+                      wasmedge --run-mode aot server.aot-0.17.wasm
+                  wasmedge is the one that WASISOCK_WASMEDGE_014 (_017) names, one
+                  in PATH, or what scripts/get-wasmedge.sh has unpacked
+
+Exit code: that of go build; 125 if wasisock or wasmedge failed.
+`
+
+func build(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	line, err := gocmd.Parse(args, "C o overlay aot", "h help")
+	switch {
+	case err != nil:
+		return failed(stderr, "%v; see wasisock build --help", err)
+	case line.Value("h") != "" || line.Value("help") != "":
+		fmt.Fprint(stdout, buildHelp)
+		return 0
+	}
+	b := builder{line: line, dir: line.Value("C"), output: line.Value("o"), stdin: stdin, stdout: stdout, stderr: stderr}
+	for _, version := range line.Taken["aot"] {
+		program, err := wasmedge.Find(context.Background(), version)
+		if err != nil {
+			return failed(stderr, "--aot: %v", err)
+		}
+		b.aot = append(b.aot, target{version, program})
+	}
+	if b.tool, err = gocmd.New(context.Background(), b.dir, line.Value("overlay")); err != nil {
+		return failed(stderr, "%v", err)
+	}
+	defer b.tool.Close()
+	return b.run()
+}
+
+// A target is a WasmEdge to compile for.
+type target struct {
+	version string
+	program wasmedge.Program
+}
+
+type builder struct {
+	line           gocmd.Line
+	tool           *gocmd.Go
+	dir, output    string
+	aot            []target
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+func (b *builder) run() int {
+	programs, err := b.tool.Programs(b.line)
+	if err != nil {
+		programs = nil // go build will say the same
+	}
+	var made []string // the files
+	args, folder := b.line.Rest, b.isFolder()
+	switch {
+	case b.output != "" && !folder:
+		args = append([]string{"-o", b.output}, args...)
+		made = []string{b.output}
+	case folder:
+		args = append([]string{"-o", b.output}, args...)
+	case len(programs) == 1 && programs[0].Main:
+		made = []string{programs[0].Name + ".wasm"}
+		args = append([]string{"-o", made[0]}, args...)
+	}
+	code, err := b.tool.Run(b.stdin, b.stdout, b.stderr, "build", args...)
+	if err != nil {
+		return failed(b.stderr, "%v", err)
+	}
+	if code != 0 || b.line.Has("n") {
+		return code
+	}
+	if folder {
+		for _, p := range programs {
+			if !p.Main {
+				continue
+			}
+			plain := filepath.Join(b.output, p.Name)
+			if err := os.Rename(b.path(plain), b.path(plain+".wasm")); err != nil {
+				return failed(b.stderr, "%v", err)
+			}
+			made = append(made, plain+".wasm")
+		}
+	}
+	if len(b.aot) > 0 && len(made) == 0 {
+		return failed(b.stderr, "--aot has nothing to compile; name one program, or a folder with -o")
+	}
+	for _, file := range made {
+		for _, t := range b.aot {
+			code, err := t.program.Compile(b.path(file), b.path(wasmedge.Output(file, t.version)), prefixed{b.stderr})
+			switch {
+			case err != nil:
+				return failed(b.stderr, "--aot: %v", err)
+			case code != 0:
+				return code
+			}
+		}
+	}
+	return 0
+}
+
+// path is where file is, which is named from the folder of -C.
+func (b *builder) path(file string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(b.dir, file)
+}
+
+// isFolder tells whether go build will take the output for a folder.
+func (b *builder) isFolder() bool {
+	if b.output == "" {
+		return false
+	}
+	if os.IsPathSeparator(b.output[len(b.output)-1]) {
+		return true
+	}
+	info, err := os.Stat(b.path(b.output))
+	return err == nil && info.IsDir()
+}
+
+// buildTo builds what go run would run to file, for the exit code of wasisock run.
+func buildTo(file string, packages []string, stdin io.Reader, stderr io.Writer) int {
+	g, err := gocmd.New(context.Background(), "", "")
+	if err != nil {
+		return failed(stderr, "%v", err)
+	}
+	defer g.Close()
+	code, err := g.Run(stdin, stderr, stderr, "build", append([]string{"-o", file}, packages...)...)
+	switch {
+	case err != nil:
+		return failed(stderr, "%v", err)
+	case code > 0 && code < runner.ExitSignal:
+		return runner.ExitFailed
+	}
+	return code
+}

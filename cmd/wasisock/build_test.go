@@ -1,0 +1,244 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// built is testdata/program as wasisock build makes it.
+var built = sync.OnceValues(func() (string, error) {
+	file := filepath.Join(scratch, "program.wasm")
+	var stderr bytes.Buffer
+	if code := run([]string{"build", "-ldflags=-s -w", "-o", file, "./testdata/program"}, nil, &stderr, &stderr); code != 0 {
+		return "", errors.New(stderr.String())
+	}
+	return file, nil
+})
+
+func program(t *testing.T) string {
+	t.Helper()
+	file, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// tree writes a module with two small programs and a package.
+func tree(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":         "module example.com/tree\n\ngo 1.24\n",
+		"one/one.go":     "package main\n\nfunc main() { println(word) }\n",
+		"one/word.go":    "package main\n\nconst word = \"one\"\n",
+		"one/tagged.go":  "//go:build wrong\n\npackage main\n\nvar _ int = \"\"\n",
+		"two/two.go":     "package main\n\nfunc main() { println(\"two\") }\n",
+		"three/three.go": "package three\n",
+		"other.go.txt":   "package main\n\nconst word = \"another\"\n",
+		"replace.json":   `{"Replace": {"one/word.go": "other.go.txt"}}`,
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// guests is the wasm files in a folder, and below it.
+func guests(t *testing.T, dir string) []string {
+	t.Helper()
+	var files []string
+	for _, pattern := range []string{"*", "*/*"} {
+		matches, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, file := range matches {
+			text, err := os.ReadFile(file)
+			if err == nil && bytes.HasPrefix(text, []byte("\x00asm")) {
+				rel, _ := filepath.Rel(dir, file)
+				files = append(files, rel)
+			}
+		}
+	}
+	return files
+}
+
+func TestBuildNamesWhatItMakes(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		want []string
+	}{
+		{"./one", []string{"one.wasm"}},
+		{"one/one.go one/word.go", []string{"one.wasm"}},
+		{"-C one", []string{"one/one.wasm"}},
+		{"-C one -o ../out .", []string{"out"}},
+		{"-o=name ./two", []string{"name"}},
+		{"-tags x -o out/ ./...", []string{"out/one.wasm", "out/two.wasm"}},
+		{"-o three ./one", []string{"three/one.wasm"}}, // which is a folder
+		{"./one ./two", nil},
+		{"./three", nil},
+		{"-n ./one", nil},
+		{"-o /dev/null ./one", nil},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			dir := tree(t)
+			t.Chdir(dir)
+			code, stdout, stderr := start(t, append([]string{"build"}, strings.Fields(test.args)...)...)
+			if code != 0 || stdout != "" || stderr != "" && !strings.HasPrefix(test.args, "-n") {
+				t.Errorf("%d, %q, %q", code, stdout, stderr)
+			}
+			if got := guests(t, dir); !slices.Equal(got, test.want) {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestBuildTwice is about the file of the first time, which is not a file to replace.
+func TestBuildTwice(t *testing.T) {
+	dir := tree(t)
+	t.Chdir(dir)
+	for range 2 {
+		if code, _, stderr := start(t, "build", "-o", "out/", "./one"); code != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	if got, want := guests(t, dir), []string{"out/one.wasm"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestTheUsersOverlay(t *testing.T) {
+	for _, how := range []string{"flag", "GOFLAGS", "ours in GOFLAGS", "none"} {
+		t.Run(how, func(t *testing.T) {
+			t.Chdir(tree(t))
+			args, want := []string{"build", "./one"}, "another\n"
+			switch how {
+			case "flag":
+				args = []string{"build", "-overlay", "replace.json", "./one"}
+			case "GOFLAGS":
+				t.Setenv("GOFLAGS", "-buildvcs=false '-overlay=replace.json'")
+			case "ours in GOFLAGS":
+				_, file, _ := start(t, "overlay")
+				t.Setenv("GOFLAGS", "-overlay="+strings.TrimSpace(file))
+				want = "one\n"
+			default:
+				want = "one\n"
+			}
+			if code, _, stderr := start(t, args...); code != 0 {
+				t.Fatal(stderr)
+			}
+			if code, _, stderr := execute(t, "run", "one.wasm"); code != 0 || stderr != want {
+				t.Errorf("%d, %q; want %q", code, stderr, want)
+			}
+		})
+	}
+}
+
+func TestAnOverlayInTheWay(t *testing.T) {
+	t.Chdir(tree(t))
+	_, file, _ := start(t, "overlay")
+	var ours struct{ Replace map[string]string }
+	text, err := os.ReadFile(strings.TrimSpace(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &ours); err != nil {
+		t.Fatal(err)
+	}
+	for name := range ours.Replace {
+		ours.Replace[name] = "/elsewhere"
+	}
+	text, _ = json.Marshal(ours)
+	if err := os.WriteFile("theirs.json", text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOFLAGS", "-overlay=theirs.json")
+	code, _, stderr := start(t, "build", "./one")
+	if code != 125 || !strings.Contains(stderr, "-overlay in GOFLAGS: theirs.json replaces ") {
+		t.Errorf("%d, %q", code, stderr)
+	}
+}
+
+func TestBuildFails(t *testing.T) {
+	dir := tree(t)
+	t.Chdir(dir)
+	for _, test := range []struct {
+		args   string
+		code   int
+		stderr string
+	}{
+		{"build -tags wrong ./one", 1, "one/tagged.go:5:"},
+		{"build ./none", 1, "none"},
+		{"build --wrong ./one", 2, "flag provided but not defined: -wrong"},
+		{"build -o", 125, "-o needs a value"},
+		{"build -C none .", 125, "none: no such file"},
+		{"build -overlay none.json ./one", 125, "none.json: no such file"},
+		{"build --aot=0.15 ./one", 125, `--aot: "0.15" is no version of WasmEdge`},
+		{"run ./none", 125, "none"},
+		{"run ./three", 126, "three"},
+		{"run one/one.go", 125, "undefined: word"},
+		{"overlay one", 125, "overlay takes no arguments"},
+		{"overlay --wrong", 125, "see wasisock overlay --help"},
+		{"test --allow", 125, "--allow needs a value"},
+		{"test --allow nonsense ./one", 125, "--allow: rule"},
+		{"test --allow-all -exec sh ./one", 125, "leave out -exec or --allow"},
+		{"doctor one", 125, "doctor takes no arguments"},
+	} {
+		code, _, stderr := start(t, strings.Fields(test.args)...)
+		if code != test.code || !strings.Contains(stderr, test.stderr) {
+			t.Errorf("%s: %d, %q; want %d, %q", test.args, code, stderr, test.code, test.stderr)
+		}
+	}
+	if got := guests(t, dir); len(got) > 0 {
+		t.Errorf("left are %q", got)
+	}
+}
+
+// unfit is machines that lack something, and what is said of it.
+var unfit = []struct {
+	name, says string
+	make       func(t *testing.T)
+}{
+	{"no go command", "no go command in PATH; install Go 1.24 or newer", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+	}},
+	{"a Go that nobody knows", "go1.99 (/nowhere) is not what wasisock knows: src/", func(t *testing.T) {
+		dir := t.TempDir()
+		script := "#!/bin/sh\necho '{\"GOROOT\": \"/nowhere\", \"GOVERSION\": \"go1.99\", \"GOMODCACHE\": \"/cache\"}'\n"
+		if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", dir)
+	}},
+	{"a cache that cannot be written", "make /dev/null/wasisock writable, or name another folder in XDG_CACHE_HOME", func(t *testing.T) {
+		t.Setenv("XDG_CACHE_HOME", "/dev/null")
+	}},
+}
+
+func TestUnfitMachines(t *testing.T) {
+	for _, m := range unfit {
+		for _, args := range []string{"build ./one", "test ./one", "run ./one", "overlay"} {
+			t.Run(m.name+": "+args, func(t *testing.T) {
+				t.Chdir(tree(t))
+				m.make(t)
+				code, stdout, stderr := start(t, strings.Fields(args)...)
+				if code != 125 || stdout != "" || !strings.Contains(stderr, m.says) || strings.Count(stderr, "\n") != 1 {
+					t.Errorf("%d, %q, %q; want %q", code, stdout, stderr, m.says)
+				}
+			})
+		}
+	}
+}

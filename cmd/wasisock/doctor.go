@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/wazero"
+	"github.com/wasisock/wasisock/stdnet"
+)
+
+const doctorHelp = `usage: wasisock doctor
+
+Tells what wasisock finds on this machine, and what to do where something is
+missing: the Go command and whether it can build with a real network, engines,
+caches, the limit on open files, IPv6, and the certificates for TLS.
+
+  wasisock doctor
+  wasisock doctor | grep -v ^ok
+
+Exit code: 0, or 1 if something is broken. What is only absent, and not needed by
+all, is no more than noted.
+`
+
+// A patient is what doctor looks at.
+type patient struct {
+	out    io.Writer
+	broken bool
+}
+
+func (p *patient) ok(format string, args ...any) { fmt.Fprintf(p.out, "ok      "+format+"\n", args...) }
+func (p *patient) note(format string, args ...any) {
+	fmt.Fprintf(p.out, "note    "+format+"\n", args...)
+}
+
+func (p *patient) bad(format string, args ...any) {
+	p.broken = true
+	fmt.Fprintf(p.out, "broken  "+format+"\n", args...)
+}
+
+func doctor(args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		return failed(stderr, "doctor takes no arguments; write wasisock doctor")
+	}
+	p := &patient{out: stdout}
+	ctx := context.Background()
+	p.golang(ctx)
+	p.wazero(ctx)
+	p.wasmEdge(ctx)
+	p.caches()
+	p.descriptors()
+	p.ipv6()
+	p.roots()
+	if p.broken {
+		return 1
+	}
+	return 0
+}
+
+func (p *patient) golang(ctx context.Context) {
+	o, err := stdnet.Make(ctx, stdnet.Config{})
+	if err != nil {
+		p.bad("Go: %v", err)
+		return
+	}
+	links := ""
+	if o.Linked {
+		links = ", by links"
+	}
+	p.ok("Go: %s in %s%s, which wasisock knows", o.Version, o.GOROOT, links)
+}
+
+// smallest is a module that returns at once.
+const smallest = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x04\x01\x02\x00\x0b"
+
+func (p *patient) wazero(ctx context.Context) {
+	code, err := wazero.Run(ctx, []byte(smallest), host.Config{CacheDir: host.CacheOff})
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		p.bad("wazero %s: guests cannot run on %s; use Linux or macOS, or WasmEdge", engineVersion(), runtime.GOOS)
+	case err != nil || code != 0:
+		p.bad("wazero %s: a guest that does nothing ends with %d, %v; does this system let programs make code at run time?", engineVersion(), code, err)
+	default:
+		p.ok("wazero %s, built in", engineVersion())
+	}
+}
+
+func (p *patient) wasmEdge(ctx context.Context) {
+	for _, w := range wasmedge.All(ctx) {
+		if w.Err != nil {
+			p.bad("WasmEdge: %v", w.Err)
+		} else {
+			p.ok("WasmEdge %s: %s, from %s", w.Version, w.Path, w.From)
+		}
+	}
+	for _, minor := range wasmedge.Minors {
+		if _, err := wasmedge.Find(ctx, minor); err != nil && os.Getenv(wasmedge.Variable(minor)) == "" {
+			p.note("WasmEdge: %v", err)
+		}
+	}
+}
+
+func (p *patient) caches() {
+	for _, c := range []struct{ name, what string }{
+		{"overlay", "overlays"},
+		{"goroot", "links to Go"},
+		{"wazero", "code for wazero"},
+		{"aot", "code for WasmEdge"},
+	} {
+		dir, err := wasmedge.CacheDir(c.name)
+		if err != nil {
+			p.bad("cache: %v; set HOME or XDG_CACHE_HOME", err)
+			return
+		}
+		if err := writable(dir); err != nil {
+			p.bad("cache: %v; make it writable, or name another folder in XDG_CACHE_HOME", err)
+		} else {
+			p.ok("cache: %s, %s: %.1f MB", dir, c.what, float64(size(dir))/1e6)
+		}
+	}
+}
+
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".doctor-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func size(dir string) (sum int64) {
+	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				sum += info.Size()
+			}
+		}
+		return nil
+	})
+	return sum
+}
+
+// descriptors asks a shell: this process has raised its own limit, as all Go programs
+// do, and what it starts has the one that it was given.
+func (p *patient) descriptors() {
+	out, err := exec.Command("/bin/sh", "-c", "ulimit -Sn; ulimit -Hn").Output()
+	limits := strings.Fields(string(out))
+	if err != nil || len(limits) != 2 {
+		return // not unix
+	}
+	const few = 4096
+	isFew := func(limit string) bool {
+		n, err := strconv.Atoi(limit) // or unlimited
+		return err == nil && n < few
+	}
+	switch soft, hard := limits[0], limits[1]; {
+	case isFew(hard):
+		p.note("open files: at most %s, so a guest can have few sockets; raise it in /etc/security/limits.conf, or for a container with --ulimit nofile=65536", hard)
+	case isFew(soft):
+		p.note("open files: %s, which wasisock raises to %s by itself; for WasmEdge: ulimit -n %[2]s", soft, hard)
+	default:
+		p.ok("open files: %s, at most %s", soft, hard)
+	}
+}
+
+func (p *patient) ipv6() {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		p.note("IPv6: %v; guests that use IPv4 work, and to enable it see sysctl net.ipv6.conf.all.disable_ipv6", err)
+		return
+	}
+	l.Close()
+	p.ok("IPv6: [::1] works")
+}
+
+func (p *patient) roots() {
+	file, err := runner.Bundle()
+	if err != nil {
+		p.note("certificates: %v; --tls-roots needs one", err)
+		return
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		p.bad("certificates: %v; correct SSL_CERT_FILE", err)
+		return
+	}
+	p.ok("certificates: %s, %d", file, bytes.Count(text, []byte("BEGIN CERTIFICATE")))
+}
