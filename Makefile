@@ -30,11 +30,11 @@ test: wasm ## run the tests natively and on wazero
 	PATH=$(CURDIR)/build:$$PATH GOOS=wasip1 GOARCH=wasm go test $(guests)
 
 .PHONY: test-engines
-test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and and run on them what needs an engine
+test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and run on them what needs an engine
 	@wasmedge_014=$$(scripts/get-wasmedge.sh 0.14 | tail -n1) && \
 	wasmedge_017=$$(scripts/get-wasmedge.sh 0.17 | tail -n1) && \
 	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 \
-	WASISOCK_ENGINES=required go test -count=1 -p 1 ./host/hosttest ./guest/client ./guest/server ./stdnet ./cmd/wasisock && \
+	WASISOCK_ENGINES=required go test -count=1 -p 1 ./host/hosttest ./guest/client ./guest/server ./stdnet ./cmd/wasisock ./cmd/internal/wasmedge && \
 	for wasmedge in $$wasmedge_014 $$wasmedge_017; do \
 		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
