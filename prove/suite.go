@@ -21,12 +21,13 @@ type suite struct {
 	version string
 	overlay *stdnet.Overlay
 	file    string // the overlay's, with the tests patched
+	module  string // the folder of the module whose packages are meant; "" for Go's own
 	cache   string
 }
 
 // newSuite makes the overlay for a toolchain, which the go command downloads if need
 // be, and adds the patched tests.
-func newSuite(ctx context.Context, toolchain, cache string) (*suite, error) {
+func newSuite(ctx context.Context, toolchain, module, cache string) (*suite, error) {
 	cfg := stdnet.Config{}
 	if toolchain != "" {
 		cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
@@ -47,7 +48,7 @@ func newSuite(ctx context.Context, toolchain, cache string) (*suite, error) {
 	if toolchain != "" && o.Version != toolchain {
 		return nil, fmt.Errorf("-go %s: GOROOT is that of %s", toolchain, o.Version)
 	}
-	s := &suite{version: o.Version, overlay: o, cache: cache}
+	s := &suite{version: o.Version, overlay: o, module: module, cache: cache}
 	files, err := patched(os.DirFS(filepath.Join(o.GOROOT, "src")), o.Version)
 	if err != nil {
 		return nil, fmt.Errorf("the tests of %s are not what prove knows: %w", o.Version, err)
@@ -118,13 +119,8 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "test.wasm")
 	// The linker's own flags keep the program small: no symbol table is read here.
-	cmd := exec.CommandContext(ctx, s.overlay.Go(), "test", "-c", "-vet=off", "-overlay", s.file, "-ldflags=-s -w", "-o", out, pkg)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), s.overlay.Env()...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("go test -c: %w\n%s", err, stderr.Bytes())
+	if _, err := s.goCommand(ctx, "test", "-c", "-vet=off", "-overlay", s.file, "-ldflags=-s -w", "-o", out, pkg); err != nil {
+		return "", err
 	}
 	program, err := os.ReadFile(out)
 	if err != nil {
@@ -137,8 +133,24 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 }
 
 // folder is where a package's tests expect to run.
-func (s *suite) folder(pkg string) string {
-	return filepath.Join(s.overlay.GOROOT, "src", filepath.FromSlash(pkg))
+func (s *suite) folder(ctx context.Context, pkg string) (string, error) {
+	return s.goCommand(ctx, "list", "-f", "{{.Dir}}", pkg)
+}
+
+// goCommand runs the go command where the packages are.
+func (s *suite) goCommand(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.overlay.Go(), args...)
+	if cmd.Dir = s.module; cmd.Dir == "" {
+		cmd.Dir = s.cache // which is in no module
+	}
+	cmd.Env = append(os.Environ(), s.overlay.Env()...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %w\n%s", args[0], err, stderr.Bytes())
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // patched is Go's tests, with the patches that apply to version.
