@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -17,8 +18,11 @@ type engine struct {
 	name    string
 	command []string // with the program and its arguments to follow
 	compile []string // ahead of time; nil for none
+	build   string   // the compiler's, such as 0.14.1
 	cache   string
 }
+
+var buildVersion = regexp.MustCompile(`\b\d+\.\d+\.\d+`)
 
 // newEngine finds or builds what runs the tests. All of them give the file system and
 // the whole network, which is that of a namespace.
@@ -47,6 +51,14 @@ func newEngine(ctx context.Context, name, cache string, aot bool) (engine, error
 		}
 		e.command = []string{wasmedge, "--dir", "/:/", "--allow-af-unix"}
 		if aot {
+			e.name += "-aot"
+			text, err := output(ctx, wasmedge, "--version")
+			if err != nil {
+				return e, err
+			}
+			if e.build = buildVersion.FindString(text); e.build == "" {
+				return e, fmt.Errorf("%s --version: no version in %q", wasmedge, text)
+			}
 			e.compile = []string{wasmedge, "compile"}
 			if version != "0.14" { // which knows no such flag, and needs none
 				e.command = append(e.command, "--run-mode", "aot")
@@ -81,7 +93,7 @@ func (e engine) prepare(ctx context.Context, program string) (string, error) {
 	if e.compile == nil {
 		return program, nil
 	}
-	compiled := strings.TrimSuffix(program, ".wasm") + "." + e.name + ".wasm"
+	compiled := strings.TrimSuffix(program, ".wasm") + ".wasmedge-" + e.build + ".wasm"
 	if _, err := os.Stat(compiled); err == nil {
 		return compiled, nil
 	}

@@ -53,15 +53,16 @@ func readExpected(file, text string) (x expected, err error) {
 	return x, nil
 }
 
-// appliesTo tells whether e is for the package there: every word of where has to fit,
-// the engine or the Go version, by its beginning.
+// appliesTo tells whether e is for the package there: every word of where has to fit
+// the engine or the Go version by its beginning, or after a ! neither.
 func (e expectation) appliesTo(pkg string, there []string) bool {
 	if e.pkg != pkg {
 		return false
 	}
 	for _, w := range e.where {
+		w, not := strings.CutPrefix(w, "!")
 		fits := func(name string) bool { return strings.HasPrefix(name, w) }
-		if w != "*" && !slices.ContainsFunc(there, fits) {
+		if w != "*" && slices.ContainsFunc(there, fits) == not {
 			return false
 		}
 	}

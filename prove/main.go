@@ -2,7 +2,7 @@
 // overlay of package stdnet, on our host and on WasmEdge:
 //
 //	go run ./prove net net/http
-//	go run ./prove -engine wasmedge-0.17 -go go1.25.0 -run '^TestDial' net
+//	go run ./prove -engine wasmedge-0.14,wasmedge-0.17 -go go1.25.0 -run '^TestDial' net
 //	go run ./prove -module prove/xnet
 //
 // The tests are those of the Go installation that the overlay is for. Where they skip
@@ -50,8 +50,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	p := &prover{out: stdout}
 	flags := flag.NewFlagSet("prove", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	engineName := flags.String("engine", "wazero", "`name` of what runs the tests: wazero, wasmedge-0.14 or wasmedge-0.17")
-	toolchain := flags.String("go", "", "Go `version` that the tests are of, such as go1.25.0; by default the one in PATH")
+	engines := flags.String("engine", "wazero", "`names` of what runs the tests, with commas: wazero, wasmedge-0.14, wasmedge-0.17")
+	toolchains := flags.String("go", "", "`versions` of Go that the tests are of, such as go1.24.9,go1.25.0; by default the one in PATH")
 	aot := flags.Bool("aot", false, "compile ahead of time for WasmEdge: takes minutes for each package, once")
 	module := flags.String("module", "", "`folder` of a module whose packages are meant, and that has an expected.txt of its own")
 	flags.StringVar(&p.run, "run", "", "run the tests that match `regexp` alone")
@@ -61,7 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	total, err := p.prove(ctx, flags.Args(), *engineName, *toolchain, *module, *aot)
+	total, err := p.prove(ctx, flags.Args(), strings.Split(*engines, ","), strings.Split(*toolchains, ","), *module, *aot)
 	if err != nil {
 		fmt.Fprintf(stderr, "prove: %v\n", err)
 		return 2
@@ -73,7 +73,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func (p *prover) prove(ctx context.Context, packages []string, engineName, toolchain, module string, aot bool) (total counts, err error) {
+func (p *prover) prove(ctx context.Context, packages, engines, toolchains []string, module string, aot bool) (total counts, err error) {
 	if _, err := regexp.Compile(p.run); err != nil {
 		return total, fmt.Errorf("-run: %w", err)
 	}
@@ -103,18 +103,29 @@ func (p *prover) prove(ctx context.Context, packages []string, engineName, toolc
 	if err := namespaces(ctx); err != nil {
 		return total, err
 	}
-	if p.suite, err = newSuite(ctx, toolchain, module, p.cache); err != nil {
-		return total, err
-	}
-	if p.engine, err = newEngine(ctx, engineName, p.cache, aot); err != nil {
-		return total, err
-	}
-	for _, pkg := range packages {
-		c, err := p.one(ctx, pkg)
-		if err != nil {
-			return total, fmt.Errorf("%s: %w", pkg, err)
+	ready := make([]engine, len(engines))
+	for i, name := range engines {
+		if ready[i], err = newEngine(ctx, name, p.cache, aot); err != nil {
+			return total, err
 		}
-		total.add(c)
+	}
+	for _, toolchain := range toolchains {
+		if p.suite, err = newSuite(ctx, toolchain, module, p.cache); err != nil {
+			return total, err
+		}
+		for _, p.engine = range ready {
+			for _, pkg := range packages {
+				c, err := p.one(ctx, pkg)
+				switch {
+				case ctx.Err() != nil:
+					return total, ctx.Err()
+				case err != nil:
+					fmt.Fprintf(p.out, "%s %s %s: %v\n", pkg, p.engine.name, p.suite.version, err)
+					c.wrong++
+				}
+				total.add(c)
+			}
+		}
 	}
 	return total, nil
 }
@@ -148,9 +159,6 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 		return counts{}, err
 	}
 	ended := p.engine.run(ctx, program, folder, args, p.timeout+30*time.Second, log)
-	if err := ctx.Err(); err != nil {
-		return counts{}, err
-	}
 	if _, err := log.Seek(0, io.SeekStart); err != nil {
 		return counts{}, err
 	}
@@ -165,6 +173,6 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 	if len(wrong) > 0 {
 		fmt.Fprintf(p.out, "\tlog: %s\n", log.Name())
 	}
-	fmt.Fprintf(p.out, "%-24s %s %s: %v in %v\n", pkg, p.engine.name, p.suite.version, c, time.Since(start).Round(time.Second))
+	fmt.Fprintf(p.out, "%-24s %-13s %s: %v in %v\n", pkg, p.engine.name, p.suite.version, c, time.Since(start).Round(time.Second))
 	return c, nil
 }

@@ -78,6 +78,8 @@ func TestJudge(t *testing.T) {
 			strings.Replace(sample, "^=== RUN   TestStuck\n", "FAIL\n", 1), counts{1, 0, 2, 0}, nil},
 		{"expected elsewhere", []expectation{line(1, "TestParts/a", "fail", "wazero"), line(2, "TestSkipped", "skip", "wasmedge,go1.25")}, nil,
 			strings.Replace(sample, "^=== RUN   TestStuck\n", "FAIL\n", 1), counts{1, 1, 1, 2}, []string{"TestParts/a: fail", "TestSkipped: skip"}},
+		{"expected but there", []expectation{line(1, "TestParts/a", "fail", "!go1.24"), line(2, "TestSkipped", "skip", "!wazero,!go1.25")}, nil,
+			strings.Replace(sample, "^=== RUN   TestStuck\n", "FAIL\n", 1), counts{1, 1, 1, 1}, []string{"TestParts/a: fail"}},
 		{"passes", []expectation{line(7, "TestGood", "fail", "*")}, nil, "^=== RUN   TestGood\n^--- PASS: TestGood (0.00s)\nPASS\n", counts{1, 0, 0, 1}, []string{"expected.txt:7"}},
 		{"is not there", []expectation{line(8, "TestGone", "skip", "*")}, nil, "^=== RUN   TestGood\n^--- PASS: TestGood (0.00s)\nPASS\n", counts{1, 0, 0, 1}, []string{"expected.txt:8"}},
 	} {
