@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wasisock/wasisock/stdnet"
@@ -22,6 +24,7 @@ type suite struct {
 	overlay *stdnet.Overlay
 	file    string // the overlay's, with the tests patched
 	module  string // the folder of the module whose packages are meant; "" for Go's own
+	modfile string // what is used in place of that module's go.mod, if not ""
 	cache   string
 }
 
@@ -49,9 +52,28 @@ func newSuite(ctx context.Context, toolchain, module, cache string) (*suite, err
 		return nil, fmt.Errorf("-go %s: GOROOT is that of %s", toolchain, o.Version)
 	}
 	s := &suite{version: o.Version, overlay: o, module: module, cache: cache}
-	files, err := patched(os.DirFS(filepath.Join(o.GOROOT, "src")), o.Version)
+	src := filepath.Join(o.GOROOT, "src")
+	files, err := patched(os.DirFS(src), patches, o.Version)
 	if err != nil {
 		return nil, fmt.Errorf("the tests of %s are not what prove knows: %w", o.Version, err)
+	}
+	for _, c := range []struct {
+		names      []string
+		constraint string
+	}{{forWASIP1, "wasip1"}, {forJS, "js"}} {
+		for _, name := range c.names {
+			if files[name], err = constrained(os.DirFS(src), files, name, c.constraint); err != nil {
+				return nil, err
+			}
+		}
+	}
+	files = under(src, files)
+	if module != "" {
+		more, err := s.patchModule(ctx)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(files, more)
 	}
 	if s.file, err = extend(o, files, cache); err != nil {
 		return nil, err
@@ -59,7 +81,16 @@ func newSuite(ctx context.Context, toolchain, module, cache string) (*suite, err
 	return s, nil
 }
 
-// extend writes files, and an overlay with them and with what is in o.
+// under is files by their whole paths, which are below dir.
+func under(dir string, files map[string][]byte) map[string][]byte {
+	whole := map[string][]byte{}
+	for name, text := range files {
+		whole[filepath.Join(dir, filepath.FromSlash(name))] = text
+	}
+	return whole
+}
+
+// extend writes files, and an overlay that replaces them besides what o does.
 func extend(o *stdnet.Overlay, files map[string][]byte, cache string) (string, error) {
 	text, err := os.ReadFile(o.File)
 	if err != nil {
@@ -69,13 +100,12 @@ func extend(o *stdnet.Overlay, files map[string][]byte, cache string) (string, e
 	if err := json.Unmarshal(text, &overlay); err != nil {
 		return "", fmt.Errorf("%s: %w", o.File, err)
 	}
-	for name, text := range files {
-		target := filepath.Join(o.GOROOT, "src", filepath.FromSlash(name))
+	for target, text := range files {
 		overlay.Replace[target] = ""
 		if text == nil {
 			continue
 		}
-		if overlay.Replace[target], err = keep(filepath.Join(cache, "test"), text, "_test.go"); err != nil {
+		if overlay.Replace[target], err = keep(filepath.Join(cache, "test"), text, ".go"); err != nil {
 			return "", err
 		}
 	}
@@ -139,6 +169,9 @@ func (s *suite) folder(ctx context.Context, pkg string) (string, error) {
 
 // goCommand runs the go command where the packages are.
 func (s *suite) goCommand(ctx context.Context, args ...string) (string, error) {
+	if s.modfile != "" {
+		args = slices.Insert(args, 1, "-modfile="+s.modfile)
+	}
 	cmd := exec.CommandContext(ctx, s.overlay.Go(), args...)
 	if cmd.Dir = s.module; cmd.Dir == "" {
 		cmd.Dir = s.cache // which is in no module
@@ -153,8 +186,8 @@ func (s *suite) goCommand(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// patched is Go's tests, with the patches that apply to version.
-func patched(src fs.FS, version string) (map[string][]byte, error) {
+// patched is the files in src that patches are for, with those that apply to version.
+func patched(src fs.FS, patches []patch, version string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, p := range patches {
 		if !p.appliesTo(version) {
@@ -172,23 +205,9 @@ func patched(src fs.FS, version string) (map[string][]byte, error) {
 			continue
 		}
 		if !bytes.Contains(text, []byte(p.old)) {
-			return nil, fmt.Errorf("src/%s: %q does not stand there", p.file, p.old)
+			return nil, fmt.Errorf("%s: %q does not stand there", p.file, p.old)
 		}
 		files[p.file] = bytes.ReplaceAll(text, []byte(p.old), []byte(p.new))
-	}
-	for _, name := range forWASIP1 {
-		text, err := constrained(src, files, name, "wasip1")
-		if err != nil {
-			return nil, err
-		}
-		files[name] = text
-	}
-	for _, name := range forJS {
-		text, err := constrained(src, files, name, "js")
-		if err != nil {
-			return nil, err
-		}
-		files[name] = text
 	}
 	return files, nil
 }
@@ -203,7 +222,7 @@ func constrained(src fs.FS, files map[string][]byte, name, constraint string) ([
 		}
 	}
 	if n := len(goBuild.FindAll(text, -1)); n != 1 {
-		return nil, fmt.Errorf("src/%s: it has %d build constraints", name, n)
+		return nil, fmt.Errorf("%s: it has %d build constraints", name, n)
 	}
 	return goBuild.ReplaceAll(text, []byte("//go:build "+constraint)), nil
 }
