@@ -108,7 +108,7 @@ func (e engine) prepare(ctx context.Context, program string) (string, error) {
 // namespaces tells whether network namespaces can be made here.
 func namespaces(ctx context.Context) error {
 	if out, err := inNamespace(ctx, "true").CombinedOutput(); err != nil {
-		return fmt.Errorf("the tests need a network namespace, which unshare cannot make here: %w: %s\ninstall util-linux and iproute2, and run this as root or where users may make namespaces", err, bytes.TrimSpace(out))
+		return fmt.Errorf("the tests need a network namespace, which unshare cannot make here: %w: %s\ninstall util-linux and iproute2, and run this as root or where users may make namespaces, on a kernel with veth devices", err, bytes.TrimSpace(out))
 	}
 	return nil
 }

@@ -93,6 +93,8 @@ func noExternalNetwork(file, test string) patch {
 // the fake network.
 var (
 	forWASIP1 = []string{
+		"internal/poll/export_posix_test.go",
+		"internal/poll/fd_posix_test.go",
 		"net/addrselect_test.go",
 		"net/conf_test.go",
 		"net/dial_unix_test.go",
