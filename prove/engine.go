@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -17,8 +18,11 @@ type engine struct {
 	name    string
 	command []string // with the program and its arguments to follow
 	compile []string // ahead of time; nil for none
+	build   string   // the compiler's, such as 0.14.1
 	cache   string
 }
+
+var buildVersion = regexp.MustCompile(`\b\d+\.\d+\.\d+`)
 
 // newEngine finds or builds what runs the tests. All of them give the file system and
 // the whole network, which is that of a namespace.
@@ -47,6 +51,14 @@ func newEngine(ctx context.Context, name, cache string, aot bool) (engine, error
 		}
 		e.command = []string{wasmedge, "--dir", "/:/", "--allow-af-unix"}
 		if aot {
+			e.name += "-aot"
+			text, err := output(ctx, wasmedge, "--version")
+			if err != nil {
+				return e, err
+			}
+			if e.build = buildVersion.FindString(text); e.build == "" {
+				return e, fmt.Errorf("%s --version: no version in %q", wasmedge, text)
+			}
 			e.compile = []string{wasmedge, "compile"}
 			if version != "0.14" { // which knows no such flag, and needs none
 				e.command = append(e.command, "--run-mode", "aot")
@@ -81,7 +93,7 @@ func (e engine) prepare(ctx context.Context, program string) (string, error) {
 	if e.compile == nil {
 		return program, nil
 	}
-	compiled := strings.TrimSuffix(program, ".wasm") + "." + e.name + ".wasm"
+	compiled := strings.TrimSuffix(program, ".wasm") + ".wasmedge-" + e.build + ".wasm"
 	if _, err := os.Stat(compiled); err == nil {
 		return compiled, nil
 	}
@@ -96,18 +108,24 @@ func (e engine) prepare(ctx context.Context, program string) (string, error) {
 // namespaces tells whether network namespaces can be made here.
 func namespaces(ctx context.Context) error {
 	if out, err := inNamespace(ctx, "true").CombinedOutput(); err != nil {
-		return fmt.Errorf("the tests need a network namespace, which unshare cannot make here: %w: %s\ninstall util-linux and iproute2, and run this as root or where users may make namespaces", err, bytes.TrimSpace(out))
+		return fmt.Errorf("the tests need a network namespace, which unshare cannot make here: %w: %s\ninstall util-linux and iproute2, and run this as root or where users may make namespaces, on a kernel with veth devices", err, bytes.TrimSpace(out))
 	}
 	return nil
 }
 
-// inNamespace is a command in a network namespace of its own, with a loopback.
+// In a namespace are a loopback, and the addresses of RFC 2544 and RFC 5180, which
+// Go's tests take to be those of hosts that never answer. Nothing does there.
+const network = `ip link set lo up &&
+ip link add hole type veth peer name bottom && ip link set bottom up && ip link set hole up &&
+ip address add 198.18.0.1/15 dev hole && ip address add 2001:2::1/48 dev hole nodad && exec "$@"`
+
+// inNamespace is a command in a network namespace of its own.
 func inNamespace(ctx context.Context, command ...string) *exec.Cmd {
 	args := []string{"--net"}
 	if os.Getuid() != 0 {
 		args = append(args, "--map-root-user")
 	}
-	args = append(args, "--", "sh", "-c", `ip link set lo up && exec "$@"`, "sh")
+	args = append(args, "--", "sh", "-c", network, "sh")
 	return exec.CommandContext(ctx, "unshare", append(args, command...)...)
 }
 

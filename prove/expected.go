@@ -10,10 +10,19 @@ import (
 	"strings"
 )
 
+// expectedGo is of Go's own packages.
+//
 //go:embed expected.txt
-var expectedText string
+var expectedGo string
 
-// An expectation is a line of expected.txt.
+// expected is what a file such as expected.txt has.
+type expected struct {
+	file     string
+	packages []string // in the order in which they are proved
+	list     []expectation
+}
+
+// An expectation is a line of such a file.
 type expectation struct {
 	pkg, test string
 	result    string // fail, skip, or exclude for a test that must not run at all
@@ -22,35 +31,38 @@ type expectation struct {
 	line      int
 }
 
-// readExpected reads expected.txt, which says itself what is in it.
-func readExpected() ([]expectation, error) {
+// readExpected reads text, of file; expected.txt says itself what is in it.
+func readExpected(file, text string) (x expected, err error) {
+	x.file = file
 	reasons := map[string]string{}
-	var list []expectation
-	for i, line := range strings.Split(expectedText, "\n") {
+	for i, line := range strings.Split(text, "\n") {
 		line, _, _ = strings.Cut(line, "#")
 		f := strings.Fields(line)
 		switch {
 		case len(f) == 0:
+		case f[0] == "package" && len(f) == 2:
+			x.packages = append(x.packages, f[1])
 		case f[0] == "reason" && len(f) > 2:
 			reasons[f[1]] = strings.Join(f[2:], " ")
 		case len(f) == 5 && slices.Contains([]string{"fail", "skip", "exclude"}, f[2]) && reasons[f[4]] != "":
-			list = append(list, expectation{f[0], f[1], f[2], strings.Split(f[3], ","), f[4], i + 1})
+			x.list = append(x.list, expectation{f[0], f[1], f[2], strings.Split(f[3], ","), f[4], i + 1})
 		default:
-			return nil, fmt.Errorf("expected.txt:%d: %q is no expectation", i+1, line)
+			return x, fmt.Errorf("%s:%d: %q is no expectation", file, i+1, line)
 		}
 	}
-	return list, nil
+	return x, nil
 }
 
-// appliesTo tells whether e is for the package there: every word of where has to fit,
-// the engine or the Go version, by its beginning.
+// appliesTo tells whether e is for the package there: every word of where has to fit
+// the engine or the Go version by its beginning, or after a ! neither.
 func (e expectation) appliesTo(pkg string, there []string) bool {
 	if e.pkg != pkg {
 		return false
 	}
 	for _, w := range e.where {
+		w, not := strings.CutPrefix(w, "!")
 		fits := func(name string) bool { return strings.HasPrefix(name, w) }
-		if w != "*" && !slices.ContainsFunc(there, fits) {
+		if w != "*" && slices.ContainsFunc(there, fits) == not {
 			return false
 		}
 	}
@@ -70,7 +82,7 @@ func excluded(list []expectation, pkg string, there []string) string {
 		if e.result == "exclude" && e.appliesTo(pkg, there) {
 			parts := strings.Split(e.test, "/")
 			for i, p := range parts {
-				parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+				parts[i] = "^" + strings.ReplaceAll(regexp.QuoteMeta(p), `\*`, ".*") + "$"
 			}
 			names = append(names, strings.Join(parts, "/"))
 		}
@@ -94,10 +106,10 @@ func (c *counts) add(d counts) {
 
 // judge counts the results of a package and says what is wrong with them. A failure
 // that is expected counts as skipped.
-func judge(r *results, list []expectation, pkg string, there []string, ended error, some bool) (c counts, wrong []string) {
+func judge(r *results, x expected, pkg string, there []string, ended error, some bool) (c counts, wrong []string) {
 	used := map[int]bool{}
 	expected := func(test, result string) bool {
-		for _, e := range list {
+		for _, e := range x.list {
 			if e.result == result && e.appliesTo(pkg, there) && e.covers(test) {
 				used[e.line] = true
 				return true
@@ -119,7 +131,7 @@ func judge(r *results, list []expectation, pkg string, there []string, ended err
 			wrong = append(wrong, fmt.Sprintf("%s %s: was running when the program ended", pkg, name))
 			bad[top(name)] = true
 		default:
-			wrong = append(wrong, fmt.Sprintf("%s %s: %s and is not in expected.txt\n%s", pkg, name, result, indent(r.output[name])))
+			wrong = append(wrong, fmt.Sprintf("%s %s: %s and is not in %s\n%s", pkg, name, result, x.file, indent(r.output[name])))
 			if result == "fail" {
 				bad[top(name)] = true
 			}
@@ -141,11 +153,11 @@ func judge(r *results, list []expectation, pkg string, there []string, ended err
 		wrong = append(wrong, fmt.Sprintf("%s: the program did not end as tests do: %v\n%s", pkg, ended, indent(r.last)))
 		complete = false
 	}
-	for _, e := range list {
+	for _, e := range x.list {
 		if !complete || some || e.result == "exclude" || used[e.line] || !e.appliesTo(pkg, there) {
 			continue
 		}
-		wrong = append(wrong, fmt.Sprintf("%s %s: expected.txt:%d says %s, which is not so", pkg, e.test, e.line, e.result))
+		wrong = append(wrong, fmt.Sprintf("%s %s: %s:%d says %s, which is not so", pkg, e.test, x.file, e.line, e.result))
 	}
 	c.wrong = len(wrong)
 	return c, wrong

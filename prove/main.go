@@ -2,13 +2,17 @@
 // overlay of package stdnet, on our host and on WasmEdge:
 //
 //	go run ./prove net net/http
-//	go run ./prove -engine wasmedge-0.17 -go go1.25.0 -run '^TestDial' net
+//	go run ./prove -engine wasmedge-0.14,wasmedge-0.17 -go go1.25.0 -run '^TestDial' net
+//	go run ./prove -module prove/xnet
 //
 // The tests are those of the Go installation that the overlay is for. Where they skip
 // because wasip1 has no network, they are patched so that they run; patches.go says
 // where. What cannot pass is in expected.txt, each with what makes it impossible. A
 // test that fails or skips and is not there is an error, and so is one that is there
 // and passes.
+//
+// With -module the packages are those of another module, or that it depends on, as
+// they are.
 //
 // Each package runs in a network namespace of its own, so nothing reaches the network
 // and nothing there is in the way.
@@ -33,34 +37,31 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // A prover has what all packages share.
 type prover struct {
-	engine  engine
-	suite   *suite
-	cache   string // for test programs and logs
-	run     string // as of go test
-	timeout time.Duration
-	list    []expectation
-	out     io.Writer
+	engine   engine
+	suite    *suite
+	cache    string // for test programs and logs
+	run      string // as of go test
+	timeout  time.Duration
+	expected expected
+	out      io.Writer
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
 	p := &prover{out: stdout}
 	flags := flag.NewFlagSet("prove", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	engineName := flags.String("engine", "wazero", "`name` of what runs the tests: wazero, wasmedge-0.14 or wasmedge-0.17")
-	toolchain := flags.String("go", "", "Go `version` that the tests are of, such as go1.25.0; by default the one in PATH")
+	engines := flags.String("engine", "wazero", "`names` of what runs the tests, with commas: wazero, wasmedge-0.14, wasmedge-0.17")
+	toolchains := flags.String("go", "", "`versions` of Go that the tests are of, such as go1.24.9,go1.25.0; by default the one in PATH")
 	aot := flags.Bool("aot", false, "compile ahead of time for WasmEdge: takes minutes for each package, once")
+	module := flags.String("module", "", "`folder` of a module whose packages are meant, and that has an expected.txt of its own")
 	flags.StringVar(&p.run, "run", "", "run the tests that match `regexp` alone")
 	flags.DurationVar(&p.timeout, "timeout", 10*time.Minute, "`time` for each package")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	packages := flags.Args()
-	if len(packages) == 0 {
-		packages = everything
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	total, err := p.prove(ctx, packages, *engineName, *toolchain, *aot)
+	total, err := p.prove(ctx, flags.Args(), strings.Split(*engines, ","), strings.Split(*toolchains, ","), *module, *aot)
 	if err != nil {
 		fmt.Fprintf(stderr, "prove: %v\n", err)
 		return 2
@@ -72,18 +73,24 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// everything is what is proved when nothing is named, in the order of dependence.
-var everything = []string{
-	"internal/poll", "os", "net", "net/textproto", "net/http/internal", "crypto/tls", "net/http",
-	"net/http/httptest", "net/http/httputil", "net/http/httptrace", "net/http/fcgi", "net/rpc", "net/rpc/jsonrpc", "net/smtp",
-}
-
-func (p *prover) prove(ctx context.Context, packages []string, engineName, toolchain string, aot bool) (total counts, err error) {
+func (p *prover) prove(ctx context.Context, packages, engines, toolchains []string, module string, aot bool) (total counts, err error) {
 	if _, err := regexp.Compile(p.run); err != nil {
 		return total, fmt.Errorf("-run: %w", err)
 	}
-	if p.list, err = readExpected(); err != nil {
+	file, text := "expected.txt", expectedGo
+	if module != "" {
+		file = filepath.Join(module, file)
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return total, fmt.Errorf("-module: %w", err)
+		}
+		text = string(b)
+	}
+	if p.expected, err = readExpected(file, text); err != nil {
 		return total, err
+	}
+	if len(packages) == 0 {
+		packages = p.expected.packages
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -96,18 +103,29 @@ func (p *prover) prove(ctx context.Context, packages []string, engineName, toolc
 	if err := namespaces(ctx); err != nil {
 		return total, err
 	}
-	if p.suite, err = newSuite(ctx, toolchain, p.cache); err != nil {
-		return total, err
-	}
-	if p.engine, err = newEngine(ctx, engineName, p.cache, aot); err != nil {
-		return total, err
-	}
-	for _, pkg := range packages {
-		c, err := p.one(ctx, pkg)
-		if err != nil {
-			return total, fmt.Errorf("%s: %w", pkg, err)
+	ready := make([]engine, len(engines))
+	for i, name := range engines {
+		if ready[i], err = newEngine(ctx, name, p.cache, aot); err != nil {
+			return total, err
 		}
-		total.add(c)
+	}
+	for _, toolchain := range toolchains {
+		if p.suite, err = newSuite(ctx, toolchain, module, p.cache); err != nil {
+			return total, err
+		}
+		for _, p.engine = range ready {
+			for _, pkg := range packages {
+				c, err := p.one(ctx, pkg)
+				switch {
+				case ctx.Err() != nil:
+					return total, ctx.Err()
+				case err != nil:
+					fmt.Fprintf(p.out, "%s %s %s: %v\n", pkg, p.engine.name, p.suite.version, err)
+					c.wrong++
+				}
+				total.add(c)
+			}
+		}
 	}
 	return total, nil
 }
@@ -133,13 +151,14 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 	if p.run != "" {
 		args = append(args, "-test.run="+p.run)
 	}
-	if skip := excluded(p.list, pkg, where); skip != "" {
+	if skip := excluded(p.expected.list, pkg, where); skip != "" {
 		args = append(args, "-test.skip="+skip)
 	}
-	ended := p.engine.run(ctx, program, p.suite.folder(pkg), args, p.timeout+30*time.Second, log)
-	if err := ctx.Err(); err != nil {
+	folder, err := p.suite.folder(ctx, pkg)
+	if err != nil {
 		return counts{}, err
 	}
+	ended := p.engine.run(ctx, program, folder, args, p.timeout+30*time.Second, log)
 	if _, err := log.Seek(0, io.SeekStart); err != nil {
 		return counts{}, err
 	}
@@ -147,13 +166,13 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 	if err != nil {
 		return counts{}, err
 	}
-	c, wrong := judge(r, p.list, pkg, where, ended, p.run != "")
+	c, wrong := judge(r, p.expected, pkg, where, ended, p.run != "")
 	for _, w := range wrong {
 		fmt.Fprintf(p.out, "%s\n", w)
 	}
 	if len(wrong) > 0 {
 		fmt.Fprintf(p.out, "\tlog: %s\n", log.Name())
 	}
-	fmt.Fprintf(p.out, "%-24s %s %s: %v in %v\n", pkg, p.engine.name, p.suite.version, c, time.Since(start).Round(time.Second))
+	fmt.Fprintf(p.out, "%-24s %-13s %s: %v in %v\n", pkg, p.engine.name, p.suite.version, c, time.Since(start).Round(time.Second))
 	return c, nil
 }

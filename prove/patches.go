@@ -47,9 +47,12 @@ var patches = []patch{
 	{file: "net/main_test.go", old: "\tsetupTestData()\n", new: "\tsetupTestData()\n\tdefaultNS = defaultResolvConf.servers\n"},
 
 	// What these need is in a namespace.
+	noExternalNetwork("net/dial_test.go", "TestDialCancel"),
 	anyNetwork("net/dial_test.go", "TestDialerFallbackDelay"),
 	anyNetwork("net/dial_test.go", "TestProhibitionaryDialArg"),
 	anyNetwork("net/listen_test.go", "TestWildWildcardListener"),
+	anyNetwork("net/lookup_test.go", "TestLookupNullByte"),
+	noExternalNetwork("net/lookup_test.go", "TestNilResolverLookup"),
 	anyNetwork("net/tcpsock_test.go", "TestTCPListenerName"),
 	anyNetwork("net/udpsock_test.go", "TestUDPConnLocalName"),
 
@@ -80,10 +83,18 @@ func anyNetwork(file, test string) patch {
 	return patch{file: file, old: head + "testenv.MustHaveExternalNetwork(t)\n", new: head + "_ = testenv.MustHaveExternalNetwork\n"}
 }
 
+// noExternalNetwork does so for one that says it in package net's own way.
+func noExternalNetwork(file, test string) patch {
+	head := "\nfunc " + test + "(t *testing.T) {\n"
+	return patch{file: file, old: head + "\tmustHaveExternalNetwork(t)\n", new: head}
+}
+
 // forWASIP1 are tests that Go has for unix alone and that hold here too, forJS those of
 // the fake network.
 var (
 	forWASIP1 = []string{
+		"internal/poll/export_posix_test.go",
+		"internal/poll/fd_posix_test.go",
 		"net/addrselect_test.go",
 		"net/conf_test.go",
 		"net/dial_unix_test.go",

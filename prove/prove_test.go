@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -76,10 +78,12 @@ func TestJudge(t *testing.T) {
 			strings.Replace(sample, "^=== RUN   TestStuck\n", "FAIL\n", 1), counts{1, 0, 2, 0}, nil},
 		{"expected elsewhere", []expectation{line(1, "TestParts/a", "fail", "wazero"), line(2, "TestSkipped", "skip", "wasmedge,go1.25")}, nil,
 			strings.Replace(sample, "^=== RUN   TestStuck\n", "FAIL\n", 1), counts{1, 1, 1, 2}, []string{"TestParts/a: fail", "TestSkipped: skip"}},
+		{"expected but there", []expectation{line(1, "TestParts/a", "fail", "!go1.24"), line(2, "TestSkipped", "skip", "!wazero,!go1.25")}, nil,
+			strings.Replace(sample, "^=== RUN   TestStuck\n", "FAIL\n", 1), counts{1, 1, 1, 1}, []string{"TestParts/a: fail"}},
 		{"passes", []expectation{line(7, "TestGood", "fail", "*")}, nil, "^=== RUN   TestGood\n^--- PASS: TestGood (0.00s)\nPASS\n", counts{1, 0, 0, 1}, []string{"expected.txt:7"}},
 		{"is not there", []expectation{line(8, "TestGone", "skip", "*")}, nil, "^=== RUN   TestGood\n^--- PASS: TestGood (0.00s)\nPASS\n", counts{1, 0, 0, 1}, []string{"expected.txt:8"}},
 	} {
-		got, wrong := judge(parsed(t, c.text), c.list, "net", here, c.ended, false)
+		got, wrong := judge(parsed(t, c.text), expected{"expected.txt", nil, c.list}, "net", here, c.ended, false)
 		if got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
@@ -92,15 +96,34 @@ func TestJudge(t *testing.T) {
 }
 
 func TestExcluded(t *testing.T) {
-	list := []expectation{{"net", "TestA", "exclude", []string{"*"}, "", 1}, {"net", "TestB/x.y", "exclude", []string{"wazero"}, "", 2}, {"net", "TestC", "exclude", []string{"go1.24"}, "", 3}}
-	if got := excluded(list, "net", []string{"wazero", "go1.26.8"}); got != `^TestA$|^TestB$/^x\.y$` {
+	list := []expectation{{"net", "TestA", "exclude", []string{"*"}, "", 1}, {"net", "TestB/*/x.y", "exclude", []string{"wazero"}, "", 2}, {"net", "TestC", "exclude", []string{"go1.24"}, "", 3}}
+	if got := excluded(list, "net", []string{"wazero", "go1.26.8"}); got != `^TestA$|^TestB$/^.*$/^x\.y$` {
 		t.Errorf("excluded is %s", got)
 	}
 }
 
-func TestExpectedText(t *testing.T) {
-	list, err := readExpected()
-	if err != nil || len(list) == 0 {
-		t.Errorf("%d expectations, %v", len(list), err)
+func TestExpectedFiles(t *testing.T) {
+	files := map[string]string{"expected.txt": expectedGo}
+	names, err := filepath.Glob("*/expected.txt")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("files of modules: %q, %v", names, err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(text)
+	}
+	for name, text := range files {
+		x, err := readExpected(name, text)
+		if err != nil || len(x.packages) == 0 || len(x.list) == 0 {
+			t.Errorf("%s: %d packages, %d expectations, %v", name, len(x.packages), len(x.list), err)
+		}
+		for _, e := range x.list {
+			if !slices.Contains(x.packages, e.pkg) {
+				t.Errorf("%s:%d: %s is not among the packages", name, e.line, e.pkg)
+			}
+		}
 	}
 }

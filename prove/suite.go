@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wasisock/wasisock/stdnet"
@@ -21,12 +23,14 @@ type suite struct {
 	version string
 	overlay *stdnet.Overlay
 	file    string // the overlay's, with the tests patched
+	module  string // the folder of the module whose packages are meant; "" for Go's own
+	modfile string // what is used in place of that module's go.mod, if not ""
 	cache   string
 }
 
 // newSuite makes the overlay for a toolchain, which the go command downloads if need
 // be, and adds the patched tests.
-func newSuite(ctx context.Context, toolchain, cache string) (*suite, error) {
+func newSuite(ctx context.Context, toolchain, module, cache string) (*suite, error) {
 	cfg := stdnet.Config{}
 	if toolchain != "" {
 		cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
@@ -47,10 +51,29 @@ func newSuite(ctx context.Context, toolchain, cache string) (*suite, error) {
 	if toolchain != "" && o.Version != toolchain {
 		return nil, fmt.Errorf("-go %s: GOROOT is that of %s", toolchain, o.Version)
 	}
-	s := &suite{version: o.Version, overlay: o, cache: cache}
-	files, err := patched(os.DirFS(filepath.Join(o.GOROOT, "src")), o.Version)
+	s := &suite{version: o.Version, overlay: o, module: module, cache: cache}
+	src := filepath.Join(o.GOROOT, "src")
+	files, err := patched(os.DirFS(src), patches, o.Version)
 	if err != nil {
 		return nil, fmt.Errorf("the tests of %s are not what prove knows: %w", o.Version, err)
+	}
+	for _, c := range []struct {
+		names      []string
+		constraint string
+	}{{forWASIP1, "wasip1"}, {forJS, "js"}} {
+		for _, name := range c.names {
+			if files[name], err = constrained(os.DirFS(src), files, name, c.constraint); err != nil {
+				return nil, err
+			}
+		}
+	}
+	files = under(src, files)
+	if module != "" {
+		more, err := s.patchModule(ctx)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(files, more)
 	}
 	if s.file, err = extend(o, files, cache); err != nil {
 		return nil, err
@@ -58,7 +81,16 @@ func newSuite(ctx context.Context, toolchain, cache string) (*suite, error) {
 	return s, nil
 }
 
-// extend writes files, and an overlay with them and with what is in o.
+// under is files by their whole paths, which are below dir.
+func under(dir string, files map[string][]byte) map[string][]byte {
+	whole := map[string][]byte{}
+	for name, text := range files {
+		whole[filepath.Join(dir, filepath.FromSlash(name))] = text
+	}
+	return whole
+}
+
+// extend writes files, and an overlay that replaces them besides what o does.
 func extend(o *stdnet.Overlay, files map[string][]byte, cache string) (string, error) {
 	text, err := os.ReadFile(o.File)
 	if err != nil {
@@ -68,13 +100,12 @@ func extend(o *stdnet.Overlay, files map[string][]byte, cache string) (string, e
 	if err := json.Unmarshal(text, &overlay); err != nil {
 		return "", fmt.Errorf("%s: %w", o.File, err)
 	}
-	for name, text := range files {
-		target := filepath.Join(o.GOROOT, "src", filepath.FromSlash(name))
+	for target, text := range files {
 		overlay.Replace[target] = ""
 		if text == nil {
 			continue
 		}
-		if overlay.Replace[target], err = keep(filepath.Join(cache, "test"), text, "_test.go"); err != nil {
+		if overlay.Replace[target], err = keep(filepath.Join(cache, "test"), text, ".go"); err != nil {
 			return "", err
 		}
 	}
@@ -118,13 +149,8 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "test.wasm")
 	// The linker's own flags keep the program small: no symbol table is read here.
-	cmd := exec.CommandContext(ctx, s.overlay.Go(), "test", "-c", "-vet=off", "-overlay", s.file, "-ldflags=-s -w", "-o", out, pkg)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), s.overlay.Env()...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("go test -c: %w\n%s", err, stderr.Bytes())
+	if _, err := s.goCommand(ctx, "test", "-c", "-vet=off", "-overlay", s.file, "-ldflags=-s -w", "-o", out, pkg); err != nil {
+		return "", err
 	}
 	program, err := os.ReadFile(out)
 	if err != nil {
@@ -137,12 +163,31 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 }
 
 // folder is where a package's tests expect to run.
-func (s *suite) folder(pkg string) string {
-	return filepath.Join(s.overlay.GOROOT, "src", filepath.FromSlash(pkg))
+func (s *suite) folder(ctx context.Context, pkg string) (string, error) {
+	return s.goCommand(ctx, "list", "-f", "{{.Dir}}", pkg)
 }
 
-// patched is Go's tests, with the patches that apply to version.
-func patched(src fs.FS, version string) (map[string][]byte, error) {
+// goCommand runs the go command where the packages are.
+func (s *suite) goCommand(ctx context.Context, args ...string) (string, error) {
+	if s.modfile != "" {
+		args = slices.Insert(args, 1, "-modfile="+s.modfile)
+	}
+	cmd := exec.CommandContext(ctx, s.overlay.Go(), args...)
+	if cmd.Dir = s.module; cmd.Dir == "" {
+		cmd.Dir = s.cache // which is in no module
+	}
+	cmd.Env = append(os.Environ(), s.overlay.Env()...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %w\n%s", args[0], err, stderr.Bytes())
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// patched is the files in src that patches are for, with those that apply to version.
+func patched(src fs.FS, patches []patch, version string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, p := range patches {
 		if !p.appliesTo(version) {
@@ -160,23 +205,9 @@ func patched(src fs.FS, version string) (map[string][]byte, error) {
 			continue
 		}
 		if !bytes.Contains(text, []byte(p.old)) {
-			return nil, fmt.Errorf("src/%s: %q does not stand there", p.file, p.old)
+			return nil, fmt.Errorf("%s: %q does not stand there", p.file, p.old)
 		}
 		files[p.file] = bytes.ReplaceAll(text, []byte(p.old), []byte(p.new))
-	}
-	for _, name := range forWASIP1 {
-		text, err := constrained(src, files, name, "wasip1")
-		if err != nil {
-			return nil, err
-		}
-		files[name] = text
-	}
-	for _, name := range forJS {
-		text, err := constrained(src, files, name, "js")
-		if err != nil {
-			return nil, err
-		}
-		files[name] = text
 	}
 	return files, nil
 }
@@ -191,7 +222,7 @@ func constrained(src fs.FS, files map[string][]byte, name, constraint string) ([
 		}
 	}
 	if n := len(goBuild.FindAll(text, -1)); n != 1 {
-		return nil, fmt.Errorf("src/%s: it has %d build constraints", name, n)
+		return nil, fmt.Errorf("%s: it has %d build constraints", name, n)
 	}
 	return goBuild.ReplaceAll(text, []byte("//go:build "+constraint)), nil
 }
