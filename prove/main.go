@@ -159,6 +159,9 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 		return counts{}, err
 	}
 	ended := p.engine.run(ctx, program, folder, args, p.timeout+30*time.Second, log)
+	if err := ctx.Err(); err != nil {
+		return counts{}, err
+	}
 	if _, err := log.Seek(0, io.SeekStart); err != nil {
 		return counts{}, err
 	}
