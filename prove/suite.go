@@ -162,9 +162,14 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 	return keep(filepath.Join(s.cache, "program"), program, ".wasm")
 }
 
-// folder is where a package's tests expect to run.
+// folder is where a package's tests expect to run. WasmEdge follows no link to an
+// absolute path, such as those in a GOROOT of links.
 func (s *suite) folder(ctx context.Context, pkg string) (string, error) {
-	return s.goCommand(ctx, "list", "-f", "{{.Dir}}", pkg)
+	dir, err := s.goCommand(ctx, "list", "-f", "{{.Dir}}", pkg)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
 }
 
 // goCommand runs the go command where the packages are.
