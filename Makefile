@@ -92,6 +92,11 @@ fuzz: ## run every fuzz target for FUZZTIME each (10s)
 bench: ## measure the servers side by side
 	@bench/run.sh
 
+# CI=true makes errors of missing servers. WasmEdge is run where it is named.
+.PHONY: prove-libraries
+prove-libraries: ## run libraries that others wrote, as guests, with real servers
+	cd prove/libraries && go test -count=1 -timeout 60m -v .
+
 .PHONY: clean
 clean: ## remove build/
 	rm -rf build
