@@ -138,7 +138,7 @@ func postgres(w *world) (*server, error) {
 	s.allow = []string{"dial tcp 127.0.0.1:" + tcp, "dial unix " + unix}
 	s.launch = func() (*process, error) {
 		p, err := w.start("postgres", user, program, "-D", data, "-h", "127.0.0.1", "-p", tcp, "-k", dir, "-F",
-			"-c", "ssl=on", "-c", "ssl_cert_file="+w.tls.cert, "-c", "ssl_key_file="+key)
+			"-c", "authentication_timeout=120", "-c", "ssl=on", "-c", "ssl_cert_file="+w.tls.cert, "-c", "ssl_key_file="+key)
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +192,7 @@ func mariadb(w *world) (*server, error) {
 	s.launch = func() (*process, error) {
 		p, err := w.start("mariadb", user, program, "--no-defaults", "--datadir="+data, "--socket="+unix, "--bind-address=127.0.0.1", "--port="+tcp,
 			"--init-file="+prepare, "--skip-name-resolve", "--max-allowed-packet=16M", "--innodb-flush-log-at-trx-commit=0",
-			"--ssl-cert="+w.tls.cert, "--ssl-key="+key, "--ssl-ca="+w.tls.ca)
+			"--connect-timeout=120", "--ssl-cert="+w.tls.cert, "--ssl-key="+key, "--ssl-ca="+w.tls.ca)
 		if err != nil {
 			return nil, err
 		}

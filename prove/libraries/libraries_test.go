@@ -4,6 +4,7 @@
 package libraries
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wasisock/wasisock/stdnet"
 )
 
 // A library is one to prove.
@@ -24,6 +27,7 @@ type library struct {
 	client  []string                           // policy of the tests, besides dialling the servers
 	server  []string                           // policy of TestServer, besides listening at loopback by TCP
 	native  func(t *testing.T, addrs []string) // native programs against TestServer
+	absent  string                             // what its package, which is its module's, does not find when it is compiled for wasip1
 }
 
 var libraries = []library{
@@ -50,6 +54,8 @@ var libraries = []library{
 	{name: "gin", module: "github.com/gin-gonic/gin", guest: "gin", peers: true},
 	{name: "echo", module: "github.com/labstack/echo/v4", guest: "echo", peers: true},
 	{name: "fasthttp", module: "github.com/valyala/fasthttp", guest: "fasthttp", peers: true},
+	{name: "pkg/sftp", module: "github.com/pkg/sftp", absent: "fileStatFromInfoOs"},
+	{name: "etcd client", module: "go.etcd.io/etcd/client/v3", absent: "syscall.Flock"},
 }
 
 var (
@@ -60,7 +66,9 @@ var (
 func TestLibraries(t *testing.T) {
 	var guests []string
 	for _, l := range libraries {
-		guests = append(guests, l.guest)
+		if l.guest != "" {
+			guests = append(guests, l.guest)
+		}
 	}
 	for _, native := range []bool{true, false} {
 		if err := here.build(guests, native); err != nil {
@@ -112,14 +120,22 @@ func (l library) record(t *testing.T, found map[string]row, engine string) {
 		}
 		r.server = strings.Join(with, ", ")
 	}
-	r.result[engine] = "pass"
-	if t.Failed() {
+	switch {
+	case t.Failed():
 		r.result[engine] = "fail"
+	case l.absent != "":
+		r.result[engine] = "does not compile: no " + l.absent
+	default:
+		r.result[engine] = "pass"
 	}
 	found[l.name] = r
 }
 
 func (l library) prove(t *testing.T, e engine) {
+	if l.absent != "" {
+		l.compile(t, e)
+		return
+	}
 	var servers []*server
 	for _, name := range l.servers {
 		s, err := here.server(name)
@@ -154,6 +170,20 @@ func (l library) prove(t *testing.T, e engine) {
 				l.native(t, addrs)
 			}
 		})
+	}
+}
+
+// compile checks that a library still does not compile for wasip1, for the same reason.
+func (l library) compile(t *testing.T, e engine) {
+	if e.name == "native" {
+		t.Skip("it compiles natively")
+	}
+	o, err := stdnet.Make(context.Background(), stdnet.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := goCommand(o.Env(), "build", "-overlay", o.File, l.module); err == nil || !strings.Contains(err.Error(), "undefined: "+l.absent) {
+		t.Errorf("go build %s: %v; want %s to be undefined", l.module, err, l.absent)
 	}
 }
 

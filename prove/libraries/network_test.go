@@ -160,8 +160,14 @@ func nats(w *world) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Interpreters need longer than the usual 2 seconds.
+	conf := filepath.Join(dir, "conf")
+	text := fmt.Sprintf("jetstream { store_dir: %q }\ntls { cert_file: %q, key_file: %q, timeout: 120 }\n", dir, w.tls.cert, w.tls.key)
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		return nil, err
+	}
 	s, err := w.simple("nats", "NATS_URL", "tls://", nil, func(port string) []string {
-		return []string{program, "-a", "127.0.0.1", "-p", port, "-js", "-sd", dir, "--tls", "--tlscert", w.tls.cert, "--tlskey", w.tls.key}
+		return []string{program, "-a", "127.0.0.1", "-p", port, "-c", conf}
 	})
 	if err == nil {
 		s.version = strings.TrimPrefix(out, "v")

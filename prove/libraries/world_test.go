@@ -2,7 +2,6 @@ package libraries
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -269,14 +268,18 @@ func (w *world) folder(name string, user *syscall.Credential) (string, error) {
 
 // command runs a program to its end.
 func command(user *syscall.Credential, argv ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL}
-	cmd.Dir = os.TempDir() // which any user may be in
-	out, err := cmd.CombinedOutput()
+	p, err := here.start(filepath.Base(argv[0]), user, argv...)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), err, out)
+		return "", err
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(2 * time.Minute):
+		p.stop()
+	}
+	out := p.output()
+	if p.err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), p.err, out)
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -37,7 +37,7 @@ func TestJobs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	big := given.Bytes(2<<20, 18)
+	big := given.Bytes(1<<20+1, 18)
 	id, err := c.Put(big, 1, 0, time.Minute)
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func TestClient(t *testing.T) {
 			t.Fatalf("%+v, %v; want %d", got, err, i)
 		}
 	}
-	big := given.Bytes(4<<20, 10)
+	big := given.Bytes(1<<20+1, 10)
 	failed := make(chan error, 1)
 	go func() { failed <- c.Write(ctx, websocket.MessageBinary, big) }()
 	kind, r, err := c.Reader(ctx)

@@ -76,7 +76,7 @@ func TestClient(t *testing.T) {
 				}
 				return nil
 			})
-			big := given.Bytes(2<<20, 13)
+			big := given.Bytes(1<<20+1, 13)
 			if r, err := echo.CallUnary(ctx, connect.NewRequest(&value{Value: big})); err != nil || !bytes.Equal(r.Msg.Value, big) {
 				t.Errorf("a large message: %v", err)
 			}

@@ -64,7 +64,7 @@ func TestOwnClient(t *testing.T) {
 		return nil
 	})
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	body := given.Bytes(3<<20, 8)
+	body := given.Bytes(1<<20+1, 8)
 	request.SetRequestURI(base + "/echo")
 	request.Header.SetMethod("POST")
 	request.SetBody(body)

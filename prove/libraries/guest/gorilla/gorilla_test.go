@@ -66,7 +66,7 @@ func TestClient(t *testing.T) {
 	if got := <-pong; got != "there?" {
 		t.Errorf("the answer to a ping is %q", got)
 	}
-	big := given.Bytes(4<<20, 11)
+	big := given.Bytes(1<<20+1, 11)
 	failed := make(chan error, 1)
 	go func() { failed <- c.WriteMessage(websocket.BinaryMessage, big) }()
 	if _, got, err := c.ReadMessage(); err != nil || !bytes.Equal(got, big) {

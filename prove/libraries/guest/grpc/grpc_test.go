@@ -84,7 +84,7 @@ func TestTogether(t *testing.T) {
 
 func TestLarge(t *testing.T) {
 	_, client := dial(t)
-	const size = 4 << 20
+	const size = 1<<20 + 1
 	r, err := client.UnaryCall(context.Background(), &pb.SimpleRequest{ResponseSize: size, Payload: &pb.Payload{Body: given.Bytes(size, 9)}})
 	if err != nil || !bytes.Equal(r.Payload.Body, make([]byte, size)) {
 		t.Errorf("%d bytes, %v", len(r.GetPayload().GetBody()), err)

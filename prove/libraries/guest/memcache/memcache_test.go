@@ -39,7 +39,7 @@ func TestRoundTrips(t *testing.T) {
 			if _, err := c.Get("absent"); !errors.Is(err, memcache.ErrCacheMiss) {
 				t.Errorf("an absent key: %v", err)
 			}
-			big := given.Bytes(3<<20, 5)
+			big := given.Bytes(1<<20+1, 5)
 			if err := c.Set(&memcache.Item{Key: "big", Value: big}); err != nil {
 				t.Fatal(err)
 			}

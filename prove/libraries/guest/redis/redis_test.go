@@ -52,7 +52,7 @@ func TestRoundTrips(t *testing.T) {
 			if _, err := c.Get(ctx, "absent").Result(); err != redis.Nil {
 				t.Errorf("an absent key: %v", err)
 			}
-			big := given.Bytes(4<<20, 1)
+			big := given.Bytes(1<<20+1, 1)
 			if err := c.Set(ctx, "big", big, 0).Err(); err != nil {
 				t.Fatal(err)
 			}

@@ -60,7 +60,7 @@ func Exercise(t *testing.T, base string, c *http.Client) {
 		})
 	})
 	t.Run("echo", func(t *testing.T) {
-		body := given.Bytes(3<<20, 6)
+		body := given.Bytes(1<<20+1, 6)
 		if err := expect(c.Post(base+"/echo", "application/octet-stream", bytes.NewReader(body)))(body); err != nil {
 			t.Error(err)
 		}
