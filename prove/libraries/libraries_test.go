@@ -23,6 +23,7 @@ type library struct {
 	module  string                             // whose version is told; "" for Go's own
 	guest   string                             // folder below guest
 	servers []string                           // that it is used with
+	brief   bool                               // it runs on WasmEdge with -short too
 	peers   bool                               // TestServer serves the other tests, which are native, and the other way round
 	client  []string                           // policy of the tests, besides dialling the servers
 	server  []string                           // policy of TestServer, besides listening at loopback by TCP
@@ -31,26 +32,26 @@ type library struct {
 }
 
 var libraries = []library{
-	{name: "go-redis", module: "github.com/redis/go-redis/v9", guest: "redis", servers: []string{"redis"}},
+	{name: "go-redis", brief: true, module: "github.com/redis/go-redis/v9", guest: "redis", servers: []string{"redis"}},
 	{name: "pgx", module: "github.com/jackc/pgx/v5", guest: "pgx", servers: []string{"postgres"}},
 	{name: "lib/pq", module: "github.com/lib/pq", guest: "pq", servers: []string{"postgres"}},
 	{name: "go-sql-driver/mysql", module: "github.com/go-sql-driver/mysql", guest: "mysql", servers: []string{"mariadb"}},
-	{name: "gomemcache", module: "github.com/bradfitz/gomemcache", guest: "memcache", servers: []string{"memcached"}},
+	{name: "gomemcache", brief: true, module: "github.com/bradfitz/gomemcache", guest: "memcache", servers: []string{"memcached"}},
 	{name: "nats.go", module: "github.com/nats-io/nats.go", guest: "nats", servers: []string{"nats"}},
 	{name: "paho.mqtt", module: "github.com/eclipse/paho.mqtt.golang", guest: "paho", servers: []string{"mosquitto"}},
 	{name: "go-beanstalk", module: "github.com/beanstalkd/go-beanstalk", guest: "beanstalk", servers: []string{"beanstalkd"}},
 	{name: "x/crypto/ssh", module: "golang.org/x/crypto", guest: "ssh", servers: []string{"sshd"}},
-	{name: "miekg/dns", module: "github.com/miekg/dns", guest: "dns", servers: []string{"bind9"}, peers: true,
+	{name: "miekg/dns", brief: true, module: "github.com/miekg/dns", guest: "dns", servers: []string{"bind9"}, peers: true,
 		server: []string{"listen udp 127.0.0.1:0", "send udp 127.0.0.1:*"}},
 	{name: "grpc-go", module: "google.golang.org/grpc", guest: "grpc", peers: true},
 	{name: "connect", module: "connectrpc.com/connect", guest: "connect", peers: true},
-	{name: "coder/websocket", module: "github.com/coder/websocket", guest: "coder", peers: true},
+	{name: "coder/websocket", brief: true, module: "github.com/coder/websocket", guest: "coder", peers: true},
 	{name: "gorilla/websocket", module: "github.com/gorilla/websocket", guest: "gorilla", peers: true},
 	{name: "yamux", module: "github.com/hashicorp/yamux", guest: "yamux", peers: true},
 	{name: "quic-go", module: "github.com/quic-go/quic-go", guest: "quic", peers: true,
 		server: []string{"listen udp 127.0.0.1:0", "send udp 127.0.0.1:*"}, client: []string{"listen udp *:0", "send udp 127.0.0.1:*"}},
 	{name: "net/http", guest: "nethttp", peers: true, native: httpPrograms},
-	{name: "chi", module: "github.com/go-chi/chi/v5", guest: "chi", peers: true},
+	{name: "chi", brief: true, module: "github.com/go-chi/chi/v5", guest: "chi", peers: true},
 	{name: "gin", module: "github.com/gin-gonic/gin", guest: "gin", peers: true},
 	{name: "echo", module: "github.com/labstack/echo/v4", guest: "echo", peers: true},
 	{name: "fasthttp", module: "github.com/valyala/fasthttp", guest: "fasthttp", peers: true},
@@ -132,6 +133,9 @@ func (l library) record(t *testing.T, found map[string]row, engine string) {
 }
 
 func (l library) prove(t *testing.T, e engine) {
+	if testing.Short() && !l.brief && strings.HasPrefix(e.name, "wasmedge") {
+		t.Skip("-short leaves it out on WasmEdge")
+	}
 	if l.absent != "" {
 		l.compile(t, e)
 		return

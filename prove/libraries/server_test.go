@@ -64,6 +64,8 @@ func version(argv ...string) (string, error) {
 
 // server starts a server, unless it runs.
 func (w *world) server(name string) (*server, error) {
+	w.starting.Lock()
+	defer w.starting.Unlock()
 	if s := w.servers[name]; s != nil {
 		return s, s.err
 	}
@@ -84,8 +86,10 @@ func (w *world) server(name string) (*server, error) {
 
 // restart is called by guests, while nothing else uses the servers.
 func (w *world) restart(name string) (err error) {
+	w.starting.Lock()
+	defer w.starting.Unlock()
 	s := w.servers[name]
-	if s == nil || s.launch == nil {
+	if s == nil || s.launch == nil || s.err != nil {
 		return fmt.Errorf("no server %q runs", name)
 	}
 	s.process.stop()

@@ -37,7 +37,9 @@ type world struct {
 	mu      sync.Mutex
 	closed  bool
 	running map[*process]struct{}
-	servers map[string]*server
+
+	starting sync.Mutex // held while a server is being started
+	servers  map[string]*server
 }
 
 var here *world
@@ -149,11 +151,12 @@ func (w *world) close() {
 
 // A process is one that ends with the world, or with this program if that is killed.
 type process struct {
-	cmd   *exec.Cmd
-	log   string         // file with what it writes
-	end   syscall.Signal // that ends it
-	ended chan struct{}
-	err   error // once ended
+	cmd      *exec.Cmd
+	log      string         // file with what it writes
+	end      syscall.Signal // that ends it
+	patience time.Duration  // before it is killed
+	ended    chan struct{}
+	err      error // once ended
 }
 
 // start starts a program. What it writes goes to a file in the world's folder.
@@ -168,7 +171,7 @@ func (w *world) start(name string, user *syscall.Credential, argv ...string) (*p
 		return nil, err
 	}
 	defer log.Close()
-	p := &process{cmd: exec.Command(argv[0], argv[1:]...), log: log.Name(), end: syscall.SIGTERM, ended: make(chan struct{})}
+	p := &process{cmd: exec.Command(argv[0], argv[1:]...), log: log.Name(), end: syscall.SIGTERM, patience: 20 * time.Second, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Dir = w.dir
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -191,7 +194,7 @@ func (p *process) stop() {
 	p.cmd.Process.Signal(p.end)
 	select {
 	case <-p.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(p.patience):
 	}
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.ended
