@@ -30,8 +30,9 @@ var (
 
 var allEngines = []string{"native", "wazero", "wasmedge-0.14", "wasmedge-0.17"}
 
-// newEngine is the engine of a name, or an error that says what to do.
-func newEngine(name, cache string) (engine, error) {
+// newEngine is the engine of a name, or an error that says what to do. What it builds
+// goes to dir.
+func newEngine(name, dir string) (engine, error) {
 	e := engine{name: name}
 	version, isWasmEdge := strings.CutPrefix(name, "wasmedge-")
 	switch {
@@ -40,7 +41,7 @@ func newEngine(name, cache string) (engine, error) {
 			return append([]string{"env", "-i", "GOTRACEBACK=all"}, pairs(g.env)...)
 		}
 	case name == "wazero":
-		host := filepath.Join(cache, "wasisock")
+		host := filepath.Join(dir, "wasisock")
 		if _, err := goCommand(nil, "build", "-C", "../..", "-o", host, "./cmd/wasisock"); err != nil {
 			return e, err
 		}

@@ -79,7 +79,7 @@ func TestLibraries(t *testing.T) {
 	found := map[string]row{}
 	for _, name := range wanted() {
 		t.Run(name, func(t *testing.T) {
-			e, err := newEngine(name, here.cache)
+			e, err := newEngine(name, here.dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,9 @@ func (l library) record(t *testing.T, found map[string]row, engine string) {
 			}
 		}
 		for _, name := range l.servers {
-			with = append(with, name+" "+here.servers[name].version)
+			if s := here.servers[name]; s != nil {
+				with = append(with, name+" "+s.version)
+			}
 		}
 		r.server = strings.Join(with, ", ")
 	}
@@ -156,7 +158,7 @@ func (l library) prove(t *testing.T, e engine) {
 		here.runTests(t, e, l.guest, clients)
 		return
 	}
-	native, err := newEngine("native", here.cache)
+	native, err := newEngine("native", here.dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "|") }
 
 // tool builds a program that go.mod names as a tool.
 func (w *world) tool(pkg string) (string, error) {
-	program := filepath.Join(w.cache, path.Base(pkg))
+	program := filepath.Join(w.dir, path.Base(pkg)+".tool")
 	_, err := goCommand(nil, "build", "-o", program, pkg)
 	return program, err
 }
