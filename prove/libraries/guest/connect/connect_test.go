@@ -66,6 +66,12 @@ func TestClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
 			echo := connect.NewClient[value, value](c, base+"/test/Echo", options...)
+			// The first call makes the connection that the others share. Sixteen
+			// handshakes at once can take an interpreter longer than the two seconds
+			// for which HTTP/2 servers wait for a first frame.
+			if _, err := echo.CallUnary(ctx, connect.NewRequest(&value{Value: []byte("first")})); err != nil {
+				t.Fatal(err)
+			}
 			given.Together(t, 16, func(i int) error {
 				for j := range 5 {
 					want := given.Bytes(1000*i+1, uint64(j))
@@ -107,7 +113,7 @@ func TestClient(t *testing.T) {
 			defer cancel()
 			_, err := connect.NewClient[durationpb.Duration, emptypb.Empty](c, base+"/test/Sleep", options...).
 				CallUnary(short, connect.NewRequest(durationpb.New(time.Minute)))
-			if took := time.Since(start); connect.CodeOf(err) != connect.CodeDeadlineExceeded || took < 300*time.Millisecond || took > 10*time.Second {
+			if took := time.Since(start); connect.CodeOf(err) != connect.CodeDeadlineExceeded || took < 299*time.Millisecond || took > 10*time.Second { // whole milliseconds are told
 				t.Errorf("%v after %v", err, took)
 			}
 		})
