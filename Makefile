@@ -121,6 +121,11 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part on
 		go run ./prove -engine $(wasmedges) -timeout 2m -run '$(net_by_interpreter)' net; \
 		go run ./prove -engine $(wasmedges) -timeout 2m -module prove/xnet github.com/wasisock/wasisock/prove/xnet; \
 	else echo "make prove-ci: nothing on WasmEdge, which cannot be had here" >&2; fi
+# WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is
+# for a few of the libraries there, and PROVE_FLAGS='-engine wazero' for none.
+.PHONY: prove-libraries
+prove-libraries: ## run libraries that others wrote, as guests, with real servers
+	cd prove/libraries && go test -count=1 -timeout 60m $(PROVE_FLAGS) -v .
 
 .PHONY: clean
 clean: ## remove build/
