@@ -357,6 +357,9 @@ func FuzzParsePolicy(f *testing.F) {
 			return
 		}
 		words := strings.Fields(rule)
+		if words[0] == "all" {
+			return
+		}
 		for _, op := range []host.Op{host.OpDial, host.OpListen, host.OpSend, host.OpResolve, ""} {
 			for _, network := range []string{"tcp", "udp", "unix", "unixgram", ""} {
 				err := policy(host.Request{Op: op, Network: network, Addr: loopback, Path: "/a", Host: "a.example.com"})

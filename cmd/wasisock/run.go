@@ -36,8 +36,12 @@ would permit it.
                         resolve NAME
                       ADDRESS is 127.0.0.1, 10.0.0.0/8, [::1], [fd00::/8] or *,
                       PORT is 80, 8000-8999 or *, PATH is a path, /folder/* or
-                      *, and NAME is a name, *.example.com or *
-  --allow-all         permit every use of the network
+                      *, and NAME is a name, *.example.com or *. Link-local
+                      addresses and those of clouds' metadata must be named: * and
+                      wide prefixes do not permit to dial them
+  --deny RULE         refuse what RULE says, whatever else permits it
+  --allow-all         permit every use of the network that is not denied
+  --learn             the same, and tell at the end which rules this run needed
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
                       path; with :ro at the end it cannot be changed
   --env KEY=VALUE     set an environment variable; KEY alone copies wasisock's
@@ -58,14 +62,15 @@ the number of the signal after SIGINT or SIGTERM, which end it within a second.
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cfg := host.Config{Stdin: stdin, Stdout: stdout, Stderr: stderr, Progress: prefixed{stderr}}
-	var rules []string
-	var allowAll, trace bool
+	var rules, denials []string
+	var allowAll, learn, trace bool
 	var roots tlsRoots
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
 	flags.BoolVar(&allowAll, "allow-all", false, "")
+	flags.BoolVar(&learn, "learn", false, "")
 	flags.BoolVar(&trace, "trace", false, "")
 	flags.BoolVar(&cfg.Interruptible, "interruptible", false, "")
 	flags.IntVar(&cfg.MaxSockets, "max-sockets", 0, "")
@@ -74,6 +79,11 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.Func("allow", "", func(v string) error {
 		rules = append(rules, v)
 		_, err := host.ParsePolicy(v)
+		return err
+	})
+	flags.Func("deny", "", func(v string) error {
+		denials = append(denials, "deny "+v)
+		_, err := host.ParsePolicy("deny " + v)
 		return err
 	})
 	flags.Func("dir", "", func(v string) error {
@@ -107,14 +117,17 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return failed(stderr, "--max-sockets is %d; write a number above 0", cfg.MaxSockets)
 	case allowAll && len(rules) > 0:
 		return failed(stderr, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
+	case learn && (allowAll || len(rules) > 0):
+		return failed(stderr, "--learn permits everything; leave out --allow and --allow-all")
 	case flags.NArg() == 0:
 		return failed(stderr, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
 	}
 	cfg.Args = flags.Args()
-	if cfg.Policy = host.AllowAll; !allowAll {
-		if cfg.Policy, err = host.ParsePolicy(rules...); err != nil {
-			return failed(stderr, "--allow: %v", err)
-		}
+	if allowAll || learn {
+		rules = []string{"all"}
+	}
+	if cfg.Policy, err = host.ParsePolicy(append(rules, denials...)...); err != nil {
+		return failed(stderr, "%v", err)
 	}
 	if trace {
 		cfg.Trace = stderr
@@ -144,6 +157,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		File:   file,
 		Config: cfg,
 		Stderr: stderr,
+		Learn:  learn,
 		Remedy: func(rule string) string { return "permit it with --allow '" + rule + "'" },
 	}.Run()
 }

@@ -57,6 +57,11 @@ func TestRefusalsAreToldOnceWithTheRuleThatPermits(t *testing.T) {
 		{[]string{"--allow", "listen tcp 127.0.0.1:*"}, "refused\nrefused\n", told},
 		{[]string{"--allow", rule}, "<nil>\n<nil>\n", ""},
 		{[]string{"--allow-all"}, "<nil>\n<nil>\n", ""},
+		{[]string{"--allow-all", "--deny", "dial tcp 127.0.0.0/8:*"}, "refused\nrefused\n",
+			fmt.Sprintf("wasisock: refused: %s; 'deny dial tcp 127.0.0.0/8:*' denies it\n", rule)},
+		{[]string{"--learn"}, "<nil>\n<nil>\n", fmt.Sprintf("wasisock: this run needed\n  --allow '%s'\n", rule)},
+		{[]string{"--learn", "--deny", rule}, "refused\nrefused\n",
+			fmt.Sprintf("wasisock: refused: %s; 'deny %[1]s' denies it\nwasisock: this run used no network\n", rule)},
 	} {
 		args := append(append([]string{"run"}, test.flags...), dialTwice...)
 		code, stdout, stderr := start(t, args...)

@@ -34,6 +34,9 @@ type Command struct {
 	Config host.Config
 	Stderr io.Writer // for messages
 
+	// Learn tells at the end which rules would have permitted what was done.
+	Learn bool
+
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string
 }
@@ -56,6 +59,11 @@ func (c Command) Run() int {
 	}
 	cfg := c.Config
 	cfg.Policy = c.telling(cfg.Policy)
+	if c.Learn {
+		l := lessons{policy: cfg.Policy, rules: map[string]bool{}}
+		cfg.Policy = l.learn
+		defer func() { c.say("%s", l.told()) }()
+	}
 	cfg.Alone = !cfg.Interruptible
 
 	signals := make(chan os.Signal, 2)
@@ -127,15 +135,21 @@ func (c Command) telling(policy host.Policy) host.Policy {
 		if err == nil {
 			return nil
 		}
+		var refusal *host.Refusal
+		denied := errors.As(err, &refusal) && refusal.Rule != ""
 		mu.Lock()
 		defer mu.Unlock()
-		if rule := r.Rule(); !told[rule] && len(told) <= most {
-			told[rule] = true
-			if len(told) <= most {
-				c.say("refused: %s; %s", rule, c.Remedy(rule))
-			} else {
-				c.say("refused: more than %d rules; no more are shown", most)
-			}
+		rule := r.Rule()
+		if told[rule] || len(told) > most {
+			return err
+		}
+		switch told[rule] = true; {
+		case len(told) > most:
+			c.say("refused: more than %d rules; no more are shown", most)
+		case denied:
+			c.say("refused: %s; '%s' denies it", rule, refusal.Rule)
+		default:
+			c.say("refused: %s; %s", rule, c.Remedy(rule))
 		}
 		return err
 	}
