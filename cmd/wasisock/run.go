@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,7 @@ would permit it.
                       addresses and those of clouds' metadata must be named: * and
                       wide prefixes do not permit to dial them
   --deny RULE         refuse what RULE says, whatever else permits it
+  --policy FILE       rules from a file in YAML: lists under allow and deny
   --allow-all         permit every use of the network that is not denied
   --learn             the same, and tell at the end which rules this run needed
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
@@ -62,7 +64,7 @@ the number of the signal after SIGINT or SIGTERM, which end it within a second.
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cfg := host.Config{Stdin: stdin, Stdout: stdout, Stderr: stderr, Progress: prefixed{stderr}}
-	var rules, denials []string
+	var rules, denials, filed []string
 	var allowAll, learn, trace bool
 	var roots tlsRoots
 
@@ -84,6 +86,11 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.Func("deny", "", func(v string) error {
 		denials = append(denials, "deny "+v)
 		_, err := host.ParsePolicy("deny " + v)
+		return err
+	})
+	flags.Func("policy", "", func(v string) error {
+		read, err := runner.ReadPolicy(v)
+		filed = append(filed, read...)
 		return err
 	})
 	flags.Func("dir", "", func(v string) error {
@@ -126,7 +133,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if allowAll || learn {
 		rules = []string{"all"}
 	}
-	if cfg.Policy, err = host.ParsePolicy(append(rules, denials...)...); err != nil {
+	if cfg.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
 		return failed(stderr, "%v", err)
 	}
 	if trace {

@@ -47,6 +47,10 @@ func TestRefusalsAreToldOnceWithTheRuleThatPermits(t *testing.T) {
 	at := l.Addr().String()
 	rule := "dial tcp " + at
 	told := fmt.Sprintf("wasisock: refused: %s; permit it with --allow '%s'\n", rule, rule)
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(policy, []byte("allow:\n- "+rule+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	dialTwice := []string{"GUEST", "dial", at, at}
 	for _, test := range []struct {
 		flags  []string
@@ -56,6 +60,8 @@ func TestRefusalsAreToldOnceWithTheRuleThatPermits(t *testing.T) {
 		{nil, "refused\nrefused\n", told},
 		{[]string{"--allow", "listen tcp 127.0.0.1:*"}, "refused\nrefused\n", told},
 		{[]string{"--allow", rule}, "<nil>\n<nil>\n", ""},
+		{[]string{"--policy", policy}, "<nil>\n<nil>\n", ""},
+		{[]string{"--policy", policy, "--deny", "all"}, "refused\nrefused\n", fmt.Sprintf("wasisock: refused: %s; 'deny all' denies it\n", rule)},
 		{[]string{"--allow-all"}, "<nil>\n<nil>\n", ""},
 		{[]string{"--allow-all", "--deny", "dial tcp 127.0.0.0/8:*"}, "refused\nrefused\n",
 			fmt.Sprintf("wasisock: refused: %s; 'deny dial tcp 127.0.0.0/8:*' denies it\n", rule)},
