@@ -66,9 +66,8 @@ func TestClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
 			echo := connect.NewClient[value, value](c, base+"/test/Echo", options...)
-			// The first call makes the connection that the others share. Sixteen
-			// handshakes at once can take an interpreter longer than the two seconds
-			// for which HTTP/2 servers wait for a first frame.
+			// The first call makes the connection that the others share: README.md has
+			// what sixteen handshakes at once meet in an interpreter.
 			if _, err := echo.CallUnary(ctx, connect.NewRequest(&value{Value: []byte("first")})); err != nil {
 				t.Fatal(err)
 			}

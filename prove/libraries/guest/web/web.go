@@ -48,9 +48,8 @@ func Slow(ctx context.Context) {
 
 // Exercise checks a server.
 func Exercise(t *testing.T, base string, c *http.Client) {
-	// It makes the connection that the others share, with HTTP/2. Sixteen handshakes at
-	// once can take an interpreter longer than the two seconds for which such a server
-	// waits for a first frame.
+	// With HTTP/2 it makes the connection that the others share: README.md has what
+	// sixteen handshakes at once meet in an interpreter.
 	if err := expect(c.Get(base + "/hello/first"))([]byte("hello first")); err != nil {
 		t.Fatal(err)
 	}
