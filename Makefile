@@ -116,6 +116,7 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part on
 	go run ./prove
 	go run ./prove -module prove/xnet
 	go run ./prove -go $(other_go) net
+	WASISOCK_GO_VERSIONS=$(other_go) go test -count=1 -run '^TestVersions$$' ./stdnet
 	@if scripts/get-wasmedge.sh 0.14 >/dev/null && scripts/get-wasmedge.sh 0.17 >/dev/null || [ "$${WASISOCK_ENGINES:-}" = required ]; then set -x; \
 		go run ./prove -engine $(wasmedges) -timeout 2m net/textproto net/rpc net/rpc/jsonrpc net/smtp; \
 		go run ./prove -engine $(wasmedges) -timeout 2m -run '$(net_by_interpreter)' net; \
