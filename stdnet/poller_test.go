@@ -75,17 +75,20 @@ func TestPollerBusy(t *testing.T) {
 		for _, args := range [][]string{{"busy"}, {"sender", sink.LocalAddr().String()}} {
 			t.Run(args[0], func(t *testing.T) {
 				g := e.start(t, guestPoller(t), true, args...)
-				var took []time.Duration
-				for range 30 {
-					start := time.Now()
-					g.ping(g.dial())
-					took = append(took, time.Since(start))
-				}
-				slices.Sort(took)
-				t.Log("a new connection is served in", took[len(took)/2], "up to", took[len(took)-1])
-				if middle := took[len(took)/2]; middle > 500*time.Millisecond {
-					t.Errorf("a new connection is served in %v", middle)
-				}
+				tries(t, func() error {
+					var took []time.Duration
+					for range 30 {
+						start := time.Now()
+						g.ping(g.dial())
+						took = append(took, time.Since(start))
+					}
+					slices.Sort(took)
+					t.Log("a new connection is served in", took[len(took)/2], "up to", took[len(took)-1])
+					if middle := took[len(took)/2]; middle > 500*time.Millisecond {
+						return fmt.Errorf("a new connection is served in %v", middle)
+					}
+					return nil
+				})
 			})
 		}
 	})
@@ -94,29 +97,38 @@ func TestPollerBusy(t *testing.T) {
 // TestPollerTimers: I/O keeps no timer from being in time.
 func TestPollerTimers(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		g := e.start(t, guestPoller(t), true, "ticker")
-		for range 4 {
-			c := g.dial()
-			go func() {
-				for {
-					if _, err := c.Write(make([]byte, 1000)); err != nil {
-						return
-					}
-					if _, err := io.ReadFull(c, make([]byte, 1000)); err != nil {
-						return
-					}
-				}
-			}()
-		}
-		var least, middle int
-		if _, err := fmt.Sscan(g.line("late "), &least, &middle); err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("late by %d to %d µs", least, middle)
-		if least < 0 || middle > 10_000 {
-			t.Errorf("a tick of 10 ms is late by %d µs, and one by %d", least, middle)
-		}
+		tries(t, func() error { return ticksInTime(t, e) })
 	})
+}
+
+func ticksInTime(t *testing.T, e engine) error {
+	g := e.start(t, guestPoller(t), true, "ticker")
+	defer g.kill()
+	for range 4 {
+		c := g.dial()
+		go func() {
+			for {
+				if _, err := c.Write(make([]byte, 1000)); err != nil {
+					return
+				}
+				if _, err := io.ReadFull(c, make([]byte, 1000)); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	var least, middle int
+	if _, err := fmt.Sscan(g.line("late "), &least, &middle); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("late by %d to %d µs", least, middle)
+	if least < 0 {
+		t.Errorf("a tick comes %d µs early", -least)
+	}
+	if middle > 10_000 {
+		return fmt.Errorf("a tick of 10 ms is late by %d µs", middle)
+	}
+	return nil
 }
 
 // TestPollerSpin: the states in which WasmEdge's polls return at once with nothing
@@ -205,11 +217,14 @@ func TestPollerCold(t *testing.T) {
 		alone := middle()
 		idle := g.dialAll(1000)
 		middle() // while the idle ones cool down
-		among := middle()
-		t.Log("a round trip takes", alone, "alone,", among, "among 1,000 idle connections")
-		if among > 3*alone+time.Millisecond {
-			t.Errorf("a round trip takes %v alone, %v among idle connections", alone, among)
-		}
+		tries(t, func() error {
+			among := middle()
+			t.Log("a round trip takes", alone, "alone,", among, "among 1,000 idle connections")
+			if among > 3*alone+time.Millisecond {
+				return fmt.Errorf("a round trip takes %v alone, %v among idle connections", alone, among)
+			}
+			return nil
+		})
 
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
@@ -223,15 +238,20 @@ func TestPollerCold(t *testing.T) {
 				}
 			}
 		}()
-		var took []time.Duration
-		for _, c := range idle[:50] {
-			took = append(took, g.ping(c))
-		}
-		slices.Sort(took)
-		t.Log("an idle connection is served in", took[25], "up to", took[49])
-		if took[25] > 200*time.Millisecond {
-			t.Errorf("an idle connection is served in %v", took[25])
-		}
+		first := 0
+		tries(t, func() error {
+			var took []time.Duration
+			for _, c := range idle[first : first+50] {
+				took = append(took, g.ping(c))
+			}
+			first += 50
+			slices.Sort(took)
+			t.Log("an idle connection is served in", took[25], "up to", took[49])
+			if took[25] > 200*time.Millisecond {
+				return fmt.Errorf("an idle connection is served in %v", took[25])
+			}
+			return nil
+		})
 		c := idle[len(idle)-1].(*net.TCPConn)
 		c.SetLinger(0)
 		c.Close() // by RST

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,10 +19,24 @@ import (
 // a busy machine is slow.
 const patience = 30 * time.Second
 
+// tries wants success once in five times: what is slow because others use the machine
+// is not slow every time.
+func tries(t *testing.T, try func() error) {
+	t.Helper()
+	var err error
+	for range 5 {
+		if err = try(); err == nil {
+			return
+		}
+	}
+	t.Error(err)
+}
+
 // A guest is one that runs.
 type guest struct {
 	*testing.T
 	pid   int
+	kill  func()
 	addr  string // where it listens, if it does
 	lines chan string
 }
@@ -47,11 +62,12 @@ func (e engine) start(t *testing.T, module string, listens bool, args ...string)
 		}
 		close(g.lines)
 	}()
-	t.Cleanup(func() {
+	g.kill = sync.OnceFunc(func() {
 		cmd.Process.Kill()
 		<-read
 		cmd.Wait()
 	})
+	t.Cleanup(g.kill)
 	if listens {
 		g.addr = g.line("listening ")
 	}
