@@ -88,7 +88,7 @@ func parseAddrPort(text string, wary bool) (func(Request) bool, error) {
 		colon = -1
 	}
 	if colon < 0 {
-		return nil, fmt.Errorf("the port of %s is missing; write %s:80, or %s:* for all", quote(text), text, text)
+		return nil, fmt.Errorf("the port of %s is missing; write %s, or %s for all", quote(text), quote(text+":80"), quote(text+":*"))
 	}
 	if text[0] != '[' && strings.Count(text, ":") > 1 {
 		return nil, fmt.Errorf("%s is not clear; write an IPv6 address in brackets, as in [::1]:80 or [fd00::/8]:*", quote(text))
@@ -226,8 +226,8 @@ func parsePath(text string, deny bool) (func(Request) bool, error) {
 	if !below {
 		return func(r Request) bool { return r.Path == text || deny && path.Clean(r.Path) == path.Clean(text) }, nil
 	}
-	if clean := path.Clean(folder + "/x"); clean != folder+"/x" {
-		return nil, fmt.Errorf("the folder %s is written in a roundabout way; write %s/*", quote(folder), strings.TrimSuffix(clean, "/x"))
+	if path.Clean(folder+"/x") != folder+"/x" {
+		return nil, fmt.Errorf("the folder %s is written in a roundabout way; write it without \".\", \"..\" and \"//\"", quote(folder))
 	}
 	return func(r Request) bool {
 		clean := path.Clean(r.Path)
