@@ -15,6 +15,7 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/wazero"
 )
 
 const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGUMENTS]
@@ -63,7 +64,8 @@ the number of the signal after SIGINT or SIGTERM, which end it within a second.
 `
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	cfg := host.Config{Stdin: stdin, Stdout: stdout, Stderr: stderr, Progress: prefixed{stderr}}
+	guest := host.Cmd{Stdin: stdin, Stdout: stdout, Stderr: stderr}
+	engine := wazero.Config{Progress: prefixed{stderr}}
 	var rules, denials, filed []string
 	var allowAll, learn, trace bool
 	var roots tlsRoots
@@ -74,9 +76,9 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.BoolVar(&allowAll, "allow-all", false, "")
 	flags.BoolVar(&learn, "learn", false, "")
 	flags.BoolVar(&trace, "trace", false, "")
-	flags.BoolVar(&cfg.Interruptible, "interruptible", false, "")
-	flags.IntVar(&cfg.MaxSockets, "max-sockets", 0, "")
-	flags.StringVar(&cfg.CacheDir, "cache", "", "")
+	flags.BoolVar(&engine.Interruptible, "interruptible", false, "")
+	flags.IntVar(&guest.Limits.Sockets, "max-sockets", 0, "")
+	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
 	flags.Func("allow", "", func(v string) error {
 		rules = append(rules, v)
@@ -95,7 +97,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	})
 	flags.Func("dir", "", func(v string) error {
 		d, err := parseDir(v)
-		cfg.Dirs = append(cfg.Dirs, d)
+		guest.Dirs = append(guest.Dirs, d)
 		return err
 	})
 	flags.Func("env", "", func(v string) error {
@@ -106,11 +108,11 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			}
 			v += "=" + value
 		}
-		cfg.Env = append(cfg.Env, v)
+		guest.Env = append(guest.Env, v)
 		return nil
 	})
 	flags.Func("max-memory", "", func(v string) (err error) {
-		cfg.MaxMemory, err = parseSize(v)
+		guest.Limits.Memory, err = parseSize(v)
 		return err
 	})
 	err := flags.Parse(args)
@@ -120,8 +122,8 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	case err != nil:
 		return failed(stderr, "%v; see wasisock run --help", err)
-	case cfg.MaxSockets < 0:
-		return failed(stderr, "--max-sockets is %d; write a number above 0", cfg.MaxSockets)
+	case guest.Limits.Sockets < 0:
+		return failed(stderr, "--max-sockets is %d; write a number above 0", guest.Limits.Sockets)
 	case allowAll && len(rules) > 0:
 		return failed(stderr, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
 	case learn && (allowAll || len(rules) > 0):
@@ -129,18 +131,18 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case flags.NArg() == 0:
 		return failed(stderr, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
 	}
-	cfg.Args = flags.Args()
+	guest.Args = flags.Args()
 	if allowAll || learn {
 		rules = []string{"all"}
 	}
-	if cfg.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
+	if guest.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
 		return failed(stderr, "%v", err)
 	}
 	if trace {
-		cfg.Trace = stderr
+		guest.Trace = stderr
 	}
 	if roots.set {
-		remove, err := roots.give(&cfg)
+		remove, err := roots.give(&guest)
 		if err != nil {
 			return failed(stderr, "--tls-roots: %v", err)
 		}
@@ -157,12 +159,14 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		if code := buildTo(file, flags.Args()[:n], stdin, stderr); code != 0 {
 			return code
 		}
-		cfg.Args = append([]string{file}, flags.Args()[n:]...)
+		guest.Args = append([]string{file}, flags.Args()[n:]...)
 	}
+	engine.Name = filepath.Base(file)
 	return runner.Command{
 		Name:   "wasisock",
 		File:   file,
-		Config: cfg,
+		Guest:  guest,
+		Engine: engine,
 		Stderr: stderr,
 		Learn:  learn,
 		Remedy: func(rule string) string { return "permit it with --allow '" + rule + "'" },
@@ -210,8 +214,8 @@ func (r *tlsRoots) Set(v string) error {
 	return nil
 }
 
-func (r *tlsRoots) give(cfg *host.Config) (remove func(), err error) {
-	for _, v := range cfg.Env {
+func (r *tlsRoots) give(guest *host.Cmd) (remove func(), err error) {
+	for _, v := range guest.Env {
 		if strings.HasPrefix(v, "SSL_CERT_FILE=") {
 			return nil, errors.New("it sets SSL_CERT_FILE, and so does --env; leave out one of them")
 		}
@@ -226,7 +230,7 @@ func (r *tlsRoots) give(cfg *host.Config) (remove func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Dirs, cfg.Env = append(cfg.Dirs, dir), append(cfg.Env, env)
+	guest.Dirs, guest.Env = append(guest.Dirs, dir), append(guest.Env, env)
 	return remove, nil
 }
 

@@ -45,7 +45,7 @@ func (g *guest) mount(dirs []host.Dir) (wazero.FSConfig, error) {
 			if err != nil {
 				return nil, err
 			}
-			g.closers = append(g.closers, func() { root.Close() })
+			g.closers.add(func() { root.Close() })
 			files = &confined{files, root}
 		}
 		if d.ReadOnly {

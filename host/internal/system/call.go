@@ -9,7 +9,6 @@ import (
 	"math"
 	"net"
 	"strconv"
-	"strings"
 
 	"net/netip"
 
@@ -86,7 +85,7 @@ func (g *guest) rows() []Row {
 		h := handlers[f.Name][f.NumParams()]
 		rows[i] = Row{
 			Function: f,
-			Shared:   strings.HasPrefix(f.Name, "fd_"),
+			Shared:   Shared(f),
 			Call: g.traced(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
 				g.mu.Lock()
 				defer g.mu.Unlock()
@@ -187,6 +186,7 @@ func (g *guest) ask(r host.Request) sockabi.Errno {
 	if err == nil {
 		return 0
 	}
+	g.count.refused.Add(1)
 	if g.rec != nil {
 		g.rec.why = "denied: " + err.Error()
 	}

@@ -60,7 +60,7 @@ func (g *guest) sockBind(c call, v version) sockabi.Errno {
 	if errno := g.allow(host.OpListen, s, e); errno != 0 {
 		return errno
 	}
-	return g.wire(bind(s, e))
+	return g.wire(g.bind(s, e))
 }
 
 // sock_listen of a TCP socket without an address binds it to a free port of all
@@ -79,7 +79,7 @@ func (g *guest) sockListen(c call) sockabi.Errno {
 			return errno
 		}
 	}
-	return g.wire(listen(s, int(int32(c.u32(1)))))
+	return g.wire(g.listen(s, int(int32(c.u32(1)))))
 }
 
 // sock_accept with two parameters; see sockAccept.

@@ -23,7 +23,11 @@ type guest struct {
 	nanotime   func() int64
 	resolver   resolver
 	stdio      [3]stdio
+	onListen   func(net.Addr)
 	tracer
+
+	count     counters
+	listening listening
 
 	mu        sync.Mutex // held during a call
 	closed    bool
@@ -47,7 +51,7 @@ type stdio struct {
 
 func (g *guest) open(cfg Config) error {
 	g.policy, g.maxSockets, g.engineStat, g.nanotime = cfg.Policy, cfg.MaxSockets, cfg.FDStat, cfg.Nanotime
-	g.tracer = tracer{w: cfg.Trace}
+	g.tracer, g.onListen = tracer{w: cfg.Trace}, cfg.OnListen
 	g.resolver = net.DefaultResolver
 	if g.maxSockets == 0 {
 		g.maxSockets = host.DefaultMaxSockets
