@@ -60,7 +60,7 @@ func (c Command) Run() int {
 	}
 	c.Guest.Policy = c.telling(c.Guest.Policy)
 	if c.Learn {
-		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}}
+		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}, named: map[string]bool{}}
 		c.Guest.Policy = l.learn
 		defer func() { c.say("%s", l.told()) }()
 	}
