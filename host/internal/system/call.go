@@ -169,12 +169,16 @@ func (g *guest) lookup(c call) (*socket, sockabi.Errno) {
 // allow is the one place that asks the policy about an address: s is about to
 // use it. The address is the guest's no more, but the one that will be used.
 func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
-	return g.ask(host.Request{
+	r := host.Request{
 		Op:      op,
 		Network: s.network(),
 		Addr:    netip.AddrPortFrom(e.addr.Addr().Unmap(), e.addr.Port()),
 		Path:    e.path,
-	})
+	}
+	if op != host.OpListen {
+		r.Names = g.known.of(r.Addr.Addr())
+	}
+	return g.ask(r)
 }
 
 // ask is the door from the policy's refusals to EACCES.

@@ -127,6 +127,9 @@ func (g *guest) sockConnect(c call, v version) sockabi.Errno {
 	if err := s.suits(e, false); err != nil {
 		return g.wire(err)
 	}
+	if g.isNameserver(s, e) {
+		return g.wire(g.attach(s))
+	}
 	e = e.reachable()
 	if errno := g.allow(host.OpDial, s, e); errno != 0 {
 		return errno

@@ -3,6 +3,7 @@
 package system
 
 import (
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +23,8 @@ type socket struct {
 	accepted bool
 	named    bool // bound by the guest, or accepted
 	listener bool
-	lingers  bool // SO_LINGER with a time is set
+	lingers  bool     // SO_LINGER with a time is set
+	virtual  *os.File // the other end, where s is connected to the nameserver
 
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
@@ -170,7 +172,11 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			g.count.received.Add(uint64(got))
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
-			return n, outFlags&unix.MSG_TRUNC != 0, endpointOf(sa), nil
+			from := endpointOf(sa)
+			if s.virtual != nil && !s.stream() {
+				from = s.virtualPeer()
+			}
+			return n, outFlags&unix.MSG_TRUNC != 0, from, nil
 		}
 	}
 }
@@ -213,11 +219,18 @@ func advance(bufs [][]byte, n int) [][]byte {
 }
 
 func localEndpoint(s *socket) (endpoint, error) {
+	if s.virtual != nil {
+		const port = 49152 // any: the pair has none
+		return s.virtualAt(port), nil
+	}
 	sa, err := unix.Getsockname(s.fd)
 	return endpointOf(sa), err
 }
 
 func peerEndpoint(s *socket) (endpoint, error) {
+	if s.virtual != nil {
+		return s.virtualPeer(), nil
+	}
 	sa, err := unix.Getpeername(s.fd)
 	return endpointOf(sa), err
 }
@@ -226,6 +239,9 @@ func peerEndpoint(s *socket) (endpoint, error) {
 // thread, is dropped, and the kernel goes on delivering as it does without one.
 func (g *guest) closeSocket(s *socket) {
 	g.forget(s)
+	if s.virtual != nil {
+		s.virtual.Close()
+	}
 	if s.lingers {
 		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
 	}

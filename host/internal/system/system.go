@@ -52,6 +52,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/wasisock/wasisock/host"
@@ -62,6 +63,10 @@ import (
 // are numbered from here, lowest free number first; every lower number is the
 // engine's.
 const FirstSocket = 1 << 20
+
+// Nameserver is where Config.Nameserver is, over UDP and TCP. Link-local addresses have
+// no other meaning in a guest, which has no zones.
+var Nameserver = netip.MustParseAddrPort("169.254.1.53:53")
 
 // FallThrough is not an errno: it is what the call of a Shared row answers when
 // the engine's own function of that name is to be called, with the same
@@ -105,6 +110,11 @@ type Config struct {
 	// OnListen is told the address at which a socket has come to listen or, of
 	// datagrams, to be bound. The guest waits for it. It may be nil.
 	OnListen func(net.Addr)
+
+	// Resolver looks names up, and nil is net.DefaultResolver. Nameserver offers it to
+	// the guest's own DNS messages too, at the address Nameserver.
+	Resolver   *net.Resolver
+	Nameserver bool
 
 	// MaxSockets is how many sockets the guest can have open; one more is
 	// EMFILE. 0 means host.DefaultMaxSockets.
