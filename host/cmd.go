@@ -34,6 +34,16 @@ type Cmd struct {
 	// Policy decides on every use of the network. Nil denies everything.
 	Policy Policy
 
+	// Resolver looks up the names that the guest asks for. Nil is net.DefaultResolver.
+	Resolver *net.Resolver
+
+	// NoNameserver leaves the guest its own /etc/resolv.conf, if it has one, and its
+	// DNS messages are datagrams as others are, which need permission to be sent.
+	// Otherwise a guest that has a folder at / or /etc sees a file there that names the
+	// host itself: the host then answers such messages by Resolver, under the policy,
+	// without blocking the guest.
+	NoNameserver bool
+
 	Limits Limits
 
 	// OnListen is called when the guest has begun to listen at a TCP or UNIX address,

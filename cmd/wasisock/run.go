@@ -29,16 +29,17 @@ would permit it.
   wasisock run hello.wasm
   wasisock run --allow 'listen tcp [::]:8080' ./cmd/server -v
   wasisock run --allow 'listen tcp 127.0.0.1:1234' server.wasm
-  wasisock run --allow 'dial tcp 10.0.0.0/8:443' --allow 'resolve *.example.com' client.wasm
+  wasisock run --allow 'dial tcp *.example.com:443' client.wasm
   wasisock run --dir ./site:/srv:ro --env MODE=test --trace server.wasm -addr 127.0.0.1:80
 
   --allow RULE        permit what RULE says; repeat for more. Rules are
                         dial|listen|send tcp|udp ADDRESS:PORT
                         dial|listen|send unix|unixgram PATH
+                        dial|send tcp|udp NAME:PORT [in ADDRESS]
                         resolve NAME
                       ADDRESS is 127.0.0.1, 10.0.0.0/8, [::1], [fd00::/8] or *,
                       PORT is 80, 8000-8999 or *, PATH is a path, /folder/* or
-                      *, and NAME is a name, *.example.com or *. Link-local
+                      *, and NAME is a name or *.example.com. Link-local
                       addresses and those of clouds' metadata must be named: * and
                       wide prefixes do not permit to dial them
   --deny RULE         refuse what RULE says, whatever else permits it
@@ -47,6 +48,10 @@ would permit it.
   --learn             the same, and tell at the end which rules this run needed
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
                       path; with :ro at the end it cannot be changed
+  --dns WHO           who answers a guest that looks up names: host, the default,
+                      which is this machine as it is set up; the address of a
+                      nameserver; or passthrough, which leaves the guest its own
+                      /etc/resolv.conf, and what that names must be permitted
   --env KEY=VALUE     set an environment variable; KEY alone copies wasisock's
   --tls-roots[=FILE]  give the guest the certificates in FILE, or without it those
                       that this system trusts, in SSL_CERT_FILE, and no other file
@@ -100,6 +105,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		guest.Dirs = append(guest.Dirs, d)
 		return err
 	})
+	flags.Func("dns", "", runner.DNS(&guest))
 	flags.Func("env", "", func(v string) error {
 		if !strings.Contains(v, "=") {
 			value, ok := os.LookupEnv(v)

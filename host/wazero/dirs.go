@@ -18,7 +18,7 @@ import (
 )
 
 // mount gives the guest its folders.
-func (g *guest) mount(dirs []host.Dir) (wazero.FSConfig, error) {
+func (g *guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error) {
 	config := wazero.NewFSConfig()
 	seen := map[string]bool{}
 	for _, d := range dirs {
@@ -50,6 +50,9 @@ func (g *guest) mount(dirs []host.Dir) (wazero.FSConfig, error) {
 		}
 		if d.ReadOnly {
 			files = readOnly{&sysfs.ReadFS{FS: files}}
+		}
+		if nameserver {
+			files = layResolvConf(files, guest)
 		}
 		config = config.(sysfs.FSConfig).WithSysFSMount(files, guest)
 	}

@@ -82,6 +82,8 @@ func (m *module) newGuest(c *host.Cmd) (*guest, error) {
 		Policy:     c.Policy,
 		MaxSockets: c.Limits.Sockets,
 		OnListen:   c.OnListen,
+		Resolver:   c.Resolver,
+		Nameserver: !c.NoNameserver,
 		Stdin:      c.Stdin,
 		Stdout:     c.Stdout,
 		Stderr:     c.Stderr,
@@ -218,7 +220,7 @@ func (g *guest) moduleConfig(c *host.Cmd) (wazero.ModuleConfig, error) {
 			return nil, fmt.Errorf("the argument %q has a NUL, which no argument can have", v)
 		}
 	}
-	dirs, err := g.mount(c.Dirs)
+	dirs, err := g.mount(c.Dirs, !c.NoNameserver)
 	if err != nil {
 		return nil, err
 	}
