@@ -172,6 +172,7 @@ type Stats struct {
 	Accepted       uint64 // connections
 	Dialled        uint64 // connections begun
 	Refused        uint64 // uses of the network, by the policy
+	Limited        uint64 // times that a limit of sockets refused something or delayed it
 }
 
 // ProcessState is what became of a guest.

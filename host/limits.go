@@ -16,6 +16,20 @@ type Limits struct {
 	// EMFILE. 0 is DefaultMaxSockets.
 	Sockets int
 
+	// Listeners is how many sockets may listen at once; one more is ENOBUFS.
+	// Connections is how many that one listener accepted may be open at once; accepting
+	// one more is EMFILE, and it stays in the queue.
+	Listeners, Connections int
+
+	// ReadRate and WriteRate are in bytes per second through all sockets. A guest that
+	// is faster is delayed in its calls, some 100 ms each; calls of streams take less
+	// then than they are given. A datagram counts as a whole.
+	ReadRate, WriteRate uint64
+
+	// LookupRate is look-ups of names per second; one more is EAI_AGAIN, and SERVFAIL
+	// of the nameserver.
+	LookupRate uint64
+
 	// Memory is in bytes, rounded down to pages of 64 KiB: memory.grow fails beyond
 	// it. 0 is the limit of wasm itself, 4 GiB.
 	Memory uint64
@@ -40,7 +54,7 @@ func (l Limits) valid() error {
 	switch {
 	case l.Memory > 0 && l.Memory < page:
 		return fmt.Errorf("a memory limit of %d bytes is too low; the lowest is %d", l.Memory, page)
-	case l.Sockets < 0 || l.WallTime < 0 || l.CPUTime < 0:
+	case l.Sockets < 0 || l.Listeners < 0 || l.Connections < 0 || l.WallTime < 0 || l.CPUTime < 0:
 		return fmt.Errorf("a limit is below 0; write one above, or 0 for none")
 	}
 	return nil

@@ -171,7 +171,7 @@ func TestExitCodes(t *testing.T) {
 		{"no guest", []string{"run"}, 125, "no guest was named; write wasisock run GUEST.wasm"},
 		{"an unknown flag", []string{"run", "--net", "GUEST"}, 125, "-net; see wasisock run --help"},
 		{"a flag without its value", []string{"run", "--allow"}, 125, "-allow; see wasisock run --help"},
-		{"a rule with a name", []string{"run", "--allow", "dial tcp localhost:80", "GUEST"}, 125, "use an address"},
+		{"a rule to listen at a name", []string{"run", "--allow", "listen tcp localhost:80", "GUEST"}, 125, "one listens at addresses"},
 		{"a rule too much", []string{"run", "--allow-all", "--allow", "resolve *", "GUEST"}, 125, "leave out one of them"},
 		{"a folder without its place", []string{"run", "--dir", ".", "GUEST"}, 125, "write .:/ or .:/data"},
 		{"a folder with a relative place", []string{"run", "--dir", ".:data", "GUEST"}, 125, "with an absolute GUEST"},
@@ -181,7 +181,7 @@ func TestExitCodes(t *testing.T) {
 		{"a size of nothing", []string{"run", "--max-memory", "0", "GUEST"}, 125, "is no size"},
 		{"a size beyond 64 bits", []string{"run", "--max-memory", "17179869184G", "GUEST"}, 125, "is no size"},
 		{"too small a size", []string{"run", "--max-memory", "1K", "GUEST"}, 125, "the lowest is 65536"},
-		{"fewer sockets than none", []string{"run", "--max-sockets", "-1", "GUEST"}, 125, "write a number above 0"},
+		{"fewer sockets than none", []string{"run", "--max-sockets", "-1", "GUEST"}, 125, "is no number above 0; write one"},
 
 		{"an empty file", []string{"run", file(t, "e.wasm", "")}, 126, "e.wasm: it is empty; build one with GOOS=wasip1"},
 		{"a text", []string{"run", file(t, "t.txt", "hello")}, 126, "no wasm file does"},

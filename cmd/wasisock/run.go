@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/wasisock/wasisock/cmd/internal/runner"
@@ -57,15 +55,23 @@ would permit it.
                       that this system trusts, in SSL_CERT_FILE, and no other file
   --max-memory SIZE   memory that the guest can have: bytes, or with K, M or G
   --max-sockets N     sockets that the guest can have open; 32768 by default
+  --max-listeners N   sockets that listen, and of each of them the
+  --max-connections N connections that it accepted and are open
+  --read-rate SIZE    bytes per second through sockets, as sizes of memory are
+  --write-rate SIZE   written; a guest that is faster is delayed
+  --lookup-rate N     names per second that are looked up
+  --timeout TIME      end the guest after that time, such as 90s, or after that
+  --cpu-time TIME     much work, with exit code 124
   --interruptible     let a guest that computes without end be stopped with care:
                       costs about 3 times the CPU, and is not needed for signals
   --cache DIR         folder for compiled code, or - for none; by default
                       wasisock in the user's cache folder
   --trace             print a line to stderr for each use of a socket
 
-Exit code: the guest's (255 for those above); 125 if wasisock or a build failed, 126
-if the file is no guest, 127 if there is none, 134 if the guest trapped, and 128 and
-the number of the signal after SIGINT or SIGTERM, which end it within a second.
+Exit code: the guest's (255 for those above); 124 if its time was over; 125 if
+wasisock or a build failed, 126 if the file is no guest, 127 if there is none, 134 if
+the guest trapped, and 128 and the number of the signal after SIGINT or SIGTERM, which
+end it within a second.
 `
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -82,7 +88,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.BoolVar(&learn, "learn", false, "")
 	flags.BoolVar(&trace, "trace", false, "")
 	flags.BoolVar(&engine.Interruptible, "interruptible", false, "")
-	flags.IntVar(&guest.Limits.Sockets, "max-sockets", 0, "")
+	runner.Limits(flags, &guest.Limits)
 	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
 	flags.Func("allow", "", func(v string) error {
@@ -117,10 +123,6 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		guest.Env = append(guest.Env, v)
 		return nil
 	})
-	flags.Func("max-memory", "", func(v string) (err error) {
-		guest.Limits.Memory, err = parseSize(v)
-		return err
-	})
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -128,8 +130,6 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	case err != nil:
 		return failed(stderr, "%v; see wasisock run --help", err)
-	case guest.Limits.Sockets < 0:
-		return failed(stderr, "--max-sockets is %d; write a number above 0", guest.Limits.Sockets)
 	case allowAll && len(rules) > 0:
 		return failed(stderr, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
 	case learn && (allowAll || len(rules) > 0):
@@ -256,19 +256,4 @@ func parseDir(v string) (host.Dir, error) {
 		return host.Dir{}, fmt.Errorf("%q is not HOST:GUEST with an absolute GUEST; write %s:/ or %s:/data", v, rest, rest)
 	}
 	return host.Dir{Host: rest[:colon], Guest: rest[colon+1:], ReadOnly: readOnly}, nil
-}
-
-// parseSize reads a number of bytes, with K, M or G for powers of 1024.
-func parseSize(v string) (uint64, error) {
-	number, shift := v, 0
-	if v != "" {
-		if i := strings.IndexByte("KMG", v[len(v)-1]); i >= 0 {
-			number, shift = v[:len(v)-1], 10*(i+1)
-		}
-	}
-	n, err := strconv.ParseUint(number, 10, 64)
-	if err != nil || n == 0 || bits.Len64(n)+shift > 64 {
-		return 0, fmt.Errorf("%q is no size; write one such as 67108864, 64M or 1G", v)
-	}
-	return n << shift, nil
 }

@@ -80,7 +80,7 @@ func (m *module) newGuest(c *host.Cmd) (*guest, error) {
 	var err error
 	g.system, err = system.New(system.Config{
 		Policy:     c.Policy,
-		MaxSockets: c.Limits.Sockets,
+		Limits:     c.Limits,
 		OnListen:   c.OnListen,
 		Resolver:   c.Resolver,
 		Nameserver: !c.NoNameserver,

@@ -26,11 +26,11 @@ func TestExitCodes(t *testing.T) {
 		stderr string
 	}{
 		{"no guest", nil, "", 125, "usage: command [--allow RULE]"},
-		{"a wrong rule", []string{empty}, "dial tcp localhost:80", 125, "WASISOCK_ALLOW: rule \"dial tcp localhost:80\": "},
+		{"a wrong rule", []string{empty}, "dial tcp 127.1:80", 125, "WASISOCK_ALLOW: rule \"dial tcp 127.1:80\": "},
 		{"no module", []string{empty}, " dial tcp *:80 ,\n\n, resolve * ,", 126, "it is empty"},
 		{"no file", []string{empty + "x"}, "", 127, "no such file"},
 		{"a wrong flag", []string{"--net", empty}, "", 125, "-net"},
-		{"a wrong rule of a flag", []string{"--allow", "dial tcp localhost:80", empty}, "", 125, "use an address"},
+		{"a wrong rule of a flag", []string{"--allow", "dial tcp 127.1:80", empty}, "", 125, "is no address and no name"},
 		{"flags", []string{"--allow", "resolve *", "--allow-all", empty}, "", 126, "it is empty"},
 	} {
 		t.Setenv("WASISOCK_ALLOW", test.allow)

@@ -20,6 +20,7 @@ import (
 
 // Exit codes that are not the guest's own, as shells and container tools use them.
 const (
+	ExitLimit    = 124 // the guest had used up its time
 	ExitFailed   = 125 // the command itself failed
 	ExitUnusable = 126 // the file is no guest that can run
 	ExitNotFound = 127 // there is no such file
@@ -108,6 +109,7 @@ func (c Command) exitCode(err error) int {
 	var exit *host.ExitError
 	var module *host.ModuleError
 	var trap *host.TrapError
+	var limit *host.LimitError
 	switch {
 	case err == nil:
 		return 0
@@ -121,6 +123,9 @@ func (c Command) exitCode(err error) int {
 	case errors.As(err, &trap):
 		c.say("%s trapped: %v", c.File, trap)
 		return ExitTrapped
+	case errors.As(err, &limit):
+		c.say("%v", limit)
+		return ExitLimit
 	case errors.Is(err, errors.ErrUnsupported):
 		c.say("guests cannot run on this operating system; use Linux or macOS")
 	default:

@@ -192,6 +192,9 @@ func (g *guest) resolve(ctx context.Context, q question) (answers []answer, cano
 		if errno := g.ask(host.Request{Op: host.OpResolve, Host: q.node}); errno != 0 {
 			return nil, "", errno
 		}
+		if !g.mayLookUp() {
+			return nil, "", sockabi.EAI_AGAIN
+		}
 	}
 	transports, errno := q.ports(ctx, g.resolver, q.transports())
 	if errno != 0 {

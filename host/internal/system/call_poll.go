@@ -56,7 +56,7 @@ func (g *guest) pollOneoff(c call) sockabi.Errno {
 	if !ok1 || !ok2 || !ok3 {
 		return sockabi.EFAULT
 	}
-	if n == 0 || n > moreSubscriptions+2*uint64(g.maxSockets) {
+	if n == 0 || n > moreSubscriptions+2*uint64(g.limits.Sockets) {
 		return sockabi.EINVAL
 	}
 	if g.closed {

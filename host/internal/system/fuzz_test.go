@@ -63,7 +63,7 @@ func FuzzRows(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := tape(data)
 		before := openFiles(t)
-		g := newTester(t, Config{Policy: onLoopback, MaxSockets: 32})
+		g := newTester(t, Config{Policy: onLoopback, Limits: host.Limits{Sockets: 32}})
 		g.resolver = names{}
 		l := queue(g)
 		fds := []uint32{l, readable(g), waiting(g), g.open(local, dgram), g.open(inet6, tcp)}
@@ -147,7 +147,7 @@ func FuzzPoll(f *testing.F) {
 	f.Add([]byte{1, 8, 9, 6, 1, 0, 2, 0, 1, 1, 2, 1, 0, 0, 3, 9, 9, 6, 2, 1, 2, 0, 1, 1, 1, 0, 0, 1, 0, 2})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := tape(data)
-		g := newTester(t, Config{MaxSockets: 16})
+		g := newTester(t, Config{Limits: host.Limits{Sockets: 16}})
 		peers := map[*socket]int{}
 		closePeer := func(s *socket) {
 			if peer, ok := peers[s]; ok {
@@ -165,7 +165,7 @@ func FuzzPoll(f *testing.F) {
 			g.next = 1024 // the same memory each time
 			switch p.pick(10) {
 			case 0:
-				if !g.full() {
+				if g.room(nil) == nil {
 					fds, ends := g.pairs(1)
 					peers[g.table.get(fds[0])] = ends[0]
 					ends[0] = -1

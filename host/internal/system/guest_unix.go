@@ -18,7 +18,7 @@ import (
 // guest is the System of the systems that it works on.
 type guest struct {
 	policy     host.Policy
-	maxSockets int
+	limits     limits
 	engineStat func(context.Context, Memory, uint32) (uint8, sockabi.Errno)
 	nanotime   func() int64
 	resolver   resolver
@@ -39,12 +39,13 @@ type guest struct {
 	ended     context.Context // done once interrupted
 	interrupt func()
 
-	table    table
-	poller   poller
-	interest interest
-	snapshot []byte   // the subscriptions that interest.rows stand for, as the guest wrote them
-	changed  []int32  // scratch space of subscribe
-	bufs     [][]byte // scratch space of iovecs
+	table     table
+	listeners int // open
+	poller    poller
+	interest  interest
+	snapshot  []byte   // the subscriptions that interest.rows stand for, as the guest wrote them
+	changed   []int32  // scratch space of subscribe
+	bufs      [][]byte // scratch space of iovecs
 }
 
 // stdio is what the operating system knows of descriptor 0, 1 or 2.
@@ -54,16 +55,14 @@ type stdio struct {
 }
 
 func (g *guest) open(cfg Config) error {
-	g.policy, g.maxSockets, g.engineStat, g.nanotime = cfg.Policy, cfg.MaxSockets, cfg.FDStat, cfg.Nanotime
+	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
+	g.limits.set(cfg.Limits)
 	g.tracer, g.onListen = tracer{w: cfg.Trace}, cfg.OnListen
 	g.resolver = net.DefaultResolver
 	if cfg.Resolver != nil {
 		g.resolver = cfg.Resolver
 	}
 	g.nameserver, g.answering = cfg.Nameserver, make(chan struct{}, maxAnswering)
-	if g.maxSockets == 0 {
-		g.maxSockets = host.DefaultMaxSockets
-	}
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
 		g.stdio[i] = stdioOf(v)
 	}
@@ -107,7 +106,7 @@ func (g *guest) close() error {
 		}
 	}
 	g.serving.Wait()
-	g.maxSockets = 0
+	g.limits.Sockets = 0
 	g.poller.close()
 	g.wake.close()
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -163,7 +164,7 @@ func TestNothingLeaks(t *testing.T) {
 
 func TestFailuresLeakNothing(t *testing.T) {
 	leakCheck(t)
-	g := newTester(t, Config{MaxSockets: 4})
+	g := newTester(t, Config{Limits: host.Limits{Sockets: 4}})
 	l, port := g.listen()
 	for range 2000 {
 		g.scratch(func() {

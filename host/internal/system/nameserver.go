@@ -91,6 +91,9 @@ func (g *guest) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 	if !g.permits(host.Request{Op: host.OpResolve, Host: name}) {
 		return dnsmessage.RCodeRefused, nil
 	}
+	if !g.mayLookUp() {
+		return dnsmessage.RCodeServerFailure, nil
+	}
 	bodies, err := g.look(ctx, q.Type, name)
 	var dns *net.DNSError
 	var none *net.AddrError

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -92,7 +93,7 @@ func TestRenumber(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	g := newTester(t, Config{MaxSockets: 200})
+	g := newTester(t, Config{Limits: host.Limits{Sockets: 200}})
 	var all []uint32
 	for i := range uint32(200) {
 		if fd := g.open(sockabi.AF_INET4, sockabi.SOCK_DGRAM); fd != FirstSocket+i {
@@ -114,7 +115,7 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestTheLimitLosesNoConnection(t *testing.T) {
-	g := newTester(t, Config{MaxSockets: 3})
+	g := newTester(t, Config{Limits: host.Limits{Sockets: 3}})
 	l, port := g.listen()
 	a, b := g.open(sockabi.AF_INET4, sockabi.SOCK_STREAM), g.open(sockabi.AF_INET4, sockabi.SOCK_STREAM)
 	g.ok("sock_connect", a, g.addr("127.0.0.1"), port)

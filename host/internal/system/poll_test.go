@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -179,7 +180,7 @@ func TestManyAreReadyAtOnce(t *testing.T) {
 }
 
 func TestManySubscriptions(t *testing.T) {
-	g := newTester(t, Config{MaxSockets: 1})
+	g := newTester(t, Config{Limits: host.Limits{Sockets: 1}})
 	g.mem = make(memory, 16<<20)
 	for n, want := range map[uint32]sockabi.Errno{1: 0, 63: 0, 64: 0, 65: 0, 1 << 16: 0, 1<<16 + 2: 0, 1<<16 + 3: sockabi.EINVAL} {
 		g.want(want, "poll_oneoff", 0, 8<<20, n, 15<<20)

@@ -15,13 +15,14 @@ import (
 // never blocks; what the guest takes for blocking is waiting here, where
 // Interrupt ends it.
 type socket struct {
-	fd       int    // the operating system's
-	number   uint32 // the guest's
-	family   uint8  // sockabi.AF_*
-	kind     uint8  // sockabi.SOCK_*
-	flags    uint16 // sockabi.FDFLAG_*, as the guest set them
-	accepted bool
-	named    bool // bound by the guest, or accepted
+	fd       int     // the operating system's
+	number   uint32  // the guest's
+	family   uint8   // sockabi.AF_*
+	kind     uint8   // sockabi.SOCK_*
+	flags    uint16  // sockabi.FDFLAG_*, as the guest set them
+	from     *socket // the listener that accepted it
+	accepted int     // how many it accepted that are open
+	named    bool    // bound by the guest, or accepted
 	listener bool
 	lingers  bool     // SO_LINGER with a time is set
 	virtual  *os.File // the other end, where s is connected to the nameserver
@@ -49,12 +50,10 @@ func (s *socket) network() string {
 	return "udp"
 }
 
-func (g *guest) full() bool { return g.table.open.Load() >= int64(g.maxSockets) }
-
 // socket opens a socket. EMFILE is the guest's limit or the process's.
 func (g *guest) socket(family, kind uint8) (*socket, error) {
-	if g.full() {
-		return nil, unix.EMFILE
+	if err := g.room(nil); err != nil {
+		return nil, err
 	}
 	domain, osKind := unix.AF_INET, unix.SOCK_STREAM
 	switch family {
@@ -78,8 +77,8 @@ func (g *guest) socket(family, kind uint8) (*socket, error) {
 // accept takes a connection off the queue. Room for it is made sure of before,
 // so that none is taken and lost.
 func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
-	if g.full() {
-		return nil, unix.EMFILE
+	if err := g.room(l); err != nil {
+		return nil, err
 	}
 	var fd int
 	err := g.block(l, unix.POLLIN, l.rcvtimeo, func() (err error) {
@@ -89,9 +88,10 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, named: true,
+	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, from: l, named: true,
 		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
 	g.table.add(s)
+	l.accepted++
 	g.count.accepted.Add(1)
 	return s, nil
 }
@@ -106,9 +106,13 @@ func (g *guest) bind(s *socket, to endpoint) error {
 }
 
 func (g *guest) listen(s *socket, backlog int) error {
+	if err := g.roomToListen(s); err != nil {
+		return err
+	}
 	err := unix.Listen(s.fd, backlog)
 	if err == nil && !s.listener {
 		s.listener = true
+		g.listeners++
 		g.listens(s)
 	}
 	return err
@@ -158,7 +162,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		var got, outFlags int
 		var sa unix.Sockaddr
 		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
-			got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, bufs, nil, flags)
+			got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, g.limits.in.part(s, bufs), nil, flags)
 			return err
 		})
 		if err != nil {
@@ -170,6 +174,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		n += got
 		if !peek {
 			g.count.received.Add(uint64(got))
+			g.pause(&g.limits.in, got)
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
 			from := endpointOf(sa)
@@ -188,7 +193,7 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 	for {
 		var sent int
 		err = g.block(s, unix.POLLOUT, s.sndtimeo, func() (err error) {
-			sent, err = unix.SendmsgBuffers(s.fd, bufs, nil, sa, sendFlags)
+			sent, err = unix.SendmsgBuffers(s.fd, g.limits.out.part(s, bufs), nil, sa, sendFlags)
 			return err
 		})
 		if err != nil {
@@ -199,6 +204,7 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 		}
 		n += sent
 		g.count.sent.Add(uint64(sent))
+		g.pause(&g.limits.out, sent)
 		if bufs = advance(bufs, sent); !s.stream() || !s.blocks() || len(bufs) == 0 {
 			return n, nil
 		}
@@ -247,6 +253,12 @@ func (g *guest) closeSocket(s *socket) {
 	}
 	unix.Close(s.fd)
 	g.listening.remove(s)
+	if s.listener {
+		g.listeners--
+	}
+	if s.from != nil {
+		s.from.accepted--
+	}
 	g.table.remove(s)
 }
 

@@ -15,7 +15,7 @@ import (
 
 // counters are read while the guest runs.
 type counters struct {
-	received, sent, accepted, dialled, refused atomic.Uint64
+	received, sent, accepted, dialled, refused, limited atomic.Uint64
 }
 
 func (g *guest) stats() host.Stats {
@@ -26,6 +26,7 @@ func (g *guest) stats() host.Stats {
 		Accepted: g.count.accepted.Load(),
 		Dialled:  g.count.dialled.Load(),
 		Refused:  g.count.refused.Load(),
+		Limited:  g.count.limited.Load(),
 	}
 }
 

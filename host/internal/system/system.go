@@ -116,9 +116,8 @@ type Config struct {
 	Resolver   *net.Resolver
 	Nameserver bool
 
-	// MaxSockets is how many sockets the guest can have open; one more is
-	// EMFILE. 0 means host.DefaultMaxSockets.
-	MaxSockets int
+	// Limits are those of sockets; memory and time are the engine's.
+	Limits host.Limits
 
 	// Stdin, Stdout and Stderr are what the descriptors 0, 1 and 2 lead to, so
 	// that poll_oneoff can tell whether they are ready. Of an *os.File the

@@ -1,0 +1,62 @@
+package runner
+
+import (
+	"flag"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// Limits adds flags that set limits.
+func Limits(flags *flag.FlagSet, l *host.Limits) {
+	for name, n := range map[string]*int{
+		"max-sockets": &l.Sockets, "max-listeners": &l.Listeners, "max-connections": &l.Connections,
+	} {
+		flags.Func(name, "", func(v string) error { return parseCount(v, n) })
+	}
+	for name, n := range map[string]*uint64{
+		"max-memory": &l.Memory, "read-rate": &l.ReadRate, "write-rate": &l.WriteRate,
+	} {
+		flags.Func(name, "", func(v string) (err error) { *n, err = parseSize(v); return err })
+	}
+	flags.Func("lookup-rate", "", func(v string) error {
+		var n int
+		err := parseCount(v, &n)
+		l.LookupRate = uint64(n)
+		return err
+	})
+	for name, d := range map[string]*time.Duration{"timeout": &l.WallTime, "cpu-time": &l.CPUTime} {
+		flags.Func(name, "", func(v string) (err error) {
+			if *d, err = time.ParseDuration(v); err != nil || *d <= 0 {
+				err = fmt.Errorf("%q is no time; write one such as 90s, 1.5h or 100ms", v)
+			}
+			return err
+		})
+	}
+}
+
+func parseCount(v string, n *int) (err error) {
+	if *n, err = strconv.Atoi(v); err != nil || *n <= 0 {
+		err = fmt.Errorf("%q is no number above 0; write one, or leave the flag out", v)
+	}
+	return err
+}
+
+// parseSize reads a number of bytes, with K, M or G for powers of 1024.
+func parseSize(v string) (uint64, error) {
+	number, shift := v, 0
+	if v != "" {
+		if i := strings.IndexByte("KMG", v[len(v)-1]); i >= 0 {
+			number, shift = v[:len(v)-1], 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || n == 0 || bits.Len64(n)+shift > 64 {
+		return 0, fmt.Errorf("%q is no size; write one such as 67108864, 64M or 1G", v)
+	}
+	return n << shift, nil
+}

@@ -1,0 +1,124 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// limits is what the guest may use, and what it has used of what comes back with time.
+type limits struct {
+	host.Limits
+	in, out bucket
+
+	lookupsMu sync.Mutex // the nameserver's goroutines look up too
+	lookups   bucket
+}
+
+func (l *limits) set(to host.Limits) {
+	l.Limits = to
+	if l.Sockets == 0 {
+		l.Sockets = host.DefaultMaxSockets
+	}
+	l.in.rate, l.out.rate, l.lookups.rate = to.ReadRate, to.WriteRate, to.LookupRate
+}
+
+// room is an error when there may be no more sockets, or no more that l accepts.
+func (g *guest) room(l *socket) error {
+	switch {
+	case g.table.open.Load() >= int64(g.limits.Sockets):
+	case l != nil && g.limits.Connections > 0 && l.accepted >= g.limits.Connections:
+	default:
+		return nil
+	}
+	g.count.limited.Add(1)
+	return unix.EMFILE
+}
+
+// roomToListen is an error when no more sockets may listen than do.
+func (g *guest) roomToListen(s *socket) error {
+	if s.listener || g.limits.Listeners == 0 || g.listeners < g.limits.Listeners {
+		return nil
+	}
+	g.count.limited.Add(1)
+	return unix.ENOBUFS
+}
+
+// mayLookUp is whether there may be one more look-up now.
+func (g *guest) mayLookUp() bool {
+	g.limits.lookupsMu.Lock()
+	defer g.limits.lookupsMu.Unlock()
+	if g.limits.lookups.spend(1, true) > 0 {
+		g.count.limited.Add(1)
+		return false
+	}
+	return true
+}
+
+// A bucket holds what may be used at once, at most that of a second, and fills at rate.
+// It can be overdrawn by one use.
+type bucket struct {
+	rate uint64 // per second; 0 does not limit
+	used float64
+	at   int64 // when used was true
+}
+
+// spend takes n, and is how long it takes until the bucket is no longer overdrawn. whole
+// takes nothing then.
+func (b *bucket) spend(n int, whole bool) time.Duration {
+	if b.rate == 0 {
+		return 0
+	}
+	now := clock()
+	rate := float64(b.rate)
+	b.used = max(0, b.used-rate*time.Duration(now-b.at).Seconds())
+	b.at = now
+	over := b.used + float64(n) - rate
+	if over <= 0 || !whole {
+		b.used += float64(n)
+	}
+	return time.Duration(max(0, over/rate) * float64(time.Second))
+}
+
+// part is bufs, of a stream no more than is used in a tenth of a second: the pauses of a
+// guest are short, so that its timers and other sockets have their turn.
+func (b *bucket) part(s *socket, bufs [][]byte) [][]byte {
+	if b.rate == 0 || !s.stream() {
+		return bufs
+	}
+	return first(bufs, max(1, int(min(b.rate/10, 1<<30))))
+}
+
+// first is the first n bytes of bufs, in a slice of its own.
+func first(bufs [][]byte, n int) [][]byte {
+	var part [][]byte
+	for _, b := range bufs {
+		if n == 0 {
+			break
+		}
+		b = b[:min(n, len(b))]
+		part = append(part, b)
+		n -= len(b)
+	}
+	return part
+}
+
+// pause spends n, and holds the guest while it is overdrawn, or until Interrupt.
+func (g *guest) pause(b *bucket, n int) {
+	d := b.spend(n, false)
+	if d <= 0 {
+		return
+	}
+	g.count.limited.Add(1)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-g.ended.Done():
+	}
+}

@@ -1,0 +1,165 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+func TestListenersAreLimited(t *testing.T) {
+	g := newTester(t, Config{Limits: host.Limits{Listeners: 2}})
+	a, _ := g.listen()
+	g.listen()
+	third := g.open(inet4, tcp)
+	g.ok("sock_bind", third, g.addr("127.0.0.1"), 0)
+	g.want(sockabi.ENOBUFS, "sock_listen", third, 10)
+	g.ok("sock_listen", a, 20) // once more
+	g.ok("fd_close", a)
+	g.ok("sock_listen", third, 10)
+	if n := g.Stats().Limited; n != 1 {
+		t.Errorf("%d were counted", n)
+	}
+}
+
+// TestConnectionsAreLimited holds that one too many stays in the queue, and that other
+// listeners are not concerned.
+func TestConnectionsAreLimited(t *testing.T) {
+	g := newTester(t, Config{Limits: host.Limits{Connections: 2}})
+	l, port := g.listen()
+	other, otherPort := g.listen()
+	_, first := g.pairFrom(l, port)
+	g.pairFrom(l, port)
+	c := g.open(inet4, tcp)
+	g.ok("sock_connect", c, g.addr("127.0.0.1"), port)
+	g.waitFor(read(l))
+	g.want(sockabi.EMFILE, "sock_accept", l, g.alloc(4))
+	g.pairFrom(other, otherPort)
+	g.ok("fd_close", first)
+	g.ok("sock_accept", l, g.alloc(4))
+	g.want(sockabi.EMFILE, "sock_accept", l, g.alloc(4))
+	if n := g.Stats().Limited; n != 2 {
+		t.Errorf("%d were counted", n)
+	}
+}
+
+// TestRates moves three seconds' worth each way. Where the machine is slow it takes
+// longer, never less.
+func TestRates(t *testing.T) {
+	const rate = 100_000
+	for _, test := range []struct {
+		name   string
+		limits host.Limits
+	}{
+		{"sent", host.Limits{WriteRate: rate}},
+		{"received", host.Limits{ReadRate: rate}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			g := newTester(t, Config{Limits: test.limits})
+			a, b := g.pair()
+			g.nonblock(a)
+			g.nonblock(b)
+			iovs, nwritten := g.iovs(strings.Repeat("x", 20_000)), g.alloc(4)
+			began, longest := time.Now(), time.Duration(0)
+			timed := func(f func()) {
+				before := time.Now()
+				f()
+				longest = max(longest, time.Since(before))
+			}
+			received := 0
+			for received < 3*rate {
+				timed(func() { g.call("sock_send", a, iovs, 1, 0, nwritten) })
+				g.waitFor(read(b))
+				for errno := sockabi.Errno(0); errno == 0; {
+					timed(func() {
+						var text string
+						text, errno = g.recv(b)
+						received += len(text)
+					})
+				}
+			}
+			took := time.Since(began)
+			if took < 1900*time.Millisecond {
+				t.Errorf("%d bytes took %v", received, took)
+			}
+			if g.Stats().Limited == 0 {
+				t.Error("nothing was counted")
+			}
+			t.Logf("%d bytes in %v, the longest call %v", received, took, longest)
+		})
+	}
+}
+
+func TestADelayEndsWithTheGuest(t *testing.T) {
+	g := newTester(t, Config{Limits: host.Limits{WriteRate: 1}})
+	fd := g.nonblock(g.open(inet4, dgram))
+	_, port := g.listen()
+	iovs, at, nwritten := g.iovs(strings.Repeat("x", 1000)), g.addr("127.0.0.1"), g.alloc(4)
+	time.AfterFunc(10*time.Millisecond, g.Interrupt)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.call("sock_send_to", fd, iovs, 1, at, port, 0, nwritten)
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("a guest that is delayed does not end")
+	}
+}
+
+func TestLookupsAreLimited(t *testing.T) {
+	g := newTester(t, Config{Limits: host.Limits{LookupRate: 2}})
+	g.resolver = names{}
+	ask := func() sockabi.Errno {
+		return g.call("sock_getaddrinfo", g.ask("four.test", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(2, 26, 0))...)
+	}
+	for _, want := range []sockabi.Errno{0, 0, sockabi.EAI_AGAIN} {
+		if errno := ask(); errno != want {
+			t.Errorf("%s, want %s", errno.Name(), want.Name())
+		}
+	}
+	// A number is no look-up.
+	g.ok("sock_getaddrinfo", g.ask("127.0.0.1", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(2, 26, 0))...)
+	g.limits.lookups.at -= int64(time.Second)
+	if errno := ask(); errno != 0 {
+		t.Errorf("a second later: %s", errno.Name())
+	}
+}
+
+func TestBucket(t *testing.T) {
+	b := bucket{rate: 100, at: clock()}
+	for _, step := range []struct {
+		n     int
+		whole bool
+		waits bool
+	}{{50, false, false}, {50, false, false}, {1, true, true}, {100, false, true}, {1, true, true}} {
+		if d := b.spend(step.n, step.whole); (d > 0) != step.waits {
+			t.Errorf("%+v: %v", step, d)
+		}
+	}
+	if b.used < 190 || b.used > 200 {
+		t.Errorf("%f are used; those that were refused must not count", b.used)
+	}
+	if d := (&bucket{}).spend(1<<40, false); d != 0 {
+		t.Errorf("no limit waits %v", d)
+	}
+}
+
+func TestFirstBytesOfBuffers(t *testing.T) {
+	bufs := [][]byte{[]byte("ab"), nil, []byte("cde")}
+	for n, want := range []string{"", "a", "ab", "ab||c", "ab||cd", "ab||cde", "ab||cde"} {
+		var got []string
+		for _, b := range first(bufs, n) {
+			got = append(got, string(b))
+		}
+		if s := strings.Join(got, "|"); s != want {
+			t.Errorf("%d: %q, want %q", n, s, want)
+		}
+	}
+}
