@@ -52,8 +52,9 @@ type Config struct {
 	// changes settings of the whole process until the guest ends.
 	Alone bool
 
-	// Trace receives one line per use of a socket and per wait. Nil is silent.
-	Trace io.Writer
+	// Trace is told of each use of a socket and each wait; package hosttrace writes
+	// them down. Nil costs nothing.
+	Trace Tracer
 
 	// Progress receives a line when compiling takes more than two seconds, and one
 	// when it ends. Nil is silent.

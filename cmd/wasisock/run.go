@@ -55,7 +55,13 @@ would permit it.
                       costs about 3 times the CPU, and is not needed for signals
   --cache DIR         folder for compiled code, or - for none; by default
                       wasisock in the user's cache folder
-  --trace             print a line to stderr for each use of a socket
+  --trace[=FORMAT]    tell each use of a socket and each wait: as text or json, a
+                      line each, or as chrome, for ui.perfetto.dev and
+                      chrome://tracing
+  --trace-file FILE   write that to FILE and not to stderr
+  --trace-filter SPEC tell only what SPEC chooses: names such as sock_* and numbers
+                      of descriptors, with commas between, and with ! before what
+                      to leave out: 'sock_*,!sock_recv'
 
 Exit code: the guest's (255 for those above); 125 if wasisock or a build failed, 126
 if the file is no guest, 127 if there is none, 134 if the guest trapped, and 128 and
@@ -65,15 +71,16 @@ the number of the signal after SIGINT or SIGTERM, which end it within a second.
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cfg := host.Config{Stdin: stdin, Stdout: stdout, Stderr: stderr, Progress: prefixed{stderr}}
 	var rules, denials, filed []string
-	var allowAll, learn, trace bool
+	var allowAll, learn bool
 	var roots tlsRoots
+	var traced tracing
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
 	flags.BoolVar(&allowAll, "allow-all", false, "")
 	flags.BoolVar(&learn, "learn", false, "")
-	flags.BoolVar(&trace, "trace", false, "")
+	traced.register(flags)
 	flags.BoolVar(&cfg.Interruptible, "interruptible", false, "")
 	flags.IntVar(&cfg.MaxSockets, "max-sockets", 0, "")
 	flags.StringVar(&cfg.CacheDir, "cache", "", "")
@@ -136,9 +143,6 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if cfg.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
 		return failed(stderr, "%v", err)
 	}
-	if trace {
-		cfg.Trace = stderr
-	}
 	if roots.set {
 		remove, err := roots.give(&cfg)
 		if err != nil {
@@ -159,6 +163,12 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		cfg.Args = append([]string{file}, flags.Args()[n:]...)
 	}
+	trace, finish, err := traced.start(stderr)
+	if err != nil {
+		return failed(stderr, "%v", err)
+	}
+	defer finish()
+	cfg.Trace = trace
 	return runner.Command{
 		Name:   "wasisock",
 		File:   file,

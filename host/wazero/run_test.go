@@ -213,7 +213,7 @@ func TestPanicsOfTheEmbeddersOwn(t *testing.T) {
 		}},
 		{"in stdout", []string{"args"}, "boom", func(c *host.Config) { c.Stdout = writeFunc(boom) }},
 		{"in stderr", []string{"both"}, "boom", func(c *host.Config) { c.Stderr = writeFunc(boom) }},
-		{"in the trace", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Config) { c.Trace = writeFunc(boom) }},
+		{"in the trace", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Config) { c.Trace = func(host.Call) { panic("boom") } }},
 	} {
 		cfg := config(t, test.args...)
 		test.cfg(&cfg)
@@ -260,12 +260,11 @@ func TestDescriptorsThatOthersShare(t *testing.T) {
 	cfg := config(t, "flags")
 	cfg.Stdin, cfg.Stdout, cfg.Stderr = in, outW, regular
 	blocking := map[string]bool{}
-	cfg.Trace = writeFunc(func(p []byte) (int, error) {
+	cfg.Trace = func(host.Call) {
 		for name, f := range map[string]*os.File{"stdin": in, "stdout": outW, "stderr": regular} {
 			blocking[name] = isBlocking(t, f)
 		}
-		return len(p), nil
-	})
+	}
 	code, err := Run(t.Context(), guestWasm(t), cfg)
 	outW.Close()
 	text, _ := io.ReadAll(out)

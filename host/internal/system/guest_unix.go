@@ -47,7 +47,7 @@ type stdio struct {
 
 func (g *guest) open(cfg Config) error {
 	g.policy, g.maxSockets, g.engineStat, g.nanotime = cfg.Policy, cfg.MaxSockets, cfg.FDStat, cfg.Nanotime
-	g.tracer = tracer{w: cfg.Trace}
+	g.tracer = tracer{trace: cfg.Trace}
 	g.resolver = net.DefaultResolver
 	if g.maxSockets == 0 {
 		g.maxSockets = host.DefaultMaxSockets
