@@ -268,12 +268,16 @@ func TestTraceToAPipeThatNobodyReads(t *testing.T) {
 	if err := syscall.Mkfifo(name, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	reader, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	pipe, err := os.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
-	cmd := child(t, "--allow-all", "--trace-file", name, guest(t), "busy")
+	defer pipe.Close()
+	pipe.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	for err == nil { // it is full then
+		_, err = pipe.Write(make([]byte, 1000))
+	}
+	cmd := child(t, "--allow-all", "--trace-file", name, "--trace-filter", "sock_*", guest(t), "busy")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -281,10 +285,10 @@ func TestTraceToAPipeThatNobodyReads(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	untilReady(t, stderr)
-	time.Sleep(200 * time.Millisecond) // the pipe is full
 	kill := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
 	defer kill.Stop()
+	untilReady(t, stderr)
+	time.Sleep(200 * time.Millisecond) // it waits in its first use of a socket
 	cmd.Process.Signal(syscall.SIGTERM)
 	said, _ := io.ReadAll(stderr)
 	cmd.Wait()
