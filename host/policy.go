@@ -32,6 +32,10 @@ type Request struct {
 	// system chooses.
 	Addr netip.AddrPort
 
+	// Names is the names that the host has told this guest to mean Addr, not long ago.
+	// They are why a dial or send may be permitted that no address permits.
+	Names []string
+
 	// Path is the path of unix and unixgram, on the host, as the guest wrote it. An
 	// abstract name begins with '@'; a file path that does is written "./@…".
 	Path string
@@ -55,6 +59,11 @@ func (r Request) Rule() string {
 		return string(r.Op) + " " + r.Network + " " + formatPath(r.Path)
 	}
 	addr := r.Addr.Addr().Unmap()
+	if len(r.Names) > 0 {
+		if name := foldName(r.Names[0]); newNameRule(name, nil, false).reaches(r) {
+			return fmt.Sprintf("%s %s %s:%d", r.Op, r.Network, name, r.Addr.Port())
+		}
+	}
 	text := addr.String()
 	if addr.Is6() {
 		text = "[" + text + "]"
@@ -69,6 +78,7 @@ func AllowAll(Request) error { return nil }
 // none denies, and nothing without rules. A rule is one of
 //
 //	dial|listen|send tcp|udp ADDRESS:PORT
+//	dial|send tcp|udp NAME:PORT [in ADDRESS]
 //	dial|listen|send unix|unixgram PATH
 //	resolve NAME
 //	all
@@ -82,8 +92,14 @@ func AllowAll(Request) error { return nil }
 // prefix is the IPv4 one, and an IPv6 prefix holds no IPv4 address. To listen
 // at 0.0.0.0 or [::], which is at all addresses of the host, needs a rule for just
 // that. To dial or send there means 127.0.0.1 or [::1], and needs a rule for those.
-// A socket that listens at [::] serves IPv4 too. Names and zones are
-// refused: a name can mean another address at each look-up.
+// A socket that listens at [::] serves IPv4 too. Zones are refused.
+//
+// NAME in the place of an address permits to look it up, and to use the addresses that
+// the host then tells the guest, for some minutes. Those are public addresses or, where
+// NAME is not *.something, private ones too, as a name that somebody else answers
+// for must not lead into the host's own network. In front of "in" it is the addresses of
+// the name that lie there. localhost is the loopback addresses, and no other
+// name is.
 //
 // Link-local addresses, and those at which clouds tell machines their secrets (169.254.0.0/16
 // and fe80::/10 hold most of them), are not among what * and prefixes permit to dial and
@@ -98,8 +114,8 @@ func AllowAll(Request) error { return nil }
 // put in double quotes, with Go's escapes; between them * is nothing special. The
 // system follows symbolic links: let no guest write to a folder that a rule covers.
 //
-// NAME is a host name, *.example.com for everything below one, or * for all.
-// Neither letter case nor a final dot matters.
+// NAME is a host name or *.example.com for everything below one, and of resolve also *
+// for all. Neither letter case nor a final dot matters.
 //
 // The error names the rule, the part that is wrong and what to write instead.
 // A refusal by the policy is fs.ErrPermission to errors.Is.

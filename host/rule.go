@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +15,7 @@ type rule struct {
 	op      Op
 	network string
 	match   func(Request) bool
+	names   func(name string) bool // those whose addresses it permits; nil is none
 }
 
 // opAll is that of a rule for every request.
@@ -24,6 +24,9 @@ const opAll Op = "all"
 func (u rule) matches(r Request) bool {
 	if u.op == opAll {
 		return true
+	}
+	if r.Op == OpResolve && u.names != nil && !u.deny {
+		return u.names(foldName(r.Host))
 	}
 	return u.op == r.Op && u.network == r.Network && u.match(r)
 }
@@ -58,7 +61,7 @@ func parseRule(text string) (rule, error) {
 	case isUnix(network):
 		u.match, err = parsePath(rest, u.deny)
 	case network == "tcp" || network == "udp":
-		u.match, err = parseAddrPort(rest, !u.deny && u.op != OpListen)
+		err = u.parseAddrPort(rest)
 	case network == "":
 		err = fmt.Errorf("the network is missing; write %s tcp, udp, unix or unixgram, and an address", op)
 	default:
@@ -77,34 +80,55 @@ func cutWord(text string) (word, rest string) {
 	return text[:end], strings.Trim(text[end:], " \t")
 }
 
-// parseAddrPort returns which requests text stands for. If wary, those to internal
-// addresses have to be named.
-func parseAddrPort(text string, wary bool) (func(Request) bool, error) {
+// parseAddrPort reads ADDRESS:PORT, or NAME:PORT with what may follow.
+func (u *rule) parseAddrPort(text string) error {
 	if text == "" {
-		return nil, fmt.Errorf("the address is missing; write one such as 127.0.0.1:1234")
+		return fmt.Errorf("the address is missing; write one such as 127.0.0.1:1234")
 	}
+	text, within, isWithin := strings.Cut(text, " in ")
 	colon := strings.LastIndexByte(text, ':')
 	if strings.HasSuffix(text, "]") {
 		colon = -1
 	}
 	if colon < 0 {
-		return nil, fmt.Errorf("the port of %s is missing; write %s, or %s for all", quote(text), quote(text+":80"), quote(text+":*"))
+		return fmt.Errorf("the port of %s is missing; write %s, or %s for all", quote(text), quote(text+":80"), quote(text+":*"))
 	}
 	if text[0] != '[' && strings.Count(text, ":") > 1 {
-		return nil, fmt.Errorf("%s is not clear; write an IPv6 address in brackets, as in [::1]:80 or [fd00::/8]:*", quote(text))
-	}
-	addresses, err := parseAddresses(text[:colon], wary)
-	if err != nil {
-		return nil, err
+		return fmt.Errorf("%s is not clear; write an IPv6 address in brackets, as in [::1]:80 or [fd00::/8]:*", quote(text))
 	}
 	low, high, err := parsePorts(text[colon+1:])
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return func(r Request) bool {
+	wary := !u.deny && u.op != OpListen
+	addresses := func(Request) bool { return false }
+	if name := foldName(text[:colon]); validName(strings.TrimPrefix(name, "*.")) && !isNumeric(name) {
+		if u.op == OpListen {
+			return fmt.Errorf("%s is no address, and one listens at addresses; use one, such as 127.0.0.1, or * for all", quote(text[:colon]))
+		}
+		var prefix func(netip.Addr) bool
+		if isWithin {
+			if prefix, err = parseAddresses(strings.Trim(within, " \t"), wary); err != nil {
+				return err
+			}
+		}
+		n := newNameRule(name, prefix, u.deny)
+		u.names, addresses = n.matches, n.reaches
+	} else {
+		permits, err := parseAddresses(text[:colon], wary)
+		switch {
+		case err != nil:
+			return err
+		case isWithin:
+			return fmt.Errorf("%s is no name, and only what a name means can be kept in a prefix; leave out what follows it", quote(text[:colon]))
+		}
+		addresses = func(r Request) bool { return permits(r.Addr.Addr().Unmap()) }
+	}
+	u.match = func(r Request) bool {
 		port := r.Addr.Port()
-		return low <= port && port <= high && addresses(r.Addr.Addr().Unmap())
-	}, nil
+		return low <= port && port <= high && addresses(r)
+	}
+	return nil
 }
 
 // parseAddresses returns which unmapped addresses text stands for.
@@ -127,7 +151,7 @@ func parseAddresses(text string, wary bool) (func(netip.Addr) bool, error) {
 	case err != nil && bracketed:
 		return nil, fmt.Errorf("%s is no IPv6 address; use one, such as [::1] or [fd00::/8]", quote(bare))
 	case err != nil:
-		return nil, fmt.Errorf("%s is no address; a name can mean another address at each look-up: use an address, such as 127.0.0.1, 10.0.0.0/8, [::1], or * for all", quote(host))
+		return nil, fmt.Errorf("%s is no address and no name; write one such as 127.0.0.1, 10.0.0.0/8, [::1], example.com or *.example.com, or * for all", quote(host))
 	case addr.Is4() && bracketed:
 		return nil, fmt.Errorf("%s is IPv4, which takes no brackets; write %s:PORT", quote(bare), bare)
 	case !isPrefix:
@@ -149,34 +173,6 @@ func parseAddresses(text string, wary bool) (func(netip.Addr) bool, error) {
 		return prefix.Contains, nil
 	}
 	return func(a netip.Addr) bool { return prefix.Contains(a) && !isInternal(a) }, nil
-}
-
-// internal is link-local addresses, and others where clouds answer whoever runs on a
-// machine of theirs with its credentials.
-var internal = []netip.Prefix{
-	netip.MustParsePrefix("169.254.0.0/16"),     // RFC 3927; AWS, Google, Azure and others at 169.254.169.254
-	netip.MustParsePrefix("fe80::/10"),          // RFC 4291, section 2.5.6
-	netip.MustParsePrefix("fd00:ec2::254/128"),  // AWS
-	netip.MustParsePrefix("fd20:ce::254/128"),   // Google
-	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba
-	netip.MustParsePrefix("168.63.129.16/32"),   // Azure
-	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle
-}
-
-var nat64 = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052: an IPv4 address in the last 4 bytes
-
-func isInternal(a netip.Addr) bool {
-	if nat64.Contains(a) {
-		b := a.As16()
-		a = netip.AddrFrom4([4]byte(b[12:]))
-	}
-	return slices.ContainsFunc(internal, func(p netip.Prefix) bool { return p.Contains(a) })
-}
-
-func withinInternal(prefix netip.Prefix) bool {
-	return slices.ContainsFunc(internal, func(p netip.Prefix) bool {
-		return p.Bits() <= prefix.Bits() && p.Contains(prefix.Addr())
-	})
 }
 
 func parsePorts(text string) (low, high uint16, err error) {
@@ -247,56 +243,4 @@ func formatPath(p string) string {
 func quote(text string) string {
 	text = strconv.Quote(text)
 	return strings.NewReplacer(",", `\x2c`, "'", `\x27`).Replace(text)
-}
-
-func parseName(text string) (func(Request) bool, error) {
-	if text == "" {
-		return nil, fmt.Errorf("the name is missing; write one, *.example.com, or * for all")
-	}
-	name := foldName(text)
-	if text == "*" {
-		return func(r Request) bool { return validName(foldName(r.Host)) }, nil
-	}
-	base, below := strings.CutPrefix(name, "*.")
-	if !validName(base) {
-		return nil, fmt.Errorf("%s is no host name; write one, *.example.com for all below it, or * for all", quote(text))
-	}
-	return func(r Request) bool {
-		asked := foldName(r.Host)
-		if !below {
-			return asked == base
-		}
-		return strings.HasSuffix(asked, "."+base) && validName(asked)
-	}, nil
-}
-
-// foldName is name in lower case, of ASCII alone, and without a final dot.
-func foldName(name string) string {
-	lower := []byte(strings.TrimSuffix(name, "."))
-	for i, c := range lower {
-		if 'A' <= c && c <= 'Z' {
-			lower[i] = c + 'a' - 'A'
-		}
-	}
-	return string(lower)
-}
-
-// validName is whether name, folded, is one that a resolver could know: labels of
-// letters, digits, '-', '_' and bytes beyond ASCII. Others a resolver might read in
-// another way than a rule, such as one with a NUL.
-func validName(name string) bool {
-	if len(name) > 253 {
-		return false
-	}
-	for _, label := range strings.Split(name, ".") {
-		if label == "" {
-			return false
-		}
-		for _, c := range []byte(label) {
-			if c < 0x80 && !('a' <= c && c <= 'z') && !('0' <= c && c <= '9') && c != '-' && c != '_' {
-				return false
-			}
-		}
-	}
-	return true
 }

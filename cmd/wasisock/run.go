@@ -15,6 +15,7 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/wazero"
 )
 
 const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGUMENTS]
@@ -28,16 +29,17 @@ would permit it.
   wasisock run hello.wasm
   wasisock run --allow 'listen tcp [::]:8080' ./cmd/server -v
   wasisock run --allow 'listen tcp 127.0.0.1:1234' server.wasm
-  wasisock run --allow 'dial tcp 10.0.0.0/8:443' --allow 'resolve *.example.com' client.wasm
+  wasisock run --allow 'dial tcp *.example.com:443' client.wasm
   wasisock run --dir ./site:/srv:ro --env MODE=test --trace server.wasm -addr 127.0.0.1:80
 
   --allow RULE        permit what RULE says; repeat for more. Rules are
                         dial|listen|send tcp|udp ADDRESS:PORT
                         dial|listen|send unix|unixgram PATH
+                        dial|send tcp|udp NAME:PORT [in ADDRESS]
                         resolve NAME
                       ADDRESS is 127.0.0.1, 10.0.0.0/8, [::1], [fd00::/8] or *,
                       PORT is 80, 8000-8999 or *, PATH is a path, /folder/* or
-                      *, and NAME is a name, *.example.com or *. Link-local
+                      *, and NAME is a name or *.example.com. Link-local
                       addresses and those of clouds' metadata must be named: * and
                       wide prefixes do not permit to dial them
   --deny RULE         refuse what RULE says, whatever else permits it
@@ -46,6 +48,10 @@ would permit it.
   --learn             the same, and tell at the end which rules this run needed
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
                       path; with :ro at the end it cannot be changed
+  --dns WHO           who answers a guest that looks up names: host, the default,
+                      which is this machine as it is set up; the address of a
+                      nameserver; or passthrough, which leaves the guest its own
+                      /etc/resolv.conf, and what that names must be permitted
   --env KEY=VALUE     set an environment variable; KEY alone copies wasisock's
   --tls-roots[=FILE]  give the guest the certificates in FILE, or without it those
                       that this system trusts, in SSL_CERT_FILE, and no other file
@@ -69,7 +75,8 @@ the number of the signal after SIGINT or SIGTERM, which end it within a second.
 `
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	cfg := host.Config{Stdin: stdin, Stdout: stdout, Stderr: stderr, Progress: prefixed{stderr}}
+	guest := host.Cmd{Stdin: stdin, Stdout: stdout, Stderr: stderr}
+	engine := wazero.Config{Progress: prefixed{stderr}}
 	var rules, denials, filed []string
 	var allowAll, learn bool
 	var roots tlsRoots
@@ -81,9 +88,9 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.BoolVar(&allowAll, "allow-all", false, "")
 	flags.BoolVar(&learn, "learn", false, "")
 	traced.register(flags)
-	flags.BoolVar(&cfg.Interruptible, "interruptible", false, "")
-	flags.IntVar(&cfg.MaxSockets, "max-sockets", 0, "")
-	flags.StringVar(&cfg.CacheDir, "cache", "", "")
+	flags.BoolVar(&engine.Interruptible, "interruptible", false, "")
+	flags.IntVar(&guest.Limits.Sockets, "max-sockets", 0, "")
+	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
 	flags.Func("allow", "", func(v string) error {
 		rules = append(rules, v)
@@ -102,9 +109,10 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	})
 	flags.Func("dir", "", func(v string) error {
 		d, err := parseDir(v)
-		cfg.Dirs = append(cfg.Dirs, d)
+		guest.Dirs = append(guest.Dirs, d)
 		return err
 	})
+	flags.Func("dns", "", runner.DNS(&guest))
 	flags.Func("env", "", func(v string) error {
 		if !strings.Contains(v, "=") {
 			value, ok := os.LookupEnv(v)
@@ -113,11 +121,11 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			}
 			v += "=" + value
 		}
-		cfg.Env = append(cfg.Env, v)
+		guest.Env = append(guest.Env, v)
 		return nil
 	})
 	flags.Func("max-memory", "", func(v string) (err error) {
-		cfg.MaxMemory, err = parseSize(v)
+		guest.Limits.Memory, err = parseSize(v)
 		return err
 	})
 	err := flags.Parse(args)
@@ -127,8 +135,8 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	case err != nil:
 		return failed(stderr, "%v; see wasisock run --help", err)
-	case cfg.MaxSockets < 0:
-		return failed(stderr, "--max-sockets is %d; write a number above 0", cfg.MaxSockets)
+	case guest.Limits.Sockets < 0:
+		return failed(stderr, "--max-sockets is %d; write a number above 0", guest.Limits.Sockets)
 	case allowAll && len(rules) > 0:
 		return failed(stderr, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
 	case learn && (allowAll || len(rules) > 0):
@@ -136,15 +144,15 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case flags.NArg() == 0:
 		return failed(stderr, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
 	}
-	cfg.Args = flags.Args()
+	guest.Args = flags.Args()
 	if allowAll || learn {
 		rules = []string{"all"}
 	}
-	if cfg.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
+	if guest.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
 		return failed(stderr, "%v", err)
 	}
 	if roots.set {
-		remove, err := roots.give(&cfg)
+		remove, err := roots.give(&guest)
 		if err != nil {
 			return failed(stderr, "--tls-roots: %v", err)
 		}
@@ -161,18 +169,20 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		if code := buildTo(file, flags.Args()[:n], stdin, stderr); code != 0 {
 			return code
 		}
-		cfg.Args = append([]string{file}, flags.Args()[n:]...)
+		guest.Args = append([]string{file}, flags.Args()[n:]...)
 	}
 	trace, finish, err := traced.start(stderr)
 	if err != nil {
 		return failed(stderr, "%v", err)
 	}
 	defer finish()
-	cfg.Trace = trace
+	guest.Trace = trace
+	engine.Name = filepath.Base(file)
 	return runner.Command{
 		Name:   "wasisock",
 		File:   file,
-		Config: cfg,
+		Guest:  guest,
+		Engine: engine,
 		Stderr: stderr,
 		Learn:  learn,
 		Remedy: func(rule string) string { return "permit it with --allow '" + rule + "'" },
@@ -220,8 +230,8 @@ func (r *tlsRoots) Set(v string) error {
 	return nil
 }
 
-func (r *tlsRoots) give(cfg *host.Config) (remove func(), err error) {
-	for _, v := range cfg.Env {
+func (r *tlsRoots) give(guest *host.Cmd) (remove func(), err error) {
+	for _, v := range guest.Env {
 		if strings.HasPrefix(v, "SSL_CERT_FILE=") {
 			return nil, errors.New("it sets SSL_CERT_FILE, and so does --env; leave out one of them")
 		}
@@ -236,7 +246,7 @@ func (r *tlsRoots) give(cfg *host.Config) (remove func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Dirs, cfg.Env = append(cfg.Dirs, dir), append(cfg.Env, env)
+	guest.Dirs, guest.Env = append(guest.Dirs, dir), append(guest.Env, env)
 	return remove, nil
 }
 

@@ -3,6 +3,7 @@ package hosttest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -80,14 +81,26 @@ func runGuest(g hosttest.Guest) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return wazero.Run(context.Background(), wasm, host.Config{
+	module, err := wazero.Compile(context.Background(), wasm, wazero.Config{})
+	if err != nil {
+		return 0, err
+	}
+	defer module.Close()
+	guest := host.Cmd{
+		Module: module,
 		Args:   append([]string{"guest.wasm"}, g.Args...),
 		Env:    g.Env,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
 		Dirs:   []host.Dir{{Host: g.Root, Guest: "/"}},
 		Policy: policy,
-	})
+	}
+	err = guest.Run(context.Background())
+	var exit *host.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode, nil
+	}
+	return 0, err
 }
 
 func TestWasmEdge014(t *testing.T) { testWasmEdge(t, "0.14") }

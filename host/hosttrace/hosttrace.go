@@ -2,7 +2,7 @@
 // of traces.
 //
 //	w := hosttrace.Text(os.Stderr)
-//	cfg.Trace, err = hosttrace.Filter(w.Trace, "sock_*,!sock_recv")
+//	cmd.Trace, err = hosttrace.Filter(w.Trace, "sock_*,!sock_recv")
 package hosttrace
 
 import (

@@ -22,10 +22,10 @@ func TestAloneCollectsDuringCallsOnly(t *testing.T) {
 	collections := func() uint32 { runtime.ReadMemStats(&stats); return stats.NumGC }
 	var first uint32
 	began := time.Now()
-	cfg := config(t, "print")
+	cmd, cfg := command(t, "print"), cached()
 	cfg.Alone = true
 	calls := 0
-	cfg.Stdout = writeFunc(func(p []byte) (int, error) {
+	cmd.Stdout = writeFunc(func(p []byte) (int, error) {
 		switch calls++; {
 		case calls == 1:
 			first = collections()
@@ -48,7 +48,7 @@ func TestAloneCollectsDuringCallsOnly(t *testing.T) {
 		}
 		return len(p), nil
 	})
-	Run(t.Context(), guestWasm(t), cfg)
+	runAs(t.Context(), guestWasm(t), cfg, cmd)
 	runtime.KeepAlive(garbage)
 	if n := collections(); n == first {
 		t.Error("garbage was never collected")

@@ -10,19 +10,17 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
-
-	"github.com/wasisock/wasisock/host"
 )
 
 // keepCached is how many guests' code is kept on disk: those used last. Each takes
 // about four times the size of its module.
 const keepCached = 32
 
-// openCache opens the cache for one guest: a folder of its own, because only folders
+// openCache opens the cache for one module: a folder of its own, because only folders
 // that are known can be found again to be deleted. Nil is no cache.
-func (g *guest) openCache(dir string, wasm []byte) wazero.CompilationCache {
+func (m *module) openCache(dir string, wasm []byte) wazero.CompilationCache {
 	switch dir {
-	case host.CacheOff:
+	case CacheOff:
 		return nil
 	case "":
 		user, err := os.UserCacheDir()
@@ -39,7 +37,7 @@ func (g *guest) openCache(dir string, wasm []byte) wazero.CompilationCache {
 	if err != nil {
 		return nil
 	}
-	g.closers = append(g.closers, func() { cache.Close(context.Background()) })
+	m.closers.add(func() { cache.Close(context.Background()) })
 	if isNew {
 		prune(dir)
 	} else {

@@ -14,8 +14,8 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// cached is the files of compiled code below dir.
-func cached(t *testing.T, dir string) []string {
+// cachedFiles is the files of compiled code below dir.
+func cachedFiles(t *testing.T, dir string) []string {
 	t.Helper()
 	var files []string
 	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -29,7 +29,7 @@ func cached(t *testing.T, dir string) []string {
 
 func runCached(t *testing.T, dir string) {
 	t.Helper()
-	if code, err := Run(t.Context(), exitWith(constI32(7)).bytes(), host.Config{CacheDir: dir}); code != 7 || err != nil {
+	if code, err := runAs(t.Context(), exitWith(constI32(7)).bytes(), Config{CacheDir: dir}, &host.Cmd{}); code != 7 || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}
 }
@@ -37,7 +37,7 @@ func runCached(t *testing.T, dir string) {
 func TestCompiledCodeIsKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	runCached(t, dir)
-	files := cached(t, dir)
+	files := cachedFiles(t, dir)
 	if len(files) != 1 {
 		t.Fatalf("%q, want one file", files)
 	}
@@ -57,7 +57,7 @@ func TestTheUsersCacheIsTheDefault(t *testing.T) {
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
 	runCached(t, "")
-	if files := cached(t, home); len(files) != 1 || !strings.Contains(files[0], "wasisock") {
+	if files := cachedFiles(t, home); len(files) != 1 || !strings.Contains(files[0], "wasisock") {
 		t.Errorf("%q", files)
 	}
 	t.Setenv("HOME", "")
@@ -70,8 +70,8 @@ func TestCacheOff(t *testing.T) {
 	t.Setenv("HOME", dir)
 	t.Setenv("XDG_CACHE_HOME", dir)
 	t.Chdir(dir)
-	runCached(t, host.CacheOff)
-	if files := cached(t, dir); files != nil {
+	runCached(t, CacheOff)
+	if files := cachedFiles(t, dir); files != nil {
 		t.Errorf("%q", files)
 	}
 }
@@ -96,27 +96,27 @@ func TestCachesThatFail(t *testing.T) {
 			write(t, filepath.Join(dir, entries[0].Name()), "")
 		}},
 		{"a folder in the place of the code", func(t *testing.T, dir string) {
-			file := cached(t, dir)[0]
+			file := cachedFiles(t, dir)[0]
 			os.Remove(file)
 			if err := os.MkdirAll(filepath.Join(file, "x"), 0o777); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"empty code", func(t *testing.T, dir string) { write(t, cached(t, dir)[0], "") }},
-		{"code that is something else", func(t *testing.T, dir string) { write(t, cached(t, dir)[0], strings.Repeat("nonsense", 1000)) }},
+		{"empty code", func(t *testing.T, dir string) { write(t, cachedFiles(t, dir)[0], "") }},
+		{"code that is something else", func(t *testing.T, dir string) { write(t, cachedFiles(t, dir)[0], strings.Repeat("nonsense", 1000)) }},
 		{"cut code", func(t *testing.T, dir string) {
-			file := cached(t, dir)[0]
+			file := cachedFiles(t, dir)[0]
 			code, _ := os.ReadFile(file)
 			write(t, file, string(code[:len(code)/2]))
 		}},
 		{"code with a wrong byte", func(t *testing.T, dir string) {
-			file := cached(t, dir)[0]
+			file := cachedFiles(t, dir)[0]
 			code, _ := os.ReadFile(file)
 			code[len(code)/2] ^= 1
 			write(t, file, string(code))
 		}},
 		{"code that may not be written or read", func(t *testing.T, dir string) {
-			file := cached(t, dir)[0]
+			file := cachedFiles(t, dir)[0]
 			if err := os.Chmod(file, 0); err != nil {
 				t.Fatal(err)
 			}

@@ -18,7 +18,7 @@ import (
 )
 
 // mount gives the guest its folders.
-func (g *guest) mount(dirs []host.Dir) (wazero.FSConfig, error) {
+func (g *guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error) {
 	config := wazero.NewFSConfig()
 	seen := map[string]bool{}
 	for _, d := range dirs {
@@ -45,11 +45,14 @@ func (g *guest) mount(dirs []host.Dir) (wazero.FSConfig, error) {
 			if err != nil {
 				return nil, err
 			}
-			g.closers = append(g.closers, func() { root.Close() })
+			g.closers.add(func() { root.Close() })
 			files = &confined{files, root}
 		}
 		if d.ReadOnly {
 			files = readOnly{&sysfs.ReadFS{FS: files}}
+		}
+		if nameserver {
+			files = layResolvConf(files, guest)
 		}
 		config = config.(sysfs.FSConfig).WithSysFSMount(files, guest)
 	}

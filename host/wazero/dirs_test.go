@@ -108,7 +108,7 @@ func TestFolders(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			cfg := config(t, "files")
+			cfg := command(t, "files")
 			var want strings.Builder
 			for _, op := range test.ops {
 				cfg.Args = append(cfg.Args, op[0])
@@ -120,7 +120,7 @@ func TestFolders(t *testing.T) {
 			}
 			var out bytes.Buffer
 			cfg.Stdout = &out
-			if code, err := Run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil {
+			if code, err := run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil {
 				t.Fatal(code, err)
 			}
 			got, wanted := strings.Split(out.String(), "\n"), strings.Split(want.String(), "\n")
@@ -146,11 +146,11 @@ func TestTheWholeFileSystem(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "file"), link); err != nil {
 		t.Fatal(err)
 	}
-	cfg := config(t, "files", "read "+link)
+	cfg := command(t, "files", "read "+link)
 	cfg.Dirs = []host.Dir{{Host: "/", Guest: "/"}}
 	var out bytes.Buffer
 	cfg.Stdout = &out
-	code, err := Run(t.Context(), guestWasm(t), cfg)
+	code, err := run(t.Context(), guestWasm(t), cfg)
 	if code != 0 || err != nil || out.String() != "read "+link+": text\n" {
 		t.Errorf("%d, %v, %s", code, err, &out)
 	}

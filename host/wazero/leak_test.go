@@ -74,22 +74,22 @@ func TestNothingIsLeft(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		subcommand := []string{"work", "sleep", "exit", "read", "panic"}[i%5]
-		cfg := config(t, subcommand, "3")
-		cfg.Stdin = in
-		cfg.Dirs = []host.Dir{{Host: dir, Guest: "/"}}
+		cmd, cfg := command(t, subcommand, "3"), cached()
 		cfg.Alone = i%2 == 0
-		cfg.Stderr = writeFunc(func(p []byte) (int, error) {
+		cmd.Stdin = in
+		cmd.Dirs = []host.Dir{{Host: dir, Guest: "/"}}
+		cmd.Stderr = writeFunc(func(p []byte) (int, error) {
 			if subcommand == "sleep" || subcommand == "read" {
 				cancel()
 			}
 			return len(p), nil
 		})
-		Run(ctx, guestWasm(t), cfg)
+		runAs(ctx, guestWasm(t), cfg, cmd)
 
 		broken := wasmModule{pages: 1, isStarted: true, code: unreachable}
-		Run(t.Context(), broken.bytes(), host.Config{CacheDir: host.CacheOff})
+		run(t.Context(), broken.bytes(), &host.Cmd{})
 		missing := wasmModule{imports: []wasmFunc{{name: "none"}}, pages: 1}
-		Run(t.Context(), missing.bytes(), host.Config{CacheDir: host.CacheOff})
+		run(t.Context(), missing.bytes(), &host.Cmd{})
 	}
 	for i := range 20 {
 		once(i)

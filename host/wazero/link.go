@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
@@ -17,29 +16,29 @@ import (
 // A provision is one function that a guest can import: a row of the system, a
 // function of wazero's own, or both, where the row has the first say.
 type provision struct {
-	row             *system.Row
+	row             int // of sockabi.Functions, and so of a system's rows; -1 is none
 	own             api.GoModuleFunction
 	params, results []api.ValueType
 	text            string // as a person would write it
 }
 
-// link makes the module that the guest imports from, with what it imports and no more.
-func (g *guest) link(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledModule) error {
-	if err := checkCommand(compiled); err != nil {
+// link makes the host module that guests import from, with what they import and no more.
+func (m *module) link(ctx context.Context) error {
+	if err := checkCommand(m.compiled); err != nil {
 		return err
 	}
-	available, err := g.provisions(ctx, r)
+	available, err := m.provisions(ctx)
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(available, compiled.ImportedFunctions())
+	chosen, err := choose(available, m.compiled.ImportedFunctions())
 	if err != nil {
 		return err
 	}
-	builder := r.NewHostModuleBuilder(sockabi.Module)
+	builder := m.runtime.NewHostModuleBuilder(sockabi.Module)
 	for name, p := range chosen {
 		builder.NewFunctionBuilder().
-			WithGoModuleFunction(g.function(p), p.params, p.results).
+			WithGoModuleFunction(function(p), p.params, p.results).
 			Export(name)
 	}
 	_, err = builder.Instantiate(ctx)
@@ -49,8 +48,8 @@ func (g *guest) link(ctx context.Context, r wazero.Runtime, compiled wazero.Comp
 // provisions is all that a guest can import, by name. wazero's own functions are
 // taken from its module, which is never instantiated: that they can be called with
 // the guest's module, by the host, is what this whole package stands on.
-func (g *guest) provisions(ctx context.Context, r wazero.Runtime) (map[string][]provision, error) {
-	wasi, err := wasi_snapshot_preview1.NewBuilder(r).Compile(ctx)
+func (m *module) provisions(ctx context.Context) (map[string][]provision, error) {
+	wasi, err := wasi_snapshot_preview1.NewBuilder(m.runtime).Compile(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -61,29 +60,27 @@ func (g *guest) provisions(ctx context.Context, r wazero.Runtime) (map[string][]
 			return nil, fmt.Errorf("wazero's %s is a %T, which cannot be called from here; use the wazero of go.mod", name, def.GoFunction())
 		}
 		if name == "fd_fdstat_get" {
-			g.memory.fdstat = f
+			m.fdstat = f
 		}
 		own[name] = provision{
-			own: g.wrap(name, f), params: def.ParamTypes(), results: def.ResultTypes(),
+			row: -1, own: wrap(name, f), params: def.ParamTypes(), results: def.ResultTypes(),
 			text: name + "(" + strings.Join(def.ParamNames(), " ") + ")",
 		}
 	}
 	all := map[string][]provision{}
-	rows := g.system.Rows()
-	for i := range rows {
-		row := &rows[i]
+	for i, f := range sockabi.Functions() {
 		p := provision{
-			row:     row,
-			params:  slices.Repeat([]api.ValueType{api.ValueTypeI32}, row.NumParams()),
+			row:     i,
+			params:  slices.Repeat([]api.ValueType{api.ValueTypeI32}, f.NumParams()),
 			results: []api.ValueType{api.ValueTypeI32},
-			text:    row.String(),
+			text:    f.String(),
 		}
-		if row.Shared {
-			if p.own = own[row.Name].own; p.own == nil {
-				return nil, fmt.Errorf("wazero has no %s; use the wazero of go.mod", row.Name)
+		if system.Shared(f) {
+			if p.own = own[f.Name].own; p.own == nil {
+				return nil, fmt.Errorf("wazero has no %s; use the wazero of go.mod", f.Name)
 			}
 		}
-		all[row.Name] = append(all[row.Name], p)
+		all[f.Name] = append(all[f.Name], p)
 	}
 	for name, p := range own {
 		if all[name] == nil {
@@ -141,21 +138,22 @@ func remedy(module string) string {
 	return "build it without"
 }
 
-// function is what the guest calls. It is here that a guest to be stopped ends.
-func (g *guest) function(p provision) api.GoModuleFunction {
-	if p.row == nil {
+// function is what guests call. It is here that a guest to be stopped ends.
+func function(p provision) api.GoModuleFunction {
+	if p.row < 0 {
 		return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
-			g.checkStopped()
+			guestOf(ctx).checkStopped()
 			collectIfDue()
 			p.own.Call(ctx, module, stack)
 		})
 	}
 	n := len(p.params)
 	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
+		g := guestOf(ctx)
 		g.checkStopped()
 		collectIfDue()
 		g.memory.module = module
-		errno := p.row.Call(ctx, &g.memory, stack[:n])
+		errno := g.rows[p.row].Call(ctx, &g.memory, stack[:n])
 		if errno == system.FallThrough && p.own != nil {
 			p.own.Call(ctx, module, stack)
 		} else {

@@ -101,7 +101,7 @@ func TestAGuestIsToldThatMemoryEnded(t *testing.T) {
 				if fallback {
 					withoutRanges(t)
 				}
-				code, err := Run(t.Context(), test.module.bytes(), host.Config{MaxMemory: test.limit, CacheDir: host.CacheOff})
+				code, err := run(t.Context(), test.module.bytes(), &host.Cmd{Limits: host.Limits{Memory: test.limit}})
 				if code != test.want || err != nil {
 					t.Errorf("%#x, %v; want %#x", code, err, test.want)
 				}
@@ -114,7 +114,7 @@ func TestAGuestIsToldThatMemoryEnded(t *testing.T) {
 func TestAModuleThatMayGrowBeyondTheLimitRuns(t *testing.T) {
 	m := exitWith(constI32(7))
 	m.pages, m.maxPages = 1, 65536
-	if code, err := Run(t.Context(), m.bytes(), host.Config{MaxMemory: 1 << 20, CacheDir: host.CacheOff}); code != 7 || err != nil {
+	if code, err := run(t.Context(), m.bytes(), &host.Cmd{Limits: host.Limits{Memory: 1 << 20}}); code != 7 || err != nil {
 		t.Error(code, err)
 	}
 }
@@ -124,7 +124,7 @@ func TestMemoryThatCannotBeHadAtTheStart(t *testing.T) {
 	before := mapMemory
 	mapMemory = noRange
 	defer func() { mapMemory = before }()
-	code, err := Run(t.Context(), exitWith(constI32(0)).bytes(), host.Config{CacheDir: host.CacheOff})
+	code, err := run(t.Context(), exitWith(constI32(0)).bytes(), &host.Cmd{})
 	if code != -1 || err == nil || !strings.Contains(err.Error(), "the guest's memory: mmap: injected; give the process more") {
 		t.Error(code, err)
 	}
@@ -133,9 +133,9 @@ func TestMemoryThatCannotBeHadAtTheStart(t *testing.T) {
 func TestAGoGuestWithoutReservedRanges(t *testing.T) {
 	withoutRanges(t)
 	var out bytes.Buffer
-	cfg := config(t, "work")
+	cfg := command(t, "work")
 	cfg.Stdout = &out
-	if code, err := Run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil || out.String() != "worked\n" {
+	if code, err := run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil || out.String() != "worked\n" {
 		t.Error(code, err, out.String())
 	}
 }
@@ -146,10 +146,10 @@ func TestAGoGuestMeetsItsLimit(t *testing.T) {
 			withoutRanges(t)
 		}
 		var out, stderr bytes.Buffer
-		cfg := config(t, "grow")
-		cfg.MaxMemory = 64 << 20
+		cfg := command(t, "grow")
+		cfg.Limits.Memory = 64 << 20
 		cfg.Stdout, cfg.Stderr = &out, &stderr
-		code, err := Run(t.Context(), guestWasm(t), cfg)
+		code, err := run(t.Context(), guestWasm(t), cfg)
 		if code != 2 || err != nil || out.String() != "16 MB\n" || !strings.Contains(stderr.String(), "out of memory") {
 			t.Errorf("%d, %v, %q, %.200q", code, err, &out, &stderr)
 		}

@@ -3,7 +3,8 @@
 package wazero
 
 import (
-	"os"
+	"fmt"
+	"sync/atomic"
 
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
@@ -13,11 +14,16 @@ import (
 // the memory can become, which costs nothing until it is touched, never moves, and
 // goes back to the system at the end.
 type allocator struct {
+	limit    uint64 // bytes; 0 is none
 	memories []*linearMemory
-	failed   error // why a memory could not have its first size
+	size     atomic.Uint64 // bytes that the guest has
+	failed   error         // why a memory could not have its first size
 }
 
 func (a *allocator) Allocate(_, most uint64) experimental.LinearMemory {
+	if a.limit > 0 {
+		most = min(most, a.limit)
+	}
 	m := &linearMemory{allocator: a, most: most}
 	if n := int(most); n > 0 && uint64(n) == most {
 		if reserved, err := reserve(n); err == nil {
@@ -50,17 +56,25 @@ type linearMemory struct {
 // Reallocate answers nil where the system has no more: the guest's memory.grow is -1.
 func (m *linearMemory) Reallocate(size uint64) []byte {
 	n := int(size)
-	err := error(unix.ENOMEM)
-	if n >= m.size && uint64(n) == size {
-		err = m.grow(n)
+	var err error
+	switch {
+	case size > m.most:
+		err = unusable("it needs %d bytes of memory and may have %d; raise the limit", size, m.allocator.limit)
+	case n >= m.size && uint64(n) == size:
+		if err = m.grow(n); err != nil {
+			err = fmt.Errorf("the guest's memory: mmap: %w; give the process more, or build a smaller guest", err)
+		}
+	default:
+		err = unix.ENOMEM
 	}
 	if err != nil {
 		if !m.started {
-			m.allocator.failed = os.NewSyscallError("mmap", err)
+			m.allocator.failed = err
 		}
 		return nil
 	}
 	m.started = true
+	m.allocator.size.Add(size - uint64(m.size))
 	m.size = n
 	if m.mapped == nil {
 		return []byte{}

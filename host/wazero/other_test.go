@@ -11,7 +11,7 @@ import (
 
 func TestGuestsAreUnsupportedHere(t *testing.T) {
 	module := []byte("\x00asm\x01\x00\x00\x00")
-	if code, err := Run(t.Context(), module, host.Config{}); code != -1 || !errors.Is(err, errors.ErrUnsupported) {
+	if code, err := run(t.Context(), module, &host.Cmd{}); code != -1 || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("%d, %v", code, err)
 	}
 }

@@ -101,12 +101,10 @@ func TestWhatWazeroProvides(t *testing.T) {
 // guest gets an answer, and the host allocates nothing to speak of: wazero's own
 // fd_renumber would allocate gigabytes.
 func TestNumbersThatAGuestMakesUp(t *testing.T) {
-	g, err := newGuest(host.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.close()
-	available, err := g.provisions(t.Context(), g.newRuntime(t.Context(), wazero.NewRuntimeConfig()))
+	m := &module{}
+	defer m.Close()
+	m.newRuntime(t.Context(), wazero.NewRuntimeConfig())
+	available, err := m.provisions(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,9 +138,8 @@ func TestNumbersThatAGuestMakesUp(t *testing.T) {
 			wasm := wasmModule{imports: []wasmFunc{f}, pages: 1, code: code}.bytes()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			exit, err := Run(t.Context(), wasm, host.Config{
-				CacheDir: host.CacheOff,
-				Dirs:     []host.Dir{{Host: t.TempDir(), Guest: "/"}},
+			exit, err := run(t.Context(), wasm, &host.Cmd{
+				Dirs: []host.Dir{{Host: t.TempDir(), Guest: "/"}},
 			})
 			runtime.ReadMemStats(&after)
 			if exit != 0 || err != nil {
@@ -177,9 +174,8 @@ func TestRenumbering(t *testing.T) {
 		{3, 1 << 20, badf},
 		{3, 4, notsup}, // both are folders given to the guest, which wazero keeps in place
 	} {
-		code, err := Run(t.Context(), renumber(test.from, test.to).bytes(), host.Config{
-			CacheDir: host.CacheOff,
-			Dirs:     []host.Dir{{Host: t.TempDir(), Guest: "/a"}, {Host: t.TempDir(), Guest: "/b"}},
+		code, err := run(t.Context(), renumber(test.from, test.to).bytes(), &host.Cmd{
+			Dirs: []host.Dir{{Host: t.TempDir(), Guest: "/a"}, {Host: t.TempDir(), Guest: "/b"}},
 		})
 		if code != test.want || err != nil {
 			t.Errorf("fd_renumber(%d, %d): %d, %v; want %d", test.from, test.to, code, err, test.want)

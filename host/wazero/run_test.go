@@ -50,17 +50,16 @@ func guestWasm(t testing.TB) []byte {
 	return wasm
 }
 
-// config is of a run of the test guest. Everything on loopback is permitted.
-func config(t testing.TB, args ...string) host.Config {
+// command is a run of the test guest. Everything on loopback is permitted.
+func command(t testing.TB, args ...string) *host.Cmd {
 	t.Helper()
 	policy, err := host.ParsePolicy("dial tcp 127.0.0.0/8:1024-65535", "listen tcp 127.0.0.1:*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return host.Config{
-		Args:     append([]string{"guest"}, args...),
-		Policy:   policy,
-		CacheDir: filepath.Join(scratch, "cache"),
+	return &host.Cmd{
+		Args:   append([]string{"guest"}, args...),
+		Policy: policy,
 	}
 }
 
@@ -79,9 +78,9 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"panic"}, 2},
 	} {
 		for _, interruptible := range []bool{false, true} {
-			cfg := config(t, test.args...)
+			cfg := cached()
 			cfg.Interruptible = interruptible
-			code, err := Run(t.Context(), guestWasm(t), cfg)
+			code, err := runAs(t.Context(), guestWasm(t), cfg, command(t, test.args...))
 			if code != test.want || err != nil {
 				t.Errorf("%q: exit code %#x, error %v; want %#x", test.args, code, err, test.want)
 			}
@@ -90,7 +89,7 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestReturningFromStartIsSuccess(t *testing.T) {
-	if code, err := Run(t.Context(), wasmModule{noMemory: true}.bytes(), host.Config{CacheDir: host.CacheOff}); code != 0 || err != nil {
+	if code, err := run(t.Context(), wasmModule{noMemory: true}.bytes(), &host.Cmd{}); code != 0 || err != nil {
 		t.Error(code, err)
 	}
 }
@@ -98,7 +97,7 @@ func TestReturningFromStartIsSuccess(t *testing.T) {
 func TestExitingFromTheStartFunctionOfWasm(t *testing.T) {
 	m := exitWith(constI32(7))
 	m.isStarted = true
-	if code, err := Run(t.Context(), m.bytes(), host.Config{CacheDir: host.CacheOff}); code != 7 || err != nil {
+	if code, err := run(t.Context(), m.bytes(), &host.Cmd{}); code != 7 || err != nil {
 		t.Error(code, err)
 	}
 }
@@ -107,29 +106,29 @@ func TestWhatAGuestIsGiven(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		args []string
-		cfg  func(*host.Config)
+		cfg  func(*host.Cmd)
 		out  string
 		err  string
 	}{
 		{"arguments", []string{"args", "", "a b", "ü"}, nil, "[\"guest\" \"args\" \"\" \"a b\" \"ü\"]\n", ""},
 		{"no environment", []string{"env"}, nil, "[]\n", ""},
-		{"environment", []string{"env"}, func(c *host.Config) { c.Env = []string{"B=", "A=1=2"} }, "[\"A=1=2\" \"B=\"]\n", ""},
+		{"environment", []string{"env"}, func(c *host.Cmd) { c.Env = []string{"B=", "A=1=2"} }, "[\"A=1=2\" \"B=\"]\n", ""},
 		{"stdout and stderr", []string{"both"}, nil, "out", "err"},
 		{"no stdin", []string{"stdin"}, nil, "\"\" <nil>\n", ""},
-		{"stdin", []string{"stdin"}, func(c *host.Config) { c.Stdin = strings.NewReader("hello\n") }, "\"hello\\n\" <nil>\n", ""},
-		{"stdin that fails", []string{"stdin"}, func(c *host.Config) { c.Stdin = readFunc(func([]byte) (int, error) { return 0, errors.New("no") }) }, "\"\" read /dev/stdin: I/O error\n", ""},
-		{"stdin that panics", []string{"stdin"}, func(c *host.Config) { c.Stdin = readFunc(func([]byte) (int, error) { panic("no") }) }, "\"\" read /dev/stdin: I/O error\n", ""},
-		{"no network", []string{"dial", "127.0.0.1:1024"}, func(c *host.Config) { c.Policy = nil }, "refused\n", ""},
+		{"stdin", []string{"stdin"}, func(c *host.Cmd) { c.Stdin = strings.NewReader("hello\n") }, "\"hello\\n\" <nil>\n", ""},
+		{"stdin that fails", []string{"stdin"}, func(c *host.Cmd) { c.Stdin = readFunc(func([]byte) (int, error) { return 0, errors.New("no") }) }, "\"\" read /dev/stdin: I/O error\n", ""},
+		{"stdin that panics", []string{"stdin"}, func(c *host.Cmd) { c.Stdin = readFunc(func([]byte) (int, error) { panic("no") }) }, "\"\" read /dev/stdin: I/O error\n", ""},
+		{"no network", []string{"dial", "127.0.0.1:1024"}, func(c *host.Cmd) { c.Policy = nil }, "refused\n", ""},
 		{"some network", []string{"dial", "127.0.0.1:1023"}, nil, "refused\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out, stderr bytes.Buffer
-			cfg := config(t, test.args...)
+			cfg := command(t, test.args...)
 			cfg.Stdout, cfg.Stderr = &out, &stderr
 			if test.cfg != nil {
-				test.cfg(&cfg)
+				test.cfg(cfg)
 			}
-			if code, err := Run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil {
+			if code, err := run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil {
 				t.Error(code, err)
 			}
 			if out.String() != test.out || stderr.String() != test.err {
@@ -150,22 +149,21 @@ func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
 func TestConfigsThatAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		cfg  host.Config
+		cmd  host.Cmd
 		want string
 	}{
-		{"an environment entry without =", host.Config{Env: []string{"A"}}, "write KEY=value"},
-		{"an environment entry without a key", host.Config{Env: []string{"=A"}}, "write KEY=value"},
-		{"an environment entry with a NUL", host.Config{Env: []string{"A=\x00"}}, "write KEY=value"},
-		{"an argument with a NUL", host.Config{Args: []string{"a\x00b"}}, "has a NUL"},
-		{"less than a page of memory", host.Config{MaxMemory: 65535}, "the lowest is 65536"},
-		{"a folder that is not there", host.Config{Dirs: []host.Dir{{Host: "testdata/none", Guest: "/"}}}, "no such file"},
-		{"a file as a folder", host.Config{Dirs: []host.Dir{{Host: "run_test.go", Guest: "/"}}}, "is no folder"},
-		{"a relative folder in the guest", host.Config{Dirs: []host.Dir{{Host: ".", Guest: "data"}}}, "write an absolute path"},
-		{"an empty folder in the guest", host.Config{Dirs: []host.Dir{{Host: "."}}}, "write an absolute path"},
-		{"two folders as one", host.Config{Dirs: []host.Dir{{Host: ".", Guest: "/a/"}, {Host: "..", Guest: "/a"}}}, "name another"},
+		{"an environment entry without =", host.Cmd{Env: []string{"A"}}, "write KEY=value"},
+		{"an environment entry without a key", host.Cmd{Env: []string{"=A"}}, "write KEY=value"},
+		{"an environment entry with a NUL", host.Cmd{Env: []string{"A=\x00"}}, "write KEY=value"},
+		{"an argument with a NUL", host.Cmd{Args: []string{"a\x00b"}}, "has a NUL"},
+		{"less than a page of memory", host.Cmd{Limits: host.Limits{Memory: 65535}}, "the lowest is 65536"},
+		{"a folder that is not there", host.Cmd{Dirs: []host.Dir{{Host: "testdata/none", Guest: "/"}}}, "no such file"},
+		{"a file as a folder", host.Cmd{Dirs: []host.Dir{{Host: "run_test.go", Guest: "/"}}}, "is no folder"},
+		{"a relative folder in the guest", host.Cmd{Dirs: []host.Dir{{Host: ".", Guest: "data"}}}, "write an absolute path"},
+		{"an empty folder in the guest", host.Cmd{Dirs: []host.Dir{{Host: "."}}}, "write an absolute path"},
+		{"two folders as one", host.Cmd{Dirs: []host.Dir{{Host: ".", Guest: "/a/"}, {Host: "..", Guest: "/a"}}}, "name another"},
 	} {
-		test.cfg.CacheDir = host.CacheOff
-		code, err := Run(t.Context(), exitWith(constI32(0)).bytes(), test.cfg)
+		code, err := run(t.Context(), exitWith(constI32(0)).bytes(), &test.cmd)
 		var module *host.ModuleError
 		if code != -1 || err == nil || !strings.Contains(err.Error(), test.want) || errors.As(err, &module) {
 			t.Errorf("%s: %d, %v; want %q", test.name, code, err, test.want)
@@ -186,7 +184,9 @@ func TestTraps(t *testing.T) {
 		{"endless recursion", recursive, "stack overflow"},
 	} {
 		for _, interruptible := range []bool{false, true} {
-			code, err := Run(t.Context(), test.module.bytes(), host.Config{CacheDir: host.CacheOff, Interruptible: interruptible})
+			cfg := cached()
+			cfg.Interruptible = interruptible
+			code, err := runAs(t.Context(), test.module.bytes(), cfg, &host.Cmd{})
 			var trap *host.TrapError
 			if code != -1 || !errors.As(err, &trap) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s: %d, %v; want %q", test.name, code, err, test.want)
@@ -205,19 +205,19 @@ func TestPanicsOfTheEmbeddersOwn(t *testing.T) {
 		name string
 		args []string
 		want string
-		cfg  func(*host.Config)
+		cfg  func(*host.Cmd)
 	}{
-		{"in the policy", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Config) { c.Policy = func(host.Request) error { panic("boom") } }},
-		{"in the policy, of the runtime", []string{"dial", "127.0.0.1:2000"}, "index out of range", func(c *host.Config) {
+		{"in the policy", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Cmd) { c.Policy = func(host.Request) error { panic("boom") } }},
+		{"in the policy, of the runtime", []string{"dial", "127.0.0.1:2000"}, "index out of range", func(c *host.Cmd) {
 			c.Policy = func(host.Request) error { return errors.New([]string{}[len("boom")]) }
 		}},
-		{"in stdout", []string{"args"}, "boom", func(c *host.Config) { c.Stdout = writeFunc(boom) }},
-		{"in stderr", []string{"both"}, "boom", func(c *host.Config) { c.Stderr = writeFunc(boom) }},
-		{"in the trace", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Config) { c.Trace = func(host.Call) { panic("boom") } }},
+		{"in stdout", []string{"args"}, "boom", func(c *host.Cmd) { c.Stdout = writeFunc(boom) }},
+		{"in stderr", []string{"both"}, "boom", func(c *host.Cmd) { c.Stderr = writeFunc(boom) }},
+		{"in the trace", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Cmd) { c.Trace = func(host.Call) { panic("boom") } }},
 	} {
-		cfg := config(t, test.args...)
-		test.cfg(&cfg)
-		code, err := Run(t.Context(), guestWasm(t), cfg)
+		cfg := command(t, test.args...)
+		test.cfg(cfg)
+		code, err := run(t.Context(), guestWasm(t), cfg)
 		var trap *host.TrapError
 		if code != -1 || err == nil || !strings.Contains(err.Error(), test.want) || errors.As(err, &trap) {
 			t.Errorf("%s: %d, %v; want an error that is no trap of the guest's", test.name, code, err)
@@ -230,9 +230,9 @@ func TestManyGuestsAtOnce(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			var out bytes.Buffer
-			cfg := config(t, "work")
+			cfg := command(t, "work")
 			cfg.Stdout = &out
-			if code, err := Run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil || out.String() != "worked\n" {
+			if code, err := run(t.Context(), guestWasm(t), cfg); code != 0 || err != nil || out.String() != "worked\n" {
 				t.Error(code, err, out.String())
 			}
 		})
@@ -257,7 +257,7 @@ func TestDescriptorsThatOthersShare(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer regular.Close()
-	cfg := config(t, "flags")
+	cfg := command(t, "flags")
 	cfg.Stdin, cfg.Stdout, cfg.Stderr = in, outW, regular
 	blocking := map[string]bool{}
 	cfg.Trace = func(host.Call) {
@@ -265,7 +265,7 @@ func TestDescriptorsThatOthersShare(t *testing.T) {
 			blocking[name] = isBlocking(t, f)
 		}
 	}
-	code, err := Run(t.Context(), guestWasm(t), cfg)
+	code, err := run(t.Context(), guestWasm(t), cfg)
 	outW.Close()
 	text, _ := io.ReadAll(out)
 	const want = "0 nonblock true\n1 nonblock true\n2 nonblock true\nclosed: Bad file number\n"
@@ -287,11 +287,11 @@ func TestFullStdoutBlocksNobodyElse(t *testing.T) {
 	}
 	defer out.Close()
 	errs, errW := io.Pipe()
-	cfg := config(t, "alive")
+	cfg := command(t, "alive")
 	cfg.Stdout, cfg.Stderr = outW, errW
 	done := make(chan error, 1)
 	go func() {
-		code, err := Run(context.Background(), guestWasm(t), cfg)
+		code, err := run(context.Background(), guestWasm(t), cfg)
 		if code != 0 && err == nil {
 			err = fmt.Errorf("exit code %d", code)
 		}

@@ -36,26 +36,27 @@ func (s *stdio) owns(stack []uint64) bool {
 }
 
 // wrap is wazero's function f with the behaviour above.
-func (g *guest) wrap(name string, f api.GoModuleFunction) api.GoModuleFunction {
+func wrap(name string, f api.GoModuleFunction) api.GoModuleFunction {
 	if name == "fd_filestat_set_times" {
 		return noStdioTimes(f)
 	}
-	wrapper := map[string]func(context.Context, []uint64, func()){
-		"fd_read":             g.stdioRead,
-		"fd_write":            g.stdioWrite,
-		"fd_close":            g.stdioClose,
-		"fd_fdstat_get":       g.stdioStat,
-		"fd_fdstat_set_flags": g.stdioSetFlags,
+	wrapper := map[string]func(*guest, []uint64, func()){
+		"fd_read":             (*guest).stdioRead,
+		"fd_write":            (*guest).stdioWrite,
+		"fd_close":            (*guest).stdioClose,
+		"fd_fdstat_get":       (*guest).stdioStat,
+		"fd_fdstat_set_flags": (*guest).stdioSetFlags,
 	}[name]
 	if wrapper == nil {
 		return f
 	}
 	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
+		g := guestOf(ctx)
 		if !g.stdio.owns(stack) {
 			f.Call(ctx, module, stack)
 			return
 		}
-		wrapper(ctx, stack, func() { f.Call(ctx, module, stack) })
+		wrapper(g, stack, func() { f.Call(ctx, module, stack) })
 	})
 }
 
@@ -70,7 +71,7 @@ func noStdioTimes(f api.GoModuleFunction) api.GoModuleFunction {
 	})
 }
 
-func (g *guest) stdioRead(_ context.Context, stack []uint64, read func()) {
+func (g *guest) stdioRead(stack []uint64, read func()) {
 	fd := uint32(stack[0])
 	if g.stdio.wait(fd, false, !g.stdio.nonblock[fd]) {
 		read()
@@ -82,7 +83,7 @@ func (g *guest) stdioRead(_ context.Context, stack []uint64, read func()) {
 
 // stdioWrite writes part of what the guest of a non-blocking descriptor gave, without
 // blocking. Blocking writes are not for us: they write all.
-func (g *guest) stdioWrite(_ context.Context, stack []uint64, write func()) {
+func (g *guest) stdioWrite(stack []uint64, write func()) {
 	fd := uint32(stack[0])
 	if !g.stdio.nonblock[fd] || !g.stdio.blocks[fd] {
 		write()
@@ -123,14 +124,14 @@ func writeErrno(err error) sockabi.Errno {
 	return sockabi.EIO
 }
 
-func (g *guest) stdioClose(_ context.Context, stack []uint64, close func()) {
+func (g *guest) stdioClose(stack []uint64, close func()) {
 	fd := uint32(stack[0])
 	if close(); stack[0] == 0 {
 		g.stdio.files[fd] = nil
 	}
 }
 
-func (g *guest) stdioStat(_ context.Context, stack []uint64, stat func()) {
+func (g *guest) stdioStat(stack []uint64, stat func()) {
 	fd, ptr := uint32(stack[0]), uint32(stack[1])
 	if stat(); stack[0] == 0 && g.stdio.nonblock[fd] {
 		g.memory.setNonblock(ptr)
@@ -138,7 +139,7 @@ func (g *guest) stdioStat(_ context.Context, stack []uint64, stat func()) {
 }
 
 // stdioSetFlags lets wazero judge the other flags.
-func (g *guest) stdioSetFlags(_ context.Context, stack []uint64, setFlags func()) {
+func (g *guest) stdioSetFlags(stack []uint64, setFlags func()) {
 	fd, nonblock := uint32(stack[0]), stack[1]&sockabi.FDFLAG_NONBLOCK != 0
 	stack[1] &^= sockabi.FDFLAG_NONBLOCK
 	if setFlags(); stack[0] == 0 {

@@ -27,20 +27,20 @@ func TestStopping(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, subcommand string
-		cfg              func(*testing.T, *host.Config)
+		cfg              func(*testing.T, *host.Cmd, *Config)
 	}{
 		{"a guest that sleeps", "sleep", nil},
 		{"a guest that polls a listener", "poll", nil},
 		{"a guest in a blocking accept", "accept", nil},
-		{"a guest that reads a pipe", "read", func(t *testing.T, c *host.Config) { c.Stdin = pipe(t) }},
-		{"a guest in a blocking read of a pipe", "read block", func(t *testing.T, c *host.Config) { c.Stdin = pipe(t) }},
-		{"a guest that reads from Go", "read", func(t *testing.T, c *host.Config) {
+		{"a guest that reads a pipe", "read", func(t *testing.T, c *host.Cmd, _ *Config) { c.Stdin = pipe(t) }},
+		{"a guest in a blocking read of a pipe", "read block", func(t *testing.T, c *host.Cmd, _ *Config) { c.Stdin = pipe(t) }},
+		{"a guest that reads from Go", "read", func(t *testing.T, c *host.Cmd, _ *Config) {
 			r, w := io.Pipe()
 			t.Cleanup(func() { w.Close() })
 			c.Stdin = r
 		}},
-		{"a guest that prints", "print", func(t *testing.T, c *host.Config) { c.Stdout = io.Discard }},
-		{"a guest whose stdout is full", "print", func(t *testing.T, c *host.Config) {
+		{"a guest that prints", "print", func(t *testing.T, c *host.Cmd, _ *Config) { c.Stdout = io.Discard }},
+		{"a guest whose stdout is full", "print", func(t *testing.T, c *host.Cmd, _ *Config) {
 			r, w, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)
@@ -49,17 +49,17 @@ func TestStopping(t *testing.T) {
 			c.Stdout = w
 		}},
 		{"a guest that computes and reads the clock", "clock", nil},
-		{"a guest that only computes, interruptible", "spin", func(t *testing.T, c *host.Config) { c.Interruptible = true }},
-		{"a guest that waits, interruptible", "poll", func(t *testing.T, c *host.Config) { c.Interruptible = true }},
-		{"a guest that waits, alone", "poll", func(t *testing.T, c *host.Config) { c.Alone = true }},
+		{"a guest that only computes, interruptible", "spin", func(_ *testing.T, _ *host.Cmd, c *Config) { c.Interruptible = true }},
+		{"a guest that waits, interruptible", "poll", func(_ *testing.T, _ *host.Cmd, c *Config) { c.Interruptible = true }},
+		{"a guest that waits, alone", "poll", func(_ *testing.T, _ *host.Cmd, c *Config) { c.Alone = true }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			ready, stderr := io.Pipe()
-			cfg := config(t, test.subcommand)
-			cfg.Stderr = stderr
+			cmd, cfg := command(t, test.subcommand), cached()
+			cmd.Stderr = stderr
 			if test.cfg != nil {
-				test.cfg(t, &cfg)
+				test.cfg(t, cmd, &cfg)
 			}
 			type result struct {
 				code int
@@ -67,7 +67,7 @@ func TestStopping(t *testing.T) {
 			}
 			done := make(chan result, 1)
 			go func() {
-				code, err := Run(ctx, guestWasm(t), cfg)
+				code, err := runAs(ctx, guestWasm(t), cfg, cmd)
 				stderr.Close()
 				done <- result{code, err}
 			}()
@@ -92,7 +92,7 @@ func TestStoppedBeforeItBegins(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("the reason")
 	cancel(cause)
-	if code, err := Run(ctx, []byte("nonsense"), host.Config{}); code != -1 || err != cause {
+	if code, err := run(ctx, []byte("nonsense"), &host.Cmd{}); code != -1 || err != cause {
 		t.Error(code, err)
 	}
 }
@@ -100,9 +100,9 @@ func TestStoppedBeforeItBegins(t *testing.T) {
 func TestStoppedByADeadline(t *testing.T) {
 	for _, subcommand := range []string{"sleep", "spin"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		cfg := config(t, subcommand)
+		cfg := cached()
 		cfg.Interruptible = true
-		if code, err := Run(ctx, guestWasm(t), cfg); code != -1 || err != context.DeadlineExceeded {
+		if code, err := runAs(ctx, guestWasm(t), cfg, command(t, subcommand)); code != -1 || err != context.DeadlineExceeded {
 			t.Error(subcommand, code, err)
 		}
 		cancel()
@@ -116,18 +116,19 @@ func TestStoppedWhileCompiling(t *testing.T) {
 	defer func() { progressAfter = before }()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("the reason")
-	cfg := config(t, "exit", "0")
-	cfg.CacheDir = host.CacheOff
-	cfg.Progress = writeFunc(func(p []byte) (int, error) { cancel(cause); return len(p), nil })
-	if code, err := Run(ctx, guestWasm(t), cfg); code != -1 || err != cause {
+	cfg := Config{
+		CacheDir: CacheOff,
+		Progress: writeFunc(func(p []byte) (int, error) { cancel(cause); return len(p), nil }),
+	}
+	if code, err := runAs(ctx, guestWasm(t), cfg, command(t, "exit", "0")); code != -1 || err != cause {
 		t.Error(code, err)
 	}
 }
 
 func TestProgress(t *testing.T) {
 	lines := make(chan string, 2)
-	cfg := host.Config{
-		Args:     []string{"/some/where/guest.wasm"},
+	cfg := Config{
+		Name:     "guest.wasm",
 		Progress: writeFunc(func(p []byte) (int, error) { lines <- string(p); return len(p), nil }),
 	}
 	progress(cfg, 3_000_000)() // too short to speak of
@@ -144,6 +145,6 @@ func TestProgress(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 
-	cfg.Args, cfg.Progress = nil, nil
+	cfg.Name, cfg.Progress = "", nil
 	progress(cfg, 0)()
 }

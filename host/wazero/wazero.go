@@ -1,209 +1,166 @@
-// Package wazero runs guests on wazero: in pure Go, compiled to machine code when
-// they start.
+// Package wazero compiles guests with wazero, in pure Go, to machine code.
 //
 // Files, clocks, arguments and random numbers are wazero's own; sockets and waiting
 // are wasisock's. It works on Linux and macOS. Elsewhere the package compiles, and
-// Run answers errors.ErrUnsupported.
+// starting a guest answers errors.ErrUnsupported.
 package wazero
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"strings"
+	"io"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
-	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/system"
 )
 
-// Run runs a guest, a WASI command module such as GOOS=wasip1 go build makes, to its
-// end. A guest that calls proc_exit, or returns from _start, ends without an error,
-// and exitCode is its exit code, which has 32 bits. With an error exitCode is -1:
-//
-//   - the cause of ctx, when ctx ended first. What the guest waits for ends at once,
-//     save a Stdout or Stderr that blocks and a FIFO being opened; a guest that
-//     computes ends at its next call of the host, or at once if cfg.Interruptible;
-//   - a *host.ModuleError when wasm is no module that can run here;
-//   - a *host.TrapError when the guest trapped;
-//   - errors.ErrUnsupported on an operating system that sockets do not work on;
-//   - another error when the host failed, or cfg is wrong.
-//
-// Everything that the guest held is closed and freed when Run returns. Any number of
-// guests can run at once.
-func Run(ctx context.Context, wasm []byte, cfg host.Config) (exitCode int, err error) {
+// CacheOff as Config.CacheDir keeps no compiled code on disk.
+const CacheOff = "-"
+
+// Config is how a module is compiled, and what holds for all its guests.
+type Config struct {
+	// Interruptible lets guests be stopped while they compute. Without it a guest
+	// stops at its next wait or use of a socket, never if there is none, and a
+	// guest that computes for long also delays the garbage collector of the whole
+	// process. It costs work on every iteration of every loop of the guest: HTTP
+	// serving needs about 3 times the CPU, a tight loop up to 90 times.
+	Interruptible bool
+
+	// Alone is for a process that runs one guest and nothing else, such as a command.
+	// Garbage is then collected during the guest's calls only, and so a guest that
+	// computes without end does not stop the process from heeding signals. It
+	// changes settings of the whole process until the guest ends.
+	Alone bool
+
+	// Name is what Progress calls the module.
+	Name string
+
+	// Progress receives a line when compiling takes more than two seconds, and one
+	// when it ends. Nil is silent.
+	Progress io.Writer
+
+	// CacheDir is the folder for compiled code. "" is wasisock in the user's cache
+	// folder, and CacheOff is none. Where it cannot be used the guest is compiled
+	// anew every time, silently. Whoever can write to the folder can change the code
+	// that runs.
+	CacheDir string
+}
+
+// Compile makes wasm ready to run, unless ctx ends before: the error is then its cause.
+// It is a *host.ModuleError when wasm is no module that can run here.
+func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) {
 	if ctx.Err() != nil {
-		return -1, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 	if err := inspect(wasm); err != nil {
-		return -1, err
+		return nil, err
 	}
-	g, err := newGuest(cfg)
+	m := &module{alone: cfg.Alone}
+	err := m.compile(ctx, wasm, cfg)
+	if err == nil {
+		err = m.link(ctx)
+	}
 	if err != nil {
-		return -1, err
+		m.Close()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
 	}
-	defer g.close()
-	err = g.run(ctx, wasm, cfg)
-
-	var exit *sys.ExitError
-	switch {
-	case err == nil:
-		return 0, nil
-	case ctx.Err() != nil && (!g.started || errors.Is(err, errStopped) || errors.Is(err, ctx.Err())):
-		return -1, context.Cause(ctx)
-	case errors.As(err, &exit):
-		return int(exit.ExitCode()), nil
-	case !g.started || strings.Contains(err.Error(), "(recovered by wazero)\n"): // a panic of the host's
-		return -1, err
-	}
-	return -1, &host.TrapError{Text: err.Error()}
+	return m, nil
 }
 
-// A guest is one run of one. Its own goroutine is that of Run.
-type guest struct {
-	system  *system.System
-	clock   func() int64
-	memory  memory
-	stdio   stdio
-	started bool // from here on an error is a trap
-	ended   sync.Once
-	stop    chan struct{} // closed when the guest is to end
-	closers []func()
+// A module has a runtime of its own, in which all its guests are. They import from one
+// host module, whose functions find the guest in the context of the call.
+type module struct {
+	runtime  wazero.Runtime
+	compiled wazero.CompiledModule
+	fdstat   api.GoModuleFunction // wazero's own fd_fdstat_get
+	alone    bool
+	closers  closers
 }
 
-// errStopped ends a guest from within one of its calls.
-var errStopped = errors.New("the guest was stopped")
+func (m *module) Close() error {
+	m.closers.close()
+	return nil
+}
 
-func newGuest(cfg host.Config) (*guest, error) {
-	began := time.Now()
-	g := &guest{
-		clock: func() int64 { return int64(time.Since(began)) },
-		stop:  make(chan struct{}),
+// closers are called once, in the other order.
+type closers []func()
+
+func (c *closers) add(f func()) { *c = append(*c, f) }
+
+func (c *closers) close() {
+	for i := len(*c) - 1; i >= 0; i-- {
+		(*c)[i]()
 	}
+	*c = nil
+}
+
+// compile makes the runtime, and the guest's machine code in it.
+func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
+	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Interruptible)
+	defer progress(cfg, len(wasm))()
+	// wazero heeds ctx only when it has several workers.
+	ctx = experimental.WithCompilationWorkers(ctx, max(2, runtime.GOMAXPROCS(0)))
+
 	var err error
-	g.system, err = system.New(system.Config{
-		Policy:     cfg.Policy,
-		MaxSockets: cfg.MaxSockets,
-		Stdin:      cfg.Stdin,
-		Stdout:     cfg.Stdout,
-		Stderr:     cfg.Stderr,
-		FDStat:     g.memory.filetype,
-		Nanotime:   g.clock,
-		Trace:      cfg.Trace,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sockets: %w", err)
+	if cache := m.openCache(cfg.CacheDir, wasm); cache != nil {
+		m.newRuntime(ctx, config.WithCompilationCache(cache))
+		// Code that could be made, but not be stored, is there the second time.
+		for range 2 {
+			if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err == nil {
+				return nil
+			}
+		}
 	}
-	g.closers = append(g.closers, func() { g.system.Close() })
-	if err := g.stdio.open(cfg.Stdin, cfg.Stdout, cfg.Stderr); err != nil {
-		g.close()
-		return nil, fmt.Errorf("stdin: %w", err)
+	m.newRuntime(ctx, config)
+	if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err != nil && ctx.Err() == nil {
+		return unusable("it is no module that can run here: %s; "+buildGuest, firstLine(err))
 	}
-	g.closers = append(g.closers, g.stdio.close)
-	return g, nil
-}
-
-func (g *guest) close() {
-	for i := len(g.closers) - 1; i >= 0; i-- {
-		g.closers[i]()
-	}
-}
-
-// end makes the guest end at its next call, and the call that it waits in return.
-func (g *guest) end() {
-	g.ended.Do(func() {
-		close(g.stop)
-		g.system.Interrupt()
-		g.stdio.wake()
-	})
-}
-
-// checkStopped does not return when the guest is to end.
-func (g *guest) checkStopped() {
-	if g.system.Interrupted() {
-		panic(errStopped)
-	}
-}
-
-func (g *guest) run(ctx context.Context, wasm []byte, cfg host.Config) error {
-	config, err := g.moduleConfig(cfg)
-	if err != nil {
-		return err
-	}
-	r, compiled, err := g.compile(ctx, wasm, cfg)
-	if err != nil {
-		return err
-	}
-	if err := g.link(ctx, r, compiled); err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, g.end)()
-	if cfg.Alone {
-		defer alone()()
-	}
-	module, err := g.instantiate(ctx, r, compiled, config)
-	if err != nil {
-		return err
-	}
-	g.started = true
-	_, err = module.ExportedFunction("_start").Call(ctx)
 	return err
 }
 
-// instantiate gives the guest its memory. A guest can end already here, if its
-// module has a start function that exits.
-func (g *guest) instantiate(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledModule, config wazero.ModuleConfig) (module api.Module, err error) {
-	pages := &allocator{}
-	g.closers = append(g.closers, pages.free)
-	defer func() {
-		if v := recover(); v != nil {
-			if pages.failed == nil {
-				panic(v)
-			}
-			err = fmt.Errorf("the guest's memory: %w; give the process more, or build a smaller guest", pages.failed)
-		}
-	}()
-	module, err = r.InstantiateModule(experimental.WithMemoryAllocator(ctx, pages), compiled, config)
-	var exit *sys.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, errStopped) {
-		err = unusable("it does not start: %s; ask whoever built it", firstLine(err))
-	}
-	return module, err
+func (m *module) newRuntime(ctx context.Context, config wazero.RuntimeConfig) {
+	r := wazero.NewRuntimeWithConfig(ctx, config)
+	m.runtime = r
+	m.closers.add(func() { r.Close(context.Background()) })
 }
 
-func (g *guest) moduleConfig(cfg host.Config) (wazero.ModuleConfig, error) {
-	config := wazero.NewModuleConfig().
-		WithName("").
-		WithStartFunctions().
-		WithArgs(cfg.Args...).
-		WithStdin(g.stdinOf(cfg.Stdin)).
-		WithStdout(cfg.Stdout).
-		WithStderr(cfg.Stderr).
-		WithSysWalltime().
-		WithNanotime(g.clock, 1).
-		WithRandSource(rand.Reader)
-	for _, v := range cfg.Env {
-		key, value, found := strings.Cut(v, "=")
-		if !found || key == "" || strings.ContainsRune(v, 0) {
-			return nil, fmt.Errorf("the environment has %q; write KEY=value", v)
+// progressAfter is how long compiling may take in silence.
+var progressAfter = 2 * time.Second
+
+// progress tells of compiling that takes long, and at the end how long.
+func progress(cfg Config, size int) (done func()) {
+	if cfg.Progress == nil {
+		return func() {}
+	}
+	name := cmp.Or(cfg.Name, "the guest")
+	began := time.Now()
+	var mu sync.Mutex
+	told, over := false, false
+	timer := time.AfterFunc(progressAfter, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			told = true
+			fmt.Fprintf(cfg.Progress, "compiling %s (%.1f MB)\n", name, float64(size)/1e6)
 		}
-		config = config.WithEnv(key, value)
-	}
-	for _, v := range cfg.Args {
-		if strings.ContainsRune(v, 0) {
-			return nil, fmt.Errorf("the argument %q has a NUL, which no argument can have", v)
+	})
+	return func() {
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		if told {
+			fmt.Fprintf(cfg.Progress, "compiled %s in %.1f s\n", name, time.Since(began).Seconds())
 		}
 	}
-	dirs, err := g.mount(cfg.Dirs)
-	if err != nil {
-		return nil, err
-	}
-	return config.WithFSConfig(dirs), nil
 }

@@ -58,7 +58,7 @@ func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	return runner.Command{
 		Name: name,
 		File: flags.Arg(0),
-		Config: host.Config{
+		Guest: host.Cmd{
 			Args:   flags.Args(),
 			Env:    env,
 			Stdin:  stdin,

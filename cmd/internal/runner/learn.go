@@ -17,6 +17,7 @@ type lessons struct {
 	policy host.Policy
 	mu     sync.Mutex
 	rules  map[string]bool
+	named  map[string]bool // names that other rules permit to resolve
 }
 
 // learn is the policy.
@@ -27,7 +28,13 @@ func (l *lessons) learn(r host.Request) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.rules) < mostLessons {
-		l.rules[r.Rule()] = true
+		rule := r.Rule()
+		l.rules[rule] = true
+		for _, name := range r.Names {
+			if implied := (host.Request{Op: host.OpResolve, Host: name}).Rule(); permits(rule, name) {
+				l.named[implied] = true
+			}
+		}
 	}
 	return nil
 }
@@ -41,10 +48,19 @@ func (l *lessons) told() string {
 	var b strings.Builder
 	b.WriteString("this run needed")
 	for _, rule := range slices.Sorted(maps.Keys(l.rules)) {
+		if l.named[rule] {
+			continue
+		}
 		b.WriteString("\n  --allow '" + rule + "'")
 	}
 	if len(l.rules) == mostLessons {
 		b.WriteString("\nand perhaps more; write wider rules, with prefixes and ranges")
 	}
 	return b.String()
+}
+
+// permits is whether rule permits to resolve name.
+func permits(rule, name string) bool {
+	policy, err := host.ParsePolicy(rule)
+	return err == nil && policy(host.Request{Op: host.OpResolve, Host: name}) == nil
 }

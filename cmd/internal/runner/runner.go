@@ -31,7 +31,8 @@ const (
 type Command struct {
 	Name   string // what messages begin with
 	File   string // the guest
-	Config host.Config
+	Guest  host.Cmd
+	Engine wazero.Config
 	Stderr io.Writer // for messages
 
 	// Learn tells at the end which rules would have permitted what was done.
@@ -57,14 +58,12 @@ func (c Command) Run() int {
 		c.say("%v", err)
 		return ExitUnusable
 	}
-	cfg := c.Config
-	cfg.Policy = c.telling(cfg.Policy)
+	c.Guest.Policy = c.telling(c.Guest.Policy)
 	if c.Learn {
-		l := lessons{policy: cfg.Policy, rules: map[string]bool{}}
-		cfg.Policy = l.learn
+		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}, named: map[string]bool{}}
+		c.Guest.Policy = l.learn
 		defer func() { c.say("%s", l.told()) }()
 	}
-	cfg.Alone = !cfg.Interruptible
 
 	signals := make(chan os.Signal, 2)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
@@ -78,8 +77,7 @@ func (c Command) Run() int {
 	defer cancel()
 	done := make(chan int, 1)
 	go func() {
-		code, err := wazero.Run(ctx, wasm, cfg)
-		done <- c.exitCode(code, err)
+		done <- c.exitCode(c.run(ctx, wasm))
 	}()
 	select {
 	case code := <-done:
@@ -95,16 +93,26 @@ func (c Command) Run() int {
 	}
 }
 
+func (c Command) run(ctx context.Context, wasm []byte) (err error) {
+	c.Engine.Alone = !c.Engine.Interruptible
+	if c.Guest.Module, err = wazero.Compile(ctx, wasm, c.Engine); err != nil {
+		return err
+	}
+	defer c.Guest.Module.Close()
+	return c.Guest.Run(ctx)
+}
+
 // exitCode is what the process exits with. A process has only 8 bits to tell, and a
 // failure must not become a success by losing the others.
-func (c Command) exitCode(code int, err error) int {
+func (c Command) exitCode(err error) int {
+	var exit *host.ExitError
 	var module *host.ModuleError
 	var trap *host.TrapError
 	switch {
-	case err == nil && uint32(code) > 255:
-		return 255
 	case err == nil:
-		return code
+		return 0
+	case errors.As(err, &exit):
+		return int(min(uint32(exit.ExitCode), 255))
 	case errors.Is(err, context.Canceled):
 		return ExitSignal
 	case errors.As(err, &module):

@@ -9,7 +9,6 @@ import (
 	"math"
 	"net"
 	"strconv"
-	"strings"
 
 	"net/netip"
 
@@ -86,7 +85,7 @@ func (g *guest) rows() []Row {
 		h := handlers[f.Name][f.NumParams()]
 		rows[i] = Row{
 			Function: f,
-			Shared:   strings.HasPrefix(f.Name, "fd_"),
+			Shared:   Shared(f),
 			Call: g.traced(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
 				g.mu.Lock()
 				defer g.mu.Unlock()
@@ -170,12 +169,16 @@ func (g *guest) lookup(c call) (*socket, sockabi.Errno) {
 // allow is the one place that asks the policy about an address: s is about to
 // use it. The address is the guest's no more, but the one that will be used.
 func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
-	return g.ask(host.Request{
+	r := host.Request{
 		Op:      op,
 		Network: s.network(),
 		Addr:    netip.AddrPortFrom(e.addr.Addr().Unmap(), e.addr.Port()),
 		Path:    e.path,
-	})
+	}
+	if op != host.OpListen {
+		r.Names = g.known.of(r.Addr.Addr())
+	}
+	return g.ask(r)
 }
 
 // ask is the door from the policy's refusals to EACCES.
@@ -187,6 +190,7 @@ func (g *guest) ask(r host.Request) sockabi.Errno {
 	if err == nil {
 		return 0
 	}
+	g.count.refused.Add(1)
 	if g.rec != nil {
 		g.rec.why = "denied: " + err.Error()
 	}

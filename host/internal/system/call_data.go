@@ -5,6 +5,8 @@ package system
 import (
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -139,13 +141,26 @@ func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno
 		if err := s.suits(to, false); err != nil {
 			return g.wire(err)
 		}
-		to = to.reachable()
-		if errno := g.allow(host.OpSend, s, to); errno != 0 {
+		if g.isNameserver(s, to) {
+			if err := g.attach(s); err != nil && err != unix.EISCONN {
+				return g.wire(err)
+			}
+			to = endpoint{}
+		} else if to, errno = g.permitted(s, to); errno != 0 {
 			return errno
 		}
 	}
 	n, err := g.send(s, bufs, to)
 	return g.putCount(result, n, err)
+}
+
+// permitted is to as it is reached, if s may send there.
+func (g *guest) permitted(s *socket, to endpoint) (endpoint, sockabi.Errno) {
+	if s.virtual != nil {
+		return to, g.wire(unix.EISCONN)
+	}
+	to = to.reachable()
+	return to, g.allow(host.OpSend, s, to)
 }
 
 func (g *guest) putCount(result []byte, n int, err error) sockabi.Errno {

@@ -201,6 +201,9 @@ func (g *guest) resolve(ctx context.Context, q question) (answers []answer, cano
 		if addrs, errno = g.addresses(ctx, q); errno != 0 {
 			return nil, "", errno
 		}
+		for _, a := range addrs {
+			g.known.add(a.Unmap(), q.node)
+		}
 		if q.flags&sockabi.AI_CANONNAME != 0 {
 			if cname, err := g.resolver.LookupCNAME(ctx, q.node); err == nil {
 				canon = strings.TrimSuffix(cname, ".")

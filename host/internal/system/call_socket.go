@@ -63,7 +63,7 @@ func (g *guest) sockBind(c call, v version) sockabi.Errno {
 	if errno := g.allow(host.OpListen, s, e); errno != 0 {
 		return errno
 	}
-	return g.wire(bind(s, e))
+	return g.wire(g.bind(s, e))
 }
 
 // sock_listen of a TCP socket without an address binds it to a free port of all
@@ -82,7 +82,7 @@ func (g *guest) sockListen(c call) sockabi.Errno {
 			return errno
 		}
 	}
-	return g.wire(listen(s, int(int32(c.u32(1)))))
+	return g.wire(g.listen(s, int(int32(c.u32(1)))))
 }
 
 // sock_accept with two parameters; see sockAccept.
@@ -129,6 +129,9 @@ func (g *guest) sockConnect(c call, v version) sockabi.Errno {
 	}
 	if err := s.suits(e, false); err != nil {
 		return g.wire(err)
+	}
+	if g.isNameserver(s, e) {
+		return g.wire(g.attach(s))
 	}
 	e = e.reachable()
 	if errno := g.allow(host.OpDial, s, e); errno != 0 {

@@ -300,8 +300,8 @@ func FuzzTable(f *testing.F) {
 				t.Fatalf("%d is another", fd)
 			}
 		}
-		if tab.open != len(open) {
-			t.Fatalf("%d are open, want %d", tab.open, len(open))
+		if tab.open.Load() != int64(len(open)) {
+			t.Fatalf("%d are open, want %d", tab.open.Load(), len(open))
 		}
 	})
 }

@@ -22,8 +22,16 @@ type guest struct {
 	engineStat func(context.Context, Memory, uint32) (uint8, sockabi.Errno)
 	nanotime   func() int64
 	resolver   resolver
+	nameserver bool // its own is offered
+	answering  chan struct{}
+	serving    sync.WaitGroup // sockets of the nameserver
+	known      known
 	stdio      [3]stdio
+	onListen   func(net.Addr)
 	tracer
+
+	count     counters
+	listening listening
 
 	mu        sync.Mutex // held during a call
 	closed    bool
@@ -47,8 +55,12 @@ type stdio struct {
 
 func (g *guest) open(cfg Config) error {
 	g.policy, g.maxSockets, g.engineStat, g.nanotime = cfg.Policy, cfg.MaxSockets, cfg.FDStat, cfg.Nanotime
-	g.tracer = tracer{trace: cfg.Trace}
+	g.tracer, g.onListen = tracer{trace: cfg.Trace}, cfg.OnListen
 	g.resolver = net.DefaultResolver
+	if cfg.Resolver != nil {
+		g.resolver = cfg.Resolver
+	}
+	g.nameserver, g.answering = cfg.Nameserver, make(chan struct{}, maxAnswering)
 	if g.maxSockets == 0 {
 		g.maxSockets = host.DefaultMaxSockets
 	}
@@ -94,6 +106,7 @@ func (g *guest) close() error {
 			g.closeSocket(s)
 		}
 	}
+	g.serving.Wait()
 	g.maxSockets = 0
 	g.poller.close()
 	g.wake.close()

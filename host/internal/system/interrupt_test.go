@@ -181,8 +181,8 @@ func TestFailuresLeakNothing(t *testing.T) {
 			g.ok("fd_close", g.u32(out))
 		})
 	}
-	if g.table.open != 1 {
-		t.Errorf("%d sockets are open", g.table.open)
+	if g.table.open.Load() != 1 {
+		t.Errorf("%d sockets are open", g.table.open.Load())
 	}
 	g.Close()
 }

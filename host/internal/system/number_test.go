@@ -81,8 +81,8 @@ func TestRenumber(t *testing.T) {
 	if text, errno := g.recv(a); text != "" || errno != 0 {
 		t.Errorf("recv gives %q, %s", text, errno.Name())
 	}
-	if g.Owns(b) || !g.Owns(a) || g.table.open != 1 {
-		t.Errorf("the old number is still a socket, or the new one is not, or %d are open", g.table.open)
+	if g.Owns(b) || !g.Owns(a) || g.table.open.Load() != 1 {
+		t.Errorf("the old number is still a socket, or the new one is not, or %d are open", g.table.open.Load())
 	}
 	for _, want := range []uint32{FirstSocket, b} {
 		if got := g.open(sockabi.AF_INET4, sockabi.SOCK_STREAM); got != want {

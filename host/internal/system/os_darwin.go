@@ -82,3 +82,15 @@ func osErrnoOf(e unix.Errno) (errno sockabi.Errno, known bool) {
 	}
 	return sockabi.EIO, false
 }
+
+// replace makes to what from is, and closes from.
+func replace(from, to int) error {
+	defer unix.Close(from)
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := unix.Dup2(from, to); err != nil {
+		return err
+	}
+	unix.CloseOnExec(to)
+	return nil
+}

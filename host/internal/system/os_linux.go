@@ -58,3 +58,9 @@ func osErrnoOf(e unix.Errno) (errno sockabi.Errno, known bool) {
 	}
 	return sockabi.EIO, false
 }
+
+// replace makes to what from is, and closes from.
+func replace(from, to int) error {
+	defer unix.Close(from)
+	return unix.Dup3(from, to, unix.O_CLOEXEC)
+}

@@ -3,6 +3,7 @@
 package system
 
 import (
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +23,8 @@ type socket struct {
 	accepted bool
 	named    bool // bound by the guest, or accepted
 	listener bool
-	lingers  bool // SO_LINGER with a time is set
+	lingers  bool     // SO_LINGER with a time is set
+	virtual  *os.File // the other end, where s is connected to the nameserver
 
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
@@ -47,7 +49,7 @@ func (s *socket) network() string {
 	return "udp"
 }
 
-func (g *guest) full() bool { return g.table.open >= g.maxSockets }
+func (g *guest) full() bool { return g.table.open.Load() >= int64(g.maxSockets) }
 
 // socket opens a socket. EMFILE is the guest's limit or the process's.
 func (g *guest) socket(family, kind uint8) (*socket, error) {
@@ -90,18 +92,25 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, named: true,
 		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
 	g.table.add(s)
+	g.count.accepted.Add(1)
 	return s, nil
 }
 
-func bind(s *socket, to endpoint) error {
+func (g *guest) bind(s *socket, to endpoint) error {
 	err := unix.Bind(s.fd, to.sockaddr())
 	s.named = s.named || err == nil
+	if err == nil && !s.stream() {
+		g.listens(s)
+	}
 	return err
 }
 
-func listen(s *socket, backlog int) error {
+func (g *guest) listen(s *socket, backlog int) error {
 	err := unix.Listen(s.fd, backlog)
-	s.listener = s.listener || err == nil
+	if err == nil && !s.listener {
+		s.listener = true
+		g.listens(s)
+	}
 	return err
 }
 
@@ -109,6 +118,9 @@ func listen(s *socket, backlog int) error {
 func (g *guest) connect(s *socket, to endpoint) error {
 	sa := to.sockaddr()
 	err := g.block(s, unix.POLLOUT, s.sndtimeo, func() error { return unix.Connect(s.fd, sa) })
+	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
+		g.count.dialled.Add(1)
+	}
 	if !s.blocks() {
 		return err
 	}
@@ -156,8 +168,15 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			return n, false, endpoint{}, err
 		}
 		n += got
+		if !peek {
+			g.count.received.Add(uint64(got))
+		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
-			return n, outFlags&unix.MSG_TRUNC != 0, endpointOf(sa), nil
+			from := endpointOf(sa)
+			if s.virtual != nil && !s.stream() {
+				from = s.virtualPeer()
+			}
+			return n, outFlags&unix.MSG_TRUNC != 0, from, nil
 		}
 	}
 }
@@ -179,6 +198,7 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 			return n, err
 		}
 		n += sent
+		g.count.sent.Add(uint64(sent))
 		if bufs = advance(bufs, sent); !s.stream() || !s.blocks() || len(bufs) == 0 {
 			return n, nil
 		}
@@ -199,11 +219,18 @@ func advance(bufs [][]byte, n int) [][]byte {
 }
 
 func localEndpoint(s *socket) (endpoint, error) {
+	if s.virtual != nil {
+		const port = 49152 // any: the pair has none
+		return s.virtualAt(port), nil
+	}
 	sa, err := unix.Getsockname(s.fd)
 	return endpointOf(sa), err
 }
 
 func peerEndpoint(s *socket) (endpoint, error) {
+	if s.virtual != nil {
+		return s.virtualPeer(), nil
+	}
 	sa, err := unix.Getpeername(s.fd)
 	return endpointOf(sa), err
 }
@@ -212,10 +239,14 @@ func peerEndpoint(s *socket) (endpoint, error) {
 // thread, is dropped, and the kernel goes on delivering as it does without one.
 func (g *guest) closeSocket(s *socket) {
 	g.forget(s)
+	if s.virtual != nil {
+		s.virtual.Close()
+	}
 	if s.lingers {
 		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
 	}
 	unix.Close(s.fd)
+	g.listening.remove(s)
 	g.table.remove(s)
 }
 

@@ -50,6 +50,9 @@ package system
 
 import (
 	"context"
+	"net"
+	"net/netip"
+	"strings"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
@@ -59,6 +62,10 @@ import (
 // are numbered from here, lowest free number first; every lower number is the
 // engine's.
 const FirstSocket = 1 << 20
+
+// Nameserver is where Config.Nameserver is, over UDP and TCP. Link-local addresses have
+// no other meaning in a guest, which has no zones.
+var Nameserver = netip.MustParseAddrPort("169.254.1.53:53")
 
 // FallThrough is not an errno: it is what the call of a Shared row answers when
 // the engine's own function of that name is to be called, with the same
@@ -99,6 +106,15 @@ type Config struct {
 	// It must be quick: the guest waits for it, and Interrupt does not end it.
 	Policy host.Policy
 
+	// OnListen is told the address at which a socket has come to listen or, of
+	// datagrams, to be bound. The guest waits for it. It may be nil.
+	OnListen func(net.Addr)
+
+	// Resolver looks names up, and nil is net.DefaultResolver. Nameserver offers it to
+	// the guest's own DNS messages too, at the address Nameserver.
+	Resolver   *net.Resolver
+	Nameserver bool
+
 	// MaxSockets is how many sockets the guest can have open; one more is
 	// EMFILE. 0 means host.DefaultMaxSockets.
 	MaxSockets int
@@ -125,7 +141,8 @@ type Config struct {
 }
 
 // A System is the sockets of one guest. Its rows serve one call at a time;
-// Interrupt, Interrupted and Close can be called from any goroutine at any time.
+// Interrupt, Interrupted, Addrs, Stats and Close can be called from any goroutine at
+// any time.
 type System struct{ guest }
 
 // New makes a System without sockets. It fails with EMFILE when the process has
@@ -148,6 +165,16 @@ func (s *System) Rows() []Row { return s.rows() }
 // without Trace it is call itself. Rows are traced already; it is
 // for the functions of the engine's own that it wants to see among them.
 func (s *System) Traced(f sockabi.Function, call Func) Func { return s.traced(f, call) }
+
+// Shared reports whether a row for f is Shared.
+func Shared(f sockabi.Function) bool { return strings.HasPrefix(f.Name, "fd_") }
+
+// Addrs is the addresses that OnListen was told of, of the sockets that are still
+// open.
+func (s *System) Addrs() []net.Addr { return s.addrs() }
+
+// Stats is what went through the sockets; times and memory are the engine's.
+func (s *System) Stats() host.Stats { return s.stats() }
 
 // Owns reports whether fd is the number of an open socket. It must not run
 // beside a call of a row.

@@ -4,7 +4,9 @@ package system
 
 import (
 	"errors"
+	"net"
 
+	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -15,6 +17,8 @@ type guest struct{}
 func (*guest) open(Config) error                         { return errors.ErrUnsupported }
 func (*guest) rows() []Row                               { return nil }
 func (*guest) traced(_ sockabi.Function, call Func) Func { return call }
+func (*guest) addrs() []net.Addr                         { return nil }
+func (*guest) stats() host.Stats                         { return host.Stats{} }
 func (*guest) owns(uint32) bool                          { return false }
 func (*guest) interrupt()                                {}
 func (*guest) interrupted() bool                         { return false }

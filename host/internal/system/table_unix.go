@@ -2,14 +2,17 @@
 
 package system
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 // A table numbers sockets from FirstSocket, lowest free number first.
 type table struct {
 	sockets []*socket // by number less FirstSocket; always 64 per word of free
 	free    []uint64  // one bit per number
 	low     int       // no word of free below has a bit set
-	open    int
+	open    atomic.Int64
 }
 
 // get is the socket with that number, or nil.
@@ -39,7 +42,7 @@ func (t *table) remove(s *socket) {
 	t.sockets[i] = nil
 	t.free[i/64] |= 1 << (i % 64)
 	t.low = min(t.low, i/64)
-	t.open--
+	t.open.Add(-1)
 }
 
 // set gives s the number fd, which is free and no higher than any was.
@@ -48,5 +51,5 @@ func (t *table) set(fd uint32, s *socket) {
 	s.number = fd
 	t.sockets[i] = s
 	t.free[i/64] &^= 1 << (i % 64)
-	t.open++
+	t.open.Add(1)
 }

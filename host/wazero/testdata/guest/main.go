@@ -44,6 +44,7 @@ var subcommands = map[string]func(args []string){
 	"print":      func([]string) { ready(); printForever() },
 	"accept":     func([]string) { accept(false) },
 	"poll":       func([]string) { accept(true) },
+	"echo":       func([]string) { echo() },
 	"alive":      alive,
 	"flags":      func([]string) { flags() },
 	"files":      files,
@@ -98,6 +99,26 @@ func accept(polling bool) {
 	}
 	check(syscall.SetNonblock(l.FD(), false))
 	l.Accept()
+}
+
+// echo sends one connection what it receives, until its end.
+func echo() {
+	l, err := socket.Listen(loopback, 1)
+	check(err)
+	check(syscall.SetNonblock(l.FD(), false))
+	c, err := l.Accept()
+	check(err)
+	check(syscall.SetNonblock(c.FD(), false))
+	buf := make([]byte, 1<<10)
+	for {
+		n, err := c.Read(buf)
+		if err == io.EOF {
+			return
+		}
+		check(err)
+		_, err = c.Write(buf[:n])
+		check(err)
+	}
 }
 
 // alive prints more than a pipe holds, while something else goes on.

@@ -1,0 +1,40 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// DNS is a flag that says who answers a guest that looks up names: host, passthrough, or
+// the address of a nameserver.
+func DNS(guest *host.Cmd) func(string) error {
+	return func(v string) error {
+		guest.Resolver, guest.NoNameserver = nil, false
+		switch v {
+		case "host":
+			return nil
+		case "passthrough":
+			guest.NoNameserver = true
+			return nil
+		}
+		server, err := netip.ParseAddrPort(v)
+		if err != nil {
+			addr, err := netip.ParseAddr(v)
+			if err != nil {
+				return fmt.Errorf("%q is no nameserver; write host, passthrough, or an address such as 9.9.9.9, 127.0.0.1:5353 or [::1]:53", v)
+			}
+			server = netip.AddrPortFrom(addr, 53)
+		}
+		guest.Resolver = &net.Resolver{
+			PreferGo: true,
+			Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, server.String())
+			},
+		}
+		return nil
+	}
+}

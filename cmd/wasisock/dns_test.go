@@ -1,0 +1,96 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// nameserver answers every A query with 127.0.0.1, and counts.
+func nameserver(t *testing.T) (addr string, asked *atomic.Int32) {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	asked = new(atomic.Int32)
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, from, err := c.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(buf[:n]) != nil {
+				continue
+			}
+			asked.Add(1)
+			m.Response, m.Additionals = true, nil
+			for _, q := range m.Questions {
+				if q.Type == dnsmessage.TypeA {
+					m.Answers = append(m.Answers, dnsmessage.Resource{
+						Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 1},
+						Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
+					})
+				}
+			}
+			if b, err := m.Pack(); err == nil {
+				c.WriteTo(b, from)
+			}
+		}
+	}()
+	return c.LocalAddr().String(), asked
+}
+
+// TestDNS runs an ordinary program that asks for a name: by the host's function where it
+// has no /etc/resolv.conf, and by DNS messages to the host itself where it has a folder
+// at /.
+func TestDNS(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello ", r.Host) }))
+	defer server.Close()
+	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+	url := "http://app.wasisock.test:" + port
+	rule := "dial tcp app.wasisock.test:" + port
+	for _, dirs := range [][]string{nil, {"--dir", t.TempDir() + ":/"}, {"--dir", t.TempDir() + ":/etc"}, {"--dir", t.TempDir() + ":/data"}} {
+		for _, test := range []struct {
+			flags  []string
+			want   string // of the outcome
+			stderr string
+			asked  bool
+		}{
+			{[]string{"--allow", rule + " in 127.0.0.0/8"}, "hello app.wasisock.test:" + port, "", true},
+			{[]string{"--allow", "resolve *", "--allow", "dial tcp 127.0.0.1:*"}, "hello app.wasisock.test:" + port, "", true},
+			{[]string{"--allow", rule}, "", "wasisock: refused: dial tcp 127.0.0.1:" + port, true}, // it is no loopback name
+			{[]string{"--allow", "dial tcp *.wasisock.test:*"}, "", "wasisock: refused: dial tcp 127.0.0.1:" + port, true},
+			{[]string{"--allow", "dial tcp 127.0.0.1:*"}, "", "wasisock: refused: resolve app.wasisock.test; ", false},
+			{[]string{"--learn"}, "hello app.wasisock.test:" + port,
+				"wasisock: this run needed\n  --allow 'dial tcp 127.0.0.1:" + port + "'\n  --allow 'resolve app.wasisock.test'\n", true},
+		} {
+			addr, asked := nameserver(t)
+			args := append([]string{"run", "--dns", addr}, dirs...)
+			code, stdout, stderr := start(t, append(append(args, test.flags...), program(t), "get", url)...)
+			if (code == 0) != (test.want != "") || !strings.Contains(stdout, test.want) || !strings.Contains(stderr, test.stderr) || asked.Load() > 0 != test.asked {
+				t.Errorf("%q %q: %d, %q, %q, asked %d times", dirs, test.flags, code, stdout, stderr, asked.Load())
+			}
+		}
+	}
+}
+
+func TestNameserversThatAreNone(t *testing.T) {
+	for _, v := range []string{"", "hosts", "example.com", "1.2.3", "1.2.3.4:", "1.2.3.4:65536", "::1:x"} {
+		code, _, stderr := start(t, "run", "--dns", v, "GUEST", "args")
+		if code != 125 || !strings.Contains(stderr, "is no nameserver; write host, passthrough, or an address") {
+			t.Errorf("%q: %d, %q", v, code, stderr)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// A Cmd is one run of a guest, much as an exec.Cmd is one of a program. The zero
+// value of all but Module is a guest without arguments, environment, files or network,
+// whose output is discarded. A Cmd runs once; nothing in it may be changed after Start,
+// and nothing that it was given is closed.
+type Cmd struct {
+	Module Module
+
+	Args []string // Args[0] is the program's name
+	Env  []string // each "KEY=value"
+
+	// Stdin is empty when nil. A Read that blocks outlives a guest that is stopped
+	// meanwhile, and its data is lost, except on a terminal, pipe or socket that is
+	// an *os.File: nothing is read from such a file but on the guest's demand.
+	Stdin io.Reader
+
+	// Stdout and Stderr discard when nil. A Write that blocks blocks the whole guest,
+	// which then cannot be stopped, except on an *os.File that the guest made
+	// non-blocking, as Go guests do. The file itself stays as it is.
+	Stdout, Stderr io.Writer
+
+	Dirs []Dir
+
+	// Policy decides on every use of the network. Nil denies everything.
+	Policy Policy
+
+	// Resolver looks up the names that the guest asks for. Nil is net.DefaultResolver.
+	Resolver *net.Resolver
+
+	// NoNameserver leaves the guest its own /etc/resolv.conf, if it has one, and its
+	// DNS messages are datagrams as others are, which need permission to be sent.
+	// Otherwise a guest that has a folder at / or /etc sees a file there that names the
+	// host itself: the host then answers such messages by Resolver, under the policy,
+	// without blocking the guest.
+	NoNameserver bool
+
+	Limits Limits
+
+	// OnListen is called when the guest has begun to listen at a TCP or UNIX address,
+	// or has bound a UDP or unixgram socket to one, with the address that it really
+	// has: its port is never 0. The guest waits for it to return. It may be nil.
+	OnListen func(net.Addr)
+
+	// Trace is told of each use of a socket and each wait; package hosttrace writes
+	// them down. Nil costs nothing.
+	Trace Tracer
+
+	// ProcessState is what became of the guest, after Wait or Run.
+	ProcessState *ProcessState
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	guest  Guest
+}
+
+// A Dir is a folder of the host that the guest sees. Symbolic links that lead out of
+// it are not followed. That holds against the guest, but not against another process
+// that changes links at the same time.
+type Dir struct {
+	Host     string // path on the host
+	Guest    string // absolute path in the guest, such as "/" or "/data"
+	ReadOnly bool   // every change is refused, and creating what exists too
+}
+
+// Command is a Cmd of the module with arguments, of which the first is the program's
+// name. What is not mentioned has its zero value.
+func Command(m Module, args ...string) *Cmd { return &Cmd{Module: m, Args: args} }
+
+// ErrStopped is why a guest ended that Stop has ended.
+var ErrStopped = errors.New("the guest was stopped")
+
+// Run starts the guest and waits for its end.
+func (c *Cmd) Run(ctx context.Context) error {
+	if err := c.Start(ctx); err != nil {
+		return err
+	}
+	return c.Wait()
+}
+
+// Start begins to run the guest. It ends early when ctx does: what it waits for ends
+// at once, save a Stdout or Stderr that blocks and a FIFO being opened; a guest that
+// computes ends at its next call of the host, or at once in a module that was compiled
+// to be interruptible. After Start without an error, Wait must be called.
+//
+// An error says that the Cmd is wrong or that the host could not start it, and is
+// errors.ErrUnsupported on an operating system that sockets do not work on.
+func (c *Cmd) Start(ctx context.Context) error {
+	switch {
+	case c.ctx != nil:
+		return errors.New("this Cmd was started before; make another for another run")
+	case c.Module == nil:
+		return errors.New("the Cmd has no Module; compile one, as with package host/wazero")
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	if err := c.Limits.valid(); err != nil {
+		return err
+	}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	guest, err := c.Module.Start(c.ctx, c)
+	if err != nil {
+		c.cancel(nil)
+		return err
+	}
+	c.guest = guest
+	go c.Limits.enforce(c.ctx, c.cancel, guest)
+	return nil
+}
+
+// Wait waits for the guest to end. By then everything that it held is closed and
+// freed. The error is nil if the guest ended by itself with exit code 0, else
+//
+//   - an *ExitError if it ended by itself with another;
+//   - a *TrapError if it did what wasm forbids;
+//   - a *ModuleError if the module cannot run, which engines tell before, except of
+//     its start function;
+//   - a *LimitError if it had used up what Limits gives it;
+//   - ErrStopped after Stop, or the cause of Start's context;
+//   - another error if the host failed.
+func (c *Cmd) Wait() error {
+	if c.guest == nil || c.ProcessState != nil {
+		return errors.New("there is no guest to wait for; call Start, and then Wait once")
+	}
+	code, err := c.guest.Wait()
+	c.cancel(nil)
+	c.ProcessState = &ProcessState{ExitCode: code, Stats: c.guest.Stats()}
+	switch {
+	case err != nil:
+		c.ProcessState.ExitCode = -1
+		return err
+	case code != 0:
+		return &ExitError{c.ProcessState}
+	}
+	return nil
+}
+
+// Stop ends the guest as the end of Start's context does, from any goroutine. It does
+// not wait.
+func (c *Cmd) Stop() {
+	if c.cancel != nil {
+		c.cancel(ErrStopped)
+	}
+}
+
+// Addrs is the addresses at which the guest listens now or has bound datagram sockets.
+// It may be called from any goroutine between Start and the return of Wait.
+func (c *Cmd) Addrs() []net.Addr { return c.guest.Addrs() }
+
+// Stats is what the guest has used until now. It may be called from any goroutine after
+// Start.
+func (c *Cmd) Stats() Stats { return c.guest.Stats() }
+
+// Stats is what a guest has used.
+type Stats struct {
+	// WallTime is since its start. CPUTime is that of its own work and of its calls of
+	// the host; 0 on systems that do not tell, which is all but Linux.
+	WallTime, CPUTime time.Duration
+
+	Memory uint64 // bytes of its linear memory, which never shrinks
+
+	Received, Sent uint64 // bytes through sockets
+	Sockets        int    // open now
+	Accepted       uint64 // connections
+	Dialled        uint64 // connections begun
+	Refused        uint64 // uses of the network, by the policy
+}
+
+// ProcessState is what became of a guest.
+type ProcessState struct {
+	ExitCode int // 32 bits that the guest chose; -1 if it did not end by itself
+	Stats
+}
+
+// An ExitError is the end of a guest with another exit code than 0.
+type ExitError struct{ *ProcessState }
+
+func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d", e.ExitCode) }

@@ -1,0 +1,175 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// A socket that is connected to the nameserver is one end of a pair, at whose other end
+// a goroutine answers: nobody else can reach it, and to the poller it is as any other.
+
+// maxDatagram is the longest answer in a datagram: what DNS flag day 2020 recommends.
+const maxDatagram = 1232
+
+// maxAnswering is how many queries of one guest are looked up at once. The others wait
+// in their sockets.
+const maxAnswering = 32
+
+// isNameserver is whether e is where the host's own nameserver is.
+func (g *guest) isNameserver(s *socket, e endpoint) bool {
+	return g.nameserver && s.family != sockabi.AF_UNIX &&
+		e.addr.Port() == Nameserver.Port() && e.addr.Addr().Unmap() == Nameserver.Addr()
+}
+
+// virtualPeer is the nameserver, as s sees it.
+func (s *socket) virtualPeer() endpoint {
+	return s.virtualAt(Nameserver.Port())
+}
+
+func (s *socket) virtualAt(port uint16) endpoint {
+	a := Nameserver.Addr()
+	if s.family == sockabi.AF_INET6 {
+		a = netip.AddrFrom16(a.As16())
+	}
+	return inet(a, port)
+}
+
+// attach connects s to the nameserver, instead of what it is now.
+func (g *guest) attach(s *socket) error {
+	switch {
+	case s.virtual != nil:
+		return unix.EISCONN
+	case s.listener:
+		return unix.EINVAL
+	}
+	kind := unix.SOCK_DGRAM
+	if s.stream() {
+		kind = unix.SOCK_STREAM
+	}
+	ours, theirs, err := socketPair(kind)
+	if err != nil {
+		return err
+	}
+	g.forget(s)
+	if err := replace(theirs, s.fd); err != nil {
+		unix.Close(ours)
+		return err
+	}
+	g.listening.remove(s)
+	f := os.NewFile(uintptr(ours), "nameserver")
+	s.virtual = f
+	ctx, cancel := context.WithCancel(g.ended)
+	serve := g.serveDatagrams
+	if s.stream() {
+		serve = g.serveStream
+	}
+	g.serving.Go(func() {
+		defer cancel()
+		serve(ctx, f)
+	})
+	return nil
+}
+
+// socketPair is two connected sockets that do not block.
+func socketPair(kind int) (a, b int, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	pair, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, fd := range pair {
+		unix.CloseOnExec(fd)
+		unix.SetNonblock(fd, true)
+	}
+	return pair[0], pair[1], nil
+}
+
+func (g *guest) serveDatagrams(ctx context.Context, f *os.File) {
+	buf := make([]byte, 64<<10)
+	var answering sync.WaitGroup
+	defer answering.Wait()
+	for {
+		n, err := f.Read(buf)
+		if err != nil {
+			return
+		}
+		query := append([]byte(nil), buf[:n]...)
+		if !g.begin(ctx) {
+			return
+		}
+		answering.Go(func() {
+			defer g.finish()
+			if a := g.answerSafely(ctx, query, maxDatagram); a != nil {
+				f.Write(a)
+			}
+		})
+	}
+}
+
+// serveStream answers one query after the other, each behind its length in two bytes.
+func (g *guest) serveStream(ctx context.Context, f *os.File) {
+	const longest = 1<<16 - 1
+	var length [2]byte
+	query := make([]byte, longest)
+	for {
+		if _, err := io.ReadFull(f, length[:]); err != nil {
+			return
+		}
+		query := query[:binary.BigEndian.Uint16(length[:])]
+		if _, err := io.ReadFull(f, query); err != nil || !g.begin(ctx) {
+			return
+		}
+		a := g.answerSafely(ctx, query, longest)
+		g.finish()
+		if a == nil {
+			return
+		}
+		if _, err := f.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(a))), a...)); err != nil {
+			return
+		}
+	}
+}
+
+func (g *guest) begin(ctx context.Context) bool {
+	select {
+	case g.answering <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (g *guest) finish() { <-g.answering }
+
+// answerSafely answers nothing where the embedder's policy or resolver panics: this is
+// no call of the guest's, which such a panic would end.
+func (g *guest) answerSafely(ctx context.Context, query []byte, size int) (answer []byte) {
+	defer func() {
+		if recover() != nil {
+			answer = nil
+		}
+	}()
+	return g.answer(ctx, query, size)
+}
+
+// permits is ask for goroutines beside the guest's.
+func (g *guest) permits(r host.Request) bool {
+	if g.policy != nil && g.policy(r) == nil {
+		return true
+	}
+	g.count.refused.Add(1)
+	return false
+}

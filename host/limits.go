@@ -1,0 +1,76 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// DefaultMaxSockets is the number of sockets a guest may hold at once when
+// Limits.Sockets is 0.
+const DefaultMaxSockets = 1 << 15
+
+// Limits is what a guest may use. Those that are 0 do not limit, save Sockets.
+type Limits struct {
+	// Sockets is how many the guest may have open; opening or accepting one more is
+	// EMFILE. 0 is DefaultMaxSockets.
+	Sockets int
+
+	// Memory is in bytes, rounded down to pages of 64 KiB: memory.grow fails beyond
+	// it. 0 is the limit of wasm itself, 4 GiB.
+	Memory uint64
+
+	// WallTime is from Start on, and CPUTime that of Stats, looked at every 10 ms. A
+	// guest that has used up either is ended as by Cmd.Stop. CPUTime needs Linux.
+	WallTime, CPUTime time.Duration
+}
+
+// A LimitError is the end of a guest that had used up a limit.
+type LimitError struct {
+	Limit string // "WallTime" or "CPUTime"
+	Value time.Duration
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the guest was ended at its limit: Limits.%s is %v", e.Limit, e.Value)
+}
+
+func (l Limits) valid() error {
+	const page = 1 << 16
+	switch {
+	case l.Memory > 0 && l.Memory < page:
+		return fmt.Errorf("a memory limit of %d bytes is too low; the lowest is %d", l.Memory, page)
+	case l.Sockets < 0 || l.WallTime < 0 || l.CPUTime < 0:
+		return fmt.Errorf("a limit is below 0; write one above, or 0 for none")
+	}
+	return nil
+}
+
+// enforce ends the guest when its time is over.
+func (l Limits) enforce(ctx context.Context, end context.CancelCauseFunc, guest Guest) {
+	const step = 10 * time.Millisecond
+	var wall, tick <-chan time.Time
+	if l.WallTime > 0 {
+		wall = time.After(l.WallTime)
+	}
+	if l.CPUTime > 0 {
+		ticker := time.NewTicker(step)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	if wall == nil && tick == nil {
+		return
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wall:
+			end(&LimitError{"WallTime", l.WallTime})
+		case <-tick:
+			if guest.Stats().CPUTime >= l.CPUTime {
+				end(&LimitError{"CPUTime", l.CPUTime})
+			}
+		}
+	}
+}

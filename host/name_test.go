@@ -1,0 +1,125 @@
+package host_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// TestNamesPermitWhatTheyMean is about dials to addresses that the guest was told of.
+func TestNamesPermitWhatTheyMean(t *testing.T) {
+	for _, test := range []struct {
+		rule  string
+		names string
+		addr  string
+		want  bool
+	}{
+		{"dial tcp example.com:80", "example.com", "93.184.216.34:80", true},
+		{"dial tcp example.com:80", "EXAMPLE.com.", "93.184.216.34:80", true},
+		{"dial tcp Example.COM.:80", "example.com", "93.184.216.34:80", true},
+		{"dial tcp example.com:80", "example.com", "[2606:2800::1]:80", true},
+		{"dial tcp example.com:80", "example.com", "93.184.216.34:81", false},
+		{"dial tcp example.com:80-90", "example.com", "93.184.216.34:81", true},
+		{"dial tcp example.com:80", "", "93.184.216.34:80", false},
+		{"dial tcp example.com:80", "example.org", "93.184.216.34:80", false},
+		{"dial tcp example.com:80", "a.example.com", "93.184.216.34:80", false},
+		{"dial tcp *.example.com:80", "a.b.example.com", "93.184.216.34:80", true},
+		{"dial tcp *.example.com:80", "example.com", "93.184.216.34:80", false},
+		{"dial tcp *.example.com:80", "badexample.com", "93.184.216.34:80", false},
+		{"dial udp example.com:80", "example.com", "93.184.216.34:80", false},
+		{"send tcp example.com:80", "example.com", "93.184.216.34:80", false},
+
+		// rebinding
+		{"dial tcp db.example.com:80", "db.example.com", "10.0.0.1:80", true},
+		{"dial tcp db.example.com:80", "db.example.com", "[fd00::1]:80", true},
+		{"dial tcp db.example.com:80", "db.example.com", "[::ffff:10.0.0.1]:80", true},
+		{"dial tcp db.example.com:80", "db.example.com", "100.64.0.1:80", true},
+		{"dial tcp *.example.com:80", "a.example.com", "10.0.0.1:80", false},
+		{"dial tcp *.example.com:80", "a.example.com", "[fd00::1]:80", false},
+		{"dial tcp *.example.com:80", "a.example.com", "[::ffff:10.0.0.1]:80", false},
+		{"dial tcp *.example.com:80", "a.example.com", "100.64.0.1:80", false},
+		{"dial tcp *.example.com:80", "a.example.com", "[64:ff9b::10.0.0.1]:80", false},
+		{"dial tcp *.example.com:80 in 10.0.0.0/8", "a.example.com", "10.0.0.1:80", true},
+		{"dial tcp *.example.com:80 in 10.0.0.0/8", "a.example.com", "11.0.0.1:80", false},
+		{"dial tcp *.example.com:80 in [fd00::/8]", "a.example.com", "[fd00::1]:80", true},
+		{"dial tcp db.example.com:80", "db.example.com", "127.0.0.1:80", false},
+		{"dial tcp db.example.com:80", "db.example.com", "[::1]:80", false},
+		{"dial tcp db.example.com:80", "db.example.com", "0.0.0.0:80", false},
+		{"dial tcp db.example.com:80", "db.example.com", "224.0.0.1:80", false},
+		{"dial tcp db.example.com:80", "db.example.com", "169.254.169.254:80", false},
+		{"dial tcp db.example.com:80", "db.example.com", "[fd00:ec2::254]:80", false},
+		{"dial tcp db.example.com:80", "db.example.com", "[fe80::1]:80", false},
+		{"dial tcp db.example.com:80 in 127.0.0.0/8", "db.example.com", "127.0.0.1:80", true},
+		{"dial tcp db.example.com:80 in *", "db.example.com", "127.0.0.1:80", true},
+		{"dial tcp db.example.com:80 in *", "db.example.com", "169.254.169.254:80", false},
+		{"dial tcp db.example.com:80 in 169.254.169.254", "db.example.com", "169.254.169.254:80", true},
+
+		// localhost
+		{"dial tcp localhost:80", "", "127.0.0.1:80", true},
+		{"dial tcp localhost:80", "", "[::1]:80", true},
+		{"dial tcp localhost:80", "localhost", "10.0.0.1:80", false},
+		{"dial tcp a.localhost:80", "a.localhost", "127.0.0.1:80", true},
+		{"dial tcp a.localhost:80", "", "127.0.0.1:80", false},
+	} {
+		r := host.Request{Op: host.OpDial, Network: "tcp", Addr: netip.MustParseAddrPort(test.addr)}
+		if test.names != "" {
+			r.Names = []string{"other.example", test.names}
+		}
+		policy, err := host.ParsePolicy(test.rule)
+		if err != nil {
+			t.Errorf("%s: %v", test.rule, err)
+			continue
+		}
+		if err := policy(r); (err == nil) != test.want {
+			t.Errorf("%s, of %q %s: %v, want %t", test.rule, test.names, test.addr, err, test.want)
+		}
+	}
+}
+
+func TestNamesPermitToResolveThem(t *testing.T) {
+	policy, err := host.ParsePolicy("dial tcp example.com:443", "send udp *.ntp.example:123", "dial tcp localhost:80", "deny dial tcp bad.example:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		"example.com": true, "EXAMPLE.COM.": true, "a.ntp.example": true, "localhost": true,
+		"ntp.example": false, "www.example.com": false, "bad.example": false,
+	} {
+		if err := policy(host.Request{Op: host.OpResolve, Host: name}); (err == nil) != want {
+			t.Errorf("%s: %v, want %t", name, err, want)
+		}
+	}
+}
+
+func TestNamesThatAreDenied(t *testing.T) {
+	policy, err := host.ParsePolicy("all", "deny dial tcp *.bad.example:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := host.Request{Op: host.OpDial, Network: "tcp", Addr: netip.MustParseAddrPort("10.0.0.1:80"), Names: []string{"good.example", "a.bad.example"}}
+	if policy(r) == nil {
+		t.Error("a name that is denied is dialled, as its address has another")
+	}
+	if r.Names = r.Names[:1]; policy(r) != nil {
+		t.Error("another name is denied")
+	}
+}
+
+// TestTheNarrowestRuleOfAName is the name where that suffices.
+func TestTheNarrowestRuleOfAName(t *testing.T) {
+	for _, test := range []struct{ addr, want string }{
+		{"93.184.216.34:80", "dial tcp example.com:80"},
+		{"10.0.0.1:80", "dial tcp example.com:80"},
+		{"127.0.0.1:80", "dial tcp 127.0.0.1:80"},
+		{"169.254.169.254:80", "dial tcp 169.254.169.254:80"},
+	} {
+		r := host.Request{Op: host.OpDial, Network: "tcp", Addr: netip.MustParseAddrPort(test.addr), Names: []string{"Example.com."}}
+		if got := r.Rule(); got != test.want {
+			t.Errorf("%s: %s, want %s", test.addr, got, test.want)
+		}
+		if policy, err := host.ParsePolicy(r.Rule()); err != nil || policy(r) != nil {
+			t.Errorf("%s: %s does not permit it", test.addr, r.Rule())
+		}
+	}
+}

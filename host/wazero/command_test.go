@@ -1,0 +1,33 @@
+package wazero
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// cached is a Config whose code is kept for other tests.
+func cached() Config { return Config{CacheDir: filepath.Join(scratch, "cache")} }
+
+// run compiles wasm and runs it once.
+func run(ctx context.Context, wasm []byte, cmd *host.Cmd) (exitCode int, err error) {
+	return runAs(ctx, wasm, cached(), cmd)
+}
+
+func runAs(ctx context.Context, wasm []byte, cfg Config, cmd *host.Cmd) (exitCode int, err error) {
+	if cmd.Module, err = Compile(ctx, wasm, cfg); err != nil {
+		return -1, err
+	}
+	defer cmd.Module.Close()
+	err = cmd.Run(ctx)
+	var exit *host.ExitError
+	switch {
+	case errors.As(err, &exit):
+		return exit.ExitCode, nil
+	case err != nil:
+		return -1, err
+	}
+	return 0, nil
+}
