@@ -51,8 +51,9 @@ type Cmd struct {
 	// has: its port is never 0. The guest waits for it to return. It may be nil.
 	OnListen func(net.Addr)
 
-	// Trace receives one line per use of a socket and per wait. Nil is silent.
-	Trace io.Writer
+	// Trace is told of each use of a socket and each wait; package hosttrace writes
+	// them down. Nil costs nothing.
+	Trace Tracer
 
 	// ProcessState is what became of the guest, after Wait or Run.
 	ProcessState *ProcessState

@@ -181,6 +181,12 @@ func TestExitCodes(t *testing.T) {
 		{"a size of nothing", []string{"run", "--max-memory", "0", "GUEST"}, 125, "is no size"},
 		{"a size beyond 64 bits", []string{"run", "--max-memory", "17179869184G", "GUEST"}, 125, "is no size"},
 		{"too small a size", []string{"run", "--max-memory", "1K", "GUEST"}, 125, "the lowest is 65536"},
+		{"a trace in another form", []string{"run", "--trace=xml", "GUEST"}, 125, "write text, json or chrome"},
+		{"a trace for a viewer among messages", []string{"run", "--trace=chrome", "GUEST"}, 125, "add --trace-file FILE"},
+		{"a trace nowhere", []string{"run", "--trace-file", "none/t", "GUEST"}, 125, "--trace-file: open none/t: no such file or directory"},
+		{"a trace in a file without a name", []string{"run", "--trace-file=", "GUEST"}, 125, "write the name of a file"},
+		{"a filter of nothing", []string{"run", "--trace-filter", "", "GUEST"}, 125, "a name or a number is missing"},
+		{"a filter of what there is not", []string{"run", "--trace-filter", "sock_opne", "GUEST"}, 125, `no function that is traced is called "sock_opne"`},
 		{"fewer sockets than none", []string{"run", "--max-sockets", "-1", "GUEST"}, 125, "is no number above 0; write one"},
 
 		{"an empty file", []string{"run", file(t, "e.wasm", "")}, 126, "e.wasm: it is empty; build one with GOOS=wasip1"},

@@ -66,7 +66,13 @@ would permit it.
                       costs about 3 times the CPU, and is not needed for signals
   --cache DIR         folder for compiled code, or - for none; by default
                       wasisock in the user's cache folder
-  --trace             print a line to stderr for each use of a socket
+  --trace[=FORMAT]    tell each use of a socket and each wait: as text or json, a
+                      line each, or as chrome, for ui.perfetto.dev and
+                      chrome://tracing
+  --trace-file FILE   write that to FILE and not to stderr
+  --trace-filter SPEC tell only what SPEC chooses: names such as sock_* and numbers
+                      of descriptors, with commas between, and with ! before what
+                      to leave out: 'sock_*,!sock_recv'
 
 Exit code: the guest's (255 for those above); 124 if its time was over; 125 if
 wasisock or a build failed, 126 if the file is no guest, 127 if there is none, 134 if
@@ -78,15 +84,16 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	guest := host.Cmd{Stdin: stdin, Stdout: stdout, Stderr: stderr}
 	engine := wazero.Config{Progress: prefixed{stderr}}
 	var rules, denials, filed []string
-	var allowAll, learn, trace bool
+	var allowAll, learn bool
 	var roots tlsRoots
+	var traced tracing
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
 	flags.BoolVar(&allowAll, "allow-all", false, "")
 	flags.BoolVar(&learn, "learn", false, "")
-	flags.BoolVar(&trace, "trace", false, "")
+	traced.register(flags)
 	flags.BoolVar(&engine.Interruptible, "interruptible", false, "")
 	runner.Limits(flags, &guest.Limits)
 	flags.StringVar(&engine.CacheDir, "cache", "", "")
@@ -144,9 +151,6 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if guest.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
 		return failed(stderr, "%v", err)
 	}
-	if trace {
-		guest.Trace = stderr
-	}
 	if roots.set {
 		remove, err := roots.give(&guest)
 		if err != nil {
@@ -167,6 +171,12 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		guest.Args = append([]string{file}, flags.Args()[n:]...)
 	}
+	trace, finish, err := traced.start(stderr)
+	if err != nil {
+		return failed(stderr, "%v", err)
+	}
+	defer finish()
+	guest.Trace = trace
 	engine.Name = filepath.Base(file)
 	return runner.Command{
 		Name:   "wasisock",

@@ -8,6 +8,9 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
+// scratch is for what all tests share: the guest, and the cache of compiled code.
+var scratch string
+
 // cached is a Config whose code is kept for other tests.
 func cached() Config { return Config{CacheDir: filepath.Join(scratch, "cache")} }
 

@@ -18,9 +18,6 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// scratch is for what all tests share: the guest, and the cache of compiled code.
-var scratch string
-
 func TestMain(m *testing.M) {
 	var err error
 	if scratch, err = os.MkdirTemp("", "wasisock"); err != nil {
@@ -213,7 +210,7 @@ func TestPanicsOfTheEmbeddersOwn(t *testing.T) {
 		}},
 		{"in stdout", []string{"args"}, "boom", func(c *host.Cmd) { c.Stdout = writeFunc(boom) }},
 		{"in stderr", []string{"both"}, "boom", func(c *host.Cmd) { c.Stderr = writeFunc(boom) }},
-		{"in the trace", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Cmd) { c.Trace = writeFunc(boom) }},
+		{"in the trace", []string{"dial", "127.0.0.1:2000"}, "boom", func(c *host.Cmd) { c.Trace = func(host.Call) { panic("boom") } }},
 	} {
 		cfg := command(t, test.args...)
 		test.cfg(cfg)
@@ -260,12 +257,11 @@ func TestDescriptorsThatOthersShare(t *testing.T) {
 	cfg := command(t, "flags")
 	cfg.Stdin, cfg.Stdout, cfg.Stderr = in, outW, regular
 	blocking := map[string]bool{}
-	cfg.Trace = writeFunc(func(p []byte) (int, error) {
+	cfg.Trace = func(host.Call) {
 		for name, f := range map[string]*os.File{"stdin": in, "stdout": outW, "stderr": regular} {
 			blocking[name] = isBlocking(t, f)
 		}
-		return len(p), nil
-	})
+	}
 	code, err := run(t.Context(), guestWasm(t), cfg)
 	outW.Close()
 	text, _ := io.ReadAll(out)

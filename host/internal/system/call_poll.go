@@ -5,7 +5,6 @@ package system
 import (
 	"bytes"
 	"strconv"
-	"strings"
 	"unsafe"
 
 	"github.com/wasisock/wasisock/sockabi"
@@ -113,7 +112,7 @@ func (g *guest) subscribe(c call, subs []byte) {
 	}
 	g.changed = changed
 	if g.rec != nil {
-		g.rec.args[2] = strconv.Itoa(n) + ", " + strconv.Itoa(len(changed)) + " changed"
+		g.rec.args[0] = listed(n, g.subscriptionText)
 	}
 }
 
@@ -142,7 +141,7 @@ func (g *guest) tell(events []byte) int {
 				ev[eventFlags] = sockabi.EVENTRW_HANGUP
 			}
 		}
-		if g.rec != nil && told < 8 {
+		if g.rec != nil && told < mostListed {
 			text = append(text, g.eventText(i))
 		}
 		if a == i {
@@ -153,32 +152,9 @@ func (g *guest) tell(events []byte) int {
 		}
 	}
 	if g.rec != nil {
-		g.rec.result = strconv.Itoa(told) + " [" + strings.Join(text, ", ") + "]"
-		if told > len(text) {
-			g.rec.result = strings.TrimSuffix(g.rec.result, "]") + ", …]"
-		}
+		g.rec.result = strconv.Itoa(told) + " " + listed(told, func(i int) string { return text[i] })
 	}
 	return told
-}
-
-func (g *guest) eventText(i int) string {
-	r := &g.interest.rows[i]
-	text := strconv.FormatUint(uint64(le.Uint32(g.snapshot[i*subSize:][subTarget:])), 10)
-	switch r.tag {
-	case sockabi.EVENTTYPE_CLOCK:
-		text = "clock"
-	case sockabi.EVENTTYPE_FD_READ:
-		text = "read " + text
-	case sockabi.EVENTTYPE_FD_WRITE:
-		text = "write " + text
-	}
-	if r.errno != 0 {
-		return text + " " + r.errno.Name()
-	}
-	if g.interest.hungup.has(i) {
-		return text + " hangup"
-	}
-	return text
 }
 
 // settle ends a poll: what was told is forgotten, and rows that held for this

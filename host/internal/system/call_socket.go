@@ -39,6 +39,9 @@ func (g *guest) putNumber(result []byte, s *socket) {
 	le.PutUint32(result, s.number)
 	if g.rec != nil {
 		g.rec.result = strconv.FormatUint(uint64(s.number), 10)
+		if g.rec.fd < 0 {
+			g.rec.fd = int64(s.number)
+		}
 	}
 }
 
@@ -264,7 +267,7 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 	}
 	v := int(int32(le.Uint32(value)))
 	if g.rec != nil {
-		g.rec.args[4] = strconv.Itoa(v)
+		g.rec.args[3] = strconv.Itoa(v)
 	}
 	return g.wire(setInt(s, o, v))
 }

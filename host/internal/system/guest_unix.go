@@ -57,7 +57,7 @@ type stdio struct {
 func (g *guest) open(cfg Config) error {
 	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
 	g.limits.set(cfg.Limits)
-	g.tracer, g.onListen = tracer{w: cfg.Trace}, cfg.OnListen
+	g.tracer, g.onListen = tracer{trace: cfg.Trace}, cfg.OnListen
 	g.resolver = net.DefaultResolver
 	if cfg.Resolver != nil {
 		g.resolver = cfg.Resolver

@@ -50,7 +50,6 @@ package system
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -136,9 +135,8 @@ type Config struct {
 	// absolute timeouts are measured. nil means CLOCK_MONOTONIC.
 	Nanotime func() int64
 
-	// Trace receives one line per call, in one Write each; nil is silent. Its
-	// errors are ignored.
-	Trace io.Writer
+	// Trace is told of each call that does not fall through; nil costs nothing.
+	Trace host.Tracer
 }
 
 // A System is the sockets of one guest. Its rows serve one call at a time;
@@ -162,8 +160,8 @@ func New(cfg Config) (*System, error) {
 // set.
 func (s *System) Rows() []Row { return s.rows() }
 
-// Traced is call, writing a line to Config.Trace for each call that does not
-// fall through; without Trace it is call itself. Rows are traced already; it is
+// Traced is call, telling Config.Trace of each call that does not fall through;
+// without Trace it is call itself. Rows are traced already; it is
 // for the functions of the engine's own that it wants to see among them.
 func (s *System) Traced(f sockabi.Function, call Func) Func { return s.traced(f, call) }
 

@@ -5,76 +5,121 @@ package system
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A tracer writes a line per call, as strace does. Functions leave in rec what
-// they decode; it is nil while nothing is traced, which is all that they look at.
+// A tracer tells of calls. Functions leave in rec what they decode; it is nil while
+// nothing is traced, which is all that they look at.
 type tracer struct {
-	w   io.Writer
-	rec *record
+	trace host.Tracer
+	rec   *record
 }
 
-// A record is what a line says.
+// A record is what is known of the call being served.
 type record struct {
 	args   []string // by parameter; "" is left out
-	result string   // of a call that succeeded; "" is 0
-	why    string   // it failed
+	fd     int64    // -1 is none
+	result string
+	why    string // it failed
 }
 
 func (t *tracer) traced(f sockabi.Function, call Func) Func {
-	if t.w == nil {
+	if t.trace == nil {
 		return call
 	}
 	names := strings.Fields(f.Args)
 	return func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
-		rec := &record{args: make([]string, len(names))}
+		rec := &record{args: make([]string, len(names)), fd: -1}
 		for i, name := range names {
 			if !strings.HasSuffix(name, "*") {
 				rec.args[i] = strconv.FormatUint(uint64(uint32(args[i])), 10)
 			}
+			if name == "fd" {
+				rec.fd = int64(uint32(args[i]))
+			}
 		}
 		t.rec = rec
+		start := time.Now()
 		errno := call(ctx, mem, args)
+		took := time.Since(start)
 		t.rec = nil
 		if errno != FallThrough {
-			io.WriteString(t.w, rec.line(f.Name, errno))
+			c := host.Call{Name: f.Name, Args: rec.named(names), FD: rec.fd, Reason: rec.why, Start: start, Duration: took}
+			switch {
+			case errno == 0:
+				c.Result = rec.result
+			case errno.Name() == "":
+				c.Errno = fmt.Sprintf("errno %d", errno)
+			default:
+				c.Errno = errno.Name()
+			}
+			t.trace(c)
 		}
 		return errno
 	}
 }
 
-// line is such as "sock_connect(1048576, 127.0.0.1:80) = EINPROGRESS\n".
-func (r *record) line(name string, errno sockabi.Errno) string {
-	var b strings.Builder
-	b.WriteString(name + "(")
-	sep := ""
-	for _, arg := range r.args {
-		if arg != "" {
-			b.WriteString(sep + arg)
-			sep = ", "
+func (r *record) named(names []string) []host.Arg {
+	var args []host.Arg
+	for i, text := range r.args {
+		if text != "" {
+			args = append(args, host.Arg{Name: strings.TrimRight(names[i], "*"), Text: text})
 		}
 	}
-	b.WriteString(") = ")
+	return args
+}
+
+// mostListed is how many subscriptions and events of a poll are told.
+const mostListed = 8
+
+// listed is a list of n texts, or of the first of them.
+func listed(n int, text func(i int) string) string {
+	var texts []string
+	for i := range min(n, mostListed) {
+		texts = append(texts, text(i))
+	}
+	if n > mostListed {
+		texts = append(texts, "…")
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+// subscriptionText is what subscription i waits for.
+func (g *guest) subscriptionText(i int) string {
+	r := &g.interest.rows[i]
+	target := strconv.FormatUint(uint64(le.Uint32(g.snapshot[i*subSize:][subTarget:])), 10)
 	switch {
-	case errno != 0 && errno.Name() == "":
-		fmt.Fprintf(&b, "errno %d", errno)
-	case errno != 0:
-		b.WriteString(errno.Name())
-	case r.result == "":
-		b.WriteString("0")
-	default:
-		b.WriteString(r.result)
+	case r.tag == sockabi.EVENTTYPE_CLOCK && r.errno == 0:
+		return "clock " + time.Duration(g.duration(r)).String()
+	case r.tag == sockabi.EVENTTYPE_CLOCK:
+		return "clock"
+	case r.tag == sockabi.EVENTTYPE_FD_READ:
+		return "read " + target
+	case r.tag == sockabi.EVENTTYPE_FD_WRITE:
+		return "write " + target
 	}
-	if r.why != "" {
-		b.WriteString(" (" + r.why + ")")
+	return target
+}
+
+// eventText is what came of subscription i.
+func (g *guest) eventText(i int) string {
+	r := &g.interest.rows[i]
+	text := "clock"
+	if r.tag != sockabi.EVENTTYPE_CLOCK {
+		text = g.subscriptionText(i)
 	}
-	b.WriteString("\n")
-	return b.String()
+	if r.errno != 0 {
+		return text + " " + r.errno.Name()
+	}
+	if g.interest.hungup.has(i) {
+		return text + " hangup"
+	}
+	return text
 }
 
 func familyName(family uint32) string {

@@ -51,6 +51,7 @@ var subcommands = map[string]func(args []string){
 	"dial":       dial,
 	"grow":       grow,
 	"work":       func([]string) { work() },
+	"busy":       func([]string) { busy() },
 }
 
 func main() {
@@ -227,6 +228,16 @@ func work() {
 	}
 	time.Sleep(time.Millisecond)
 	fmt.Println("worked")
+}
+
+// busy opens and closes a socket without end.
+func busy() {
+	ready()
+	for {
+		l, err := socket.Listen(loopback, 1)
+		check(err)
+		check(l.Close())
+	}
 }
 
 // grow takes memory, a megabyte at a time, until there is none.

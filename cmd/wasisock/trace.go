@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/hosttrace"
+)
+
+// tracing is the flags --trace, which may have a value, --trace-file and
+// --trace-filter. Each of them asks for a trace.
+type tracing struct{ form, file, filter string }
+
+func (t *tracing) register(flags *flag.FlagSet) {
+	flags.Var(t, "trace", "")
+	flags.Func("trace-file", "", func(v string) error {
+		if v == "" {
+			return errors.New("write the name of a file")
+		}
+		t.file = v
+		return nil
+	})
+	flags.Func("trace-filter", "", func(v string) error {
+		t.filter = v
+		_, err := hosttrace.Filter(nil, v)
+		return err
+	})
+}
+
+func (t *tracing) IsBoolFlag() bool { return true }
+func (t *tracing) String() string   { return "" }
+
+var traceForms = map[string]func(io.Writer) *hosttrace.Writer{
+	"text": hosttrace.Text, "json": hosttrace.JSON, "chrome": hosttrace.Chrome,
+}
+
+func (t *tracing) Set(v string) error {
+	if v == "true" { // what package flag makes of no value
+		v = "text"
+	}
+	if traceForms[v] == nil && v != "false" {
+		return errors.New("write text, json or chrome")
+	}
+	t.form = v
+	return nil
+}
+
+// start is what the guest's calls are to be told, nil if nothing asks for a trace.
+// finish is for when no more are to be told, even if the guest still runs.
+func (t tracing) start(stderr io.Writer) (trace host.Tracer, finish func(), err error) {
+	finish = func() {}
+	switch {
+	case t.form == "false" || t == tracing{}:
+		return nil, finish, nil
+	case t.form == "chrome" && t.file == "":
+		return nil, nil, errors.New("--trace=chrome needs a file of its own; add --trace-file FILE")
+	case t.form == "":
+		t.form = "text"
+	}
+	form := traceForms[t.form]
+	var w *hosttrace.Writer
+	if t.file == "" {
+		w = form(stderr)
+	} else {
+		file, err := os.OpenFile(t.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--trace-file: %w", err)
+		}
+		w = form(file)
+		finish = func() {
+			// The guest may be waiting for room in a pipe that nobody reads.
+			file.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			if err := errors.Join(w.Close(), file.Close()); err != nil {
+				fmt.Fprintf(stderr, "wasisock: the trace is not complete: %v\n", err)
+			}
+		}
+	}
+	if trace = w.Trace; t.filter != "" {
+		trace, err = hosttrace.Filter(trace, t.filter)
+	}
+	return trace, finish, err
+}

@@ -1,0 +1,100 @@
+// Package hosttrace writes the calls of guests down, for people, programs and viewers
+// of traces.
+//
+//	w := hosttrace.Text(os.Stderr)
+//	cmd.Trace, err = hosttrace.Filter(w.Trace, "sock_*,!sock_recv")
+package hosttrace
+
+import (
+	"io"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// A Writer writes calls down in one form, each in one Write and at once, so that what
+// ends the process loses none. After an error it writes nothing more. Its methods can
+// be called from any goroutine at any time.
+type Writer struct {
+	mu     sync.Mutex
+	w      io.Writer
+	form   func(b []byte, c host.Call) []byte // appends c
+	end    string                             // what Close writes
+	buf    []byte
+	err    error // the first
+	closed bool
+}
+
+// Trace writes c. It is a host.Tracer.
+func (t *Writer) Trace(c host.Call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	t.buf = t.form(t.buf[:0], c)
+	t.write(t.buf)
+}
+
+// Close ends what was written, of which only Chrome has need, and returns the first
+// error of all writing. Calls that come later are not written. It does not close the
+// io.Writer below, and closing again does nothing more.
+func (t *Writer) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed && t.end != "" {
+		t.write([]byte(t.end))
+	}
+	t.closed = true
+	return t.err
+}
+
+func (t *Writer) write(b []byte) {
+	if t.err == nil {
+		_, t.err = t.w.Write(b)
+	}
+}
+
+// Text writes a line per call, as strace does, with the seconds that it took:
+//
+//	sock_connect_v2(1048576, 127.0.0.1:80) = EINPROGRESS <0.000041>
+//	sock_connect_v2(1048577, 10.0.0.1:80) = EACCES (denied: no rule permits it) <0.000003>
+//
+// A text from the guest that cannot be printed as it is stands there in Go's quotes.
+func Text(w io.Writer) *Writer { return &Writer{w: w, form: appendText} }
+
+func appendText(b []byte, c host.Call) []byte {
+	b = append(append(b, c.Name...), '(')
+	for i, arg := range c.Args {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = appendPrintable(b, arg.Text)
+	}
+	b = append(b, ") = "...)
+	switch {
+	case c.Errno != "":
+		b = append(b, c.Errno...)
+	case c.Result == "":
+		b = append(b, '0')
+	default:
+		b = appendPrintable(b, c.Result)
+	}
+	if c.Reason != "" {
+		b = append(appendPrintable(append(b, " ("...), c.Reason), ')')
+	}
+	b = strconv.AppendFloat(append(b, " <"...), c.Duration.Seconds(), 'f', 6, 64)
+	return append(b, ">\n"...)
+}
+
+// appendPrintable keeps a guest from ending a line, or steering a terminal.
+func appendPrintable(b []byte, s string) []byte {
+	for _, r := range s {
+		if r == utf8.RuneError || !strconv.IsPrint(r) {
+			return strconv.AppendQuote(b, s)
+		}
+	}
+	return append(b, s...)
+}
