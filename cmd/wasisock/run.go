@@ -45,6 +45,9 @@ would permit it.
   --policy FILE       rules from a file in YAML: lists under allow and deny
   --allow-all         permit every use of the network that is not denied
   --learn             the same, and tell at the end which rules this run needed
+  --listen ADDRESS    open tcp:127.0.0.1:80, tcp:[::]:80 or unix:PATH before the guest
+                      starts, and give it to the guest that listens there; needs
+                      no --allow, and may be repeated
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
                       path; with :ro at the end it cannot be changed
   --env KEY=VALUE     set an environment variable; KEY alone copies wasisock's
@@ -69,6 +72,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var rules, denials, filed []string
 	var allowAll, learn, trace bool
 	var roots tlsRoots
+	var listeners listenFlag
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -80,6 +84,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.IntVar(&guest.Limits.Sockets, "max-sockets", 0, "")
 	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
+	flags.Var(&listeners, "listen", "")
 	flags.Func("allow", "", func(v string) error {
 		rules = append(rules, v)
 		_, err := host.ParsePolicy(v)
@@ -148,6 +153,10 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		defer remove()
 	}
+	if guest.Listeners, err = listeners.open(); err != nil {
+		return failed(stderr, "%v", err)
+	}
+	defer closeAll(guest.Listeners)
 	file := flags.Arg(0)
 	if n := sources(flags.Args()); n > 0 {
 		temp, err := os.MkdirTemp("", "wasisock-run-")

@@ -82,6 +82,7 @@ func (m *module) newGuest(c *host.Cmd) (*guest, error) {
 		Policy:     c.Policy,
 		MaxSockets: c.Limits.Sockets,
 		OnListen:   c.OnListen,
+		Listeners:  c.Listeners,
 		Stdin:      c.Stdin,
 		Stdout:     c.Stdout,
 		Stderr:     c.Stderr,

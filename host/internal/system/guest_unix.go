@@ -35,6 +35,7 @@ type guest struct {
 	ended     context.Context // done once interrupted
 	interrupt func()
 
+	givens   []*given
 	table    table
 	poller   poller
 	interest interest
@@ -65,6 +66,11 @@ func (g *guest) open(cfg Config) error {
 	if err := g.poller.open(g); err != nil {
 		g.wake.close()
 		return os.NewSyscallError("epoll_create", err)
+	}
+	if err := g.openGivens(cfg.Listeners); err != nil {
+		g.poller.close()
+		g.wake.close()
+		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g.ended = ctx
@@ -99,6 +105,7 @@ func (g *guest) close() error {
 		}
 	}
 	g.maxSockets = 0
+	g.closeGivens()
 	g.poller.close()
 	g.wake.close()
 	return nil

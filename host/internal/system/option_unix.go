@@ -72,6 +72,8 @@ func (g *guest) getInt(s *socket, o option) (int, error) {
 		return int(s.kind), nil
 	case o.name == "SO_PORTORDER":
 		return sockabi.PORTORDER_NETWORK, nil
+	case o.name == "SO_ACCEPTCONN" && s.given != nil && s.listener:
+		return 1, nil
 	}
 	v, err := unix.GetsockoptInt(s.fd, o.level, o.code)
 	if o.form == formErrno && err == nil && v != 0 {

@@ -24,6 +24,10 @@ type socket struct {
 	listener bool
 	lingers  bool // SO_LINGER with a time is set
 
+	given   *given // that it has taken, or nil
+	lent    int    // its copy of that, which connections come to instead of to fd
+	presets []preset
+
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
 	interest [2]int32 // the subscription to read and to write, or -1
@@ -81,7 +85,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	}
 	var fd int
 	err := g.block(l, unix.POLLIN, l.rcvtimeo, func() (err error) {
-		fd, err = acceptSocket(l.fd)
+		fd, err = acceptSocket(l.queue())
 		return err
 	})
 	if err != nil {
@@ -89,6 +93,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	}
 	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, named: true,
 		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
+	s.inherit(l)
 	g.table.add(s)
 	g.count.accepted.Add(1)
 	return s, nil
@@ -104,7 +109,10 @@ func (g *guest) bind(s *socket, to endpoint) error {
 }
 
 func (g *guest) listen(s *socket, backlog int) error {
-	err := unix.Listen(s.fd, backlog)
+	var err error
+	if s.given == nil {
+		err = unix.Listen(s.fd, backlog)
+	}
 	if err == nil && !s.listener {
 		s.listener = true
 		g.listens(s)
@@ -213,7 +221,7 @@ func advance(bufs [][]byte, n int) [][]byte {
 }
 
 func localEndpoint(s *socket) (endpoint, error) {
-	sa, err := unix.Getsockname(s.fd)
+	sa, err := unix.Getsockname(s.queue())
 	return endpointOf(sa), err
 }
 
@@ -230,6 +238,7 @@ func (g *guest) closeSocket(s *socket) {
 		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
 	}
 	unix.Close(s.fd)
+	s.giveBack()
 	g.listening.remove(s)
 	g.table.remove(s)
 }

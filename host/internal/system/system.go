@@ -106,6 +106,10 @@ type Config struct {
 	// datagrams, to be bound. The guest waits for it. It may be nil.
 	OnListen func(net.Addr)
 
+	// Listeners is what the guest gets when it binds a stream to their address, which
+	// is not asked of Policy. They stay the caller's.
+	Listeners []net.Listener
+
 	// MaxSockets is how many sockets the guest can have open; one more is
 	// EMFILE. 0 means host.DefaultMaxSockets.
 	MaxSockets int

@@ -104,7 +104,7 @@ func (g *guest) block(s *socket, events int16, timeout time.Duration, op func() 
 	}
 	deadline := deadlineOf(timeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
-		if err := g.await(s.fd, events, deadline); err != nil {
+		if err := g.await(s.queue(), events, deadline); err != nil {
 			return err
 		}
 		if err := retry(op); err != unix.EAGAIN || clock() >= deadline {
