@@ -147,7 +147,7 @@ func (g *guest) sockShutdown(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	return g.wire(shutdown(s, uint8(how)))
+	return g.wire(g.shutdown(s, uint8(how)))
 }
 
 // sock_getsockopt writes as much of the value as there is room for, and its size

@@ -36,6 +36,7 @@ type guest struct {
 	interrupt func()
 
 	givens   []*given
+	draining drain
 	table    table
 	poller   poller
 	interest interest

@@ -28,6 +28,13 @@ type socket struct {
 	lent    int    // its copy of that, which connections come to instead of to fd
 	presets []preset
 
+	stage   stage // of an accepted stream
+	stuck   bool  // it did not take all that the guest sent
+	since   int64 // when the stage began, if that was while draining
+	retired bool  // a listener that takes no connections any more
+	shut    bool  // a listener that the guest has shut down, and that is the host's
+	pending []int // connections of one that is retired
+
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
 	interest [2]int32 // the subscription to read and to write, or -1
@@ -85,7 +92,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	}
 	var fd int
 	err := g.block(l, unix.POLLIN, l.rcvtimeo, func() (err error) {
-		fd, err = acceptSocket(l.queue())
+		fd, err = g.next(l)
 		return err
 	})
 	if err != nil {
@@ -94,6 +101,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, named: true,
 		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
 	s.inherit(l)
+	g.enters(s, fresh)
 	g.table.add(s)
 	g.count.accepted.Add(1)
 	return s, nil
@@ -116,6 +124,9 @@ func (g *guest) listen(s *socket, backlog int) error {
 	if err == nil && !s.listener {
 		s.listener = true
 		g.listens(s)
+		if g.draining.level > 0 {
+			g.retire(s)
+		}
 	}
 	return err
 }
@@ -165,6 +176,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		var sa unix.Sockaddr
 		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
 			got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, bufs, nil, flags)
+			if err == unix.EAGAIN && !peek && g.ends(s) {
+				got, err = 0, nil
+			}
 			return err
 		})
 		if err != nil {
@@ -176,6 +190,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		n += got
 		if !peek {
 			g.count.received.Add(uint64(got))
+			if s.accepted && got > 0 {
+				g.enters(s, asked)
+			}
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
 			return n, outFlags&unix.MSG_TRUNC != 0, endpointOf(sa), nil
@@ -187,6 +204,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 // stream writes all of them unless an error or a timeout interferes.
 func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 	sa := to.sockaddr()
+	if s.accepted {
+		defer func() { g.wrote(s, n, bufs, err) }()
+	}
 	for {
 		var sent int
 		err = g.block(s, unix.POLLOUT, s.sndtimeo, func() (err error) {
@@ -239,6 +259,7 @@ func (g *guest) closeSocket(s *socket) {
 	}
 	unix.Close(s.fd)
 	s.giveBack()
+	s.closePending()
 	g.listening.remove(s)
 	g.table.remove(s)
 }
