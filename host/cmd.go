@@ -34,6 +34,17 @@ type Cmd struct {
 	// Policy decides on every use of the network. Nil denies everything.
 	Policy Policy
 
+	// Listeners are the host's own: a guest that listens at the address of one gets a
+	// copy of it instead of a listener of its own, whatever Policy says. So nothing is
+	// bound twice, several guests can share one, and none of them can close it or
+	// change its options. A guest that listens at all addresses of IPv4 or of IPv6
+	// gets a listener at all of either.
+	//
+	// They must be sockets of the operating system, as *net.TCPListener and
+	// *net.UnixListener are. A guest that sees the folder of a UNIX socket can remove
+	// its file, and Go programs do so when they close.
+	Listeners []net.Listener
+
 	// Resolver looks up the names that the guest asks for. Nil is net.DefaultResolver.
 	Resolver *net.Resolver
 

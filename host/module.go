@@ -35,6 +35,10 @@ type Guest interface {
 	// Wait waits for its end, once. The error is as Cmd.Wait tells, without ExitError.
 	Wait() (exitCode int, err error)
 	Addrs() []net.Addr
+	Done() <-chan struct{} // closed when it has ended
+
+	// Drain begins what Cmd.Shutdown asks for. In a hurry, no request is waited for.
+	Drain(hurry bool)
 	Stats() Stats
 }
 

@@ -44,6 +44,9 @@ would permit it.
   --policy FILE       rules from a file in YAML: lists under allow and deny
   --allow-all         permit every use of the network that is not denied
   --learn             the same, and tell at the end which rules this run needed
+  --listen ADDRESS    open tcp:127.0.0.1:80, tcp:[::]:80 or unix:PATH before the guest
+                      starts, and give it to the guest that listens there; needs
+                      no --allow, and may be repeated
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
                       path; with :ro at the end it cannot be changed
   --dns WHO           who answers a guest that looks up names: host, the default,
@@ -87,6 +90,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var allowAll, learn bool
 	var roots tlsRoots
 	var traced tracing
+	var listeners listenFlag
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -98,6 +102,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	runner.Limits(flags, &guest.Limits)
 	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
+	flags.Var(&listeners, "listen", "")
 	flags.Func("allow", "", func(v string) error {
 		rules = append(rules, v)
 		_, err := host.ParsePolicy(v)
@@ -158,6 +163,10 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		defer remove()
 	}
+	if guest.Listeners, err = listeners.open(); err != nil {
+		return failed(stderr, "%v", err)
+	}
+	defer closeAll(guest.Listeners)
 	file := flags.Arg(0)
 	if n := sources(flags.Args()); n > 0 {
 		temp, err := os.MkdirTemp("", "wasisock-run-")

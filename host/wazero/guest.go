@@ -82,6 +82,7 @@ func (m *module) newGuest(c *host.Cmd) (*guest, error) {
 		Policy:     c.Policy,
 		Limits:     c.Limits,
 		OnListen:   c.OnListen,
+		Listeners:  c.Listeners,
 		Resolver:   c.Resolver,
 		Nameserver: !c.NoNameserver,
 		Stdin:      c.Stdin,
@@ -104,7 +105,9 @@ func (m *module) newGuest(c *host.Cmd) (*guest, error) {
 	return g, nil
 }
 
-func (g *guest) Addrs() []net.Addr { return g.system.Addrs() }
+func (g *guest) Addrs() []net.Addr     { return g.system.Addrs() }
+func (g *guest) Done() <-chan struct{} { return g.done }
+func (g *guest) Drain(hurry bool)      { g.system.Drain(hurry) }
 
 func (g *guest) Stats() host.Stats {
 	stats := g.system.Stats()

@@ -94,7 +94,7 @@ func (g *guest) fdFdstatGet(c call) sockabi.Errno {
 	if !s.stream() {
 		stat.Filetype = sockabi.FILETYPE_SOCKET_DGRAM
 	}
-	if s.from != nil {
+	if s.accepted {
 		stat.RightsBase = sockabi.RIGHTS_ACCEPTED
 	}
 	stat.RightsInheriting = stat.RightsBase

@@ -60,6 +60,9 @@ func (g *guest) sockBind(c call, v version) sockabi.Errno {
 	if err := s.suits(e, true); err != nil {
 		return g.wire(err)
 	}
+	if gv := g.givenAt(s, e); gv != nil {
+		return g.wire(g.take(s, gv))
+	}
 	if errno := g.allow(host.OpListen, s, e); errno != 0 {
 		return errno
 	}
@@ -150,7 +153,7 @@ func (g *guest) sockShutdown(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	return g.wire(shutdown(s, uint8(how)))
+	return g.wire(g.shutdown(s, uint8(how)))
 }
 
 // sock_getsockopt writes as much of the value as there is room for, and its size
@@ -254,13 +257,13 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 		if _, err := binary.Decode(value, le, &v); err != nil {
 			return sockabi.EINVAL
 		}
-		return g.wire(setLinger(s, v))
+		return g.wire(g.setOption(s, o, func(s *socket) error { return setLinger(s, v) }))
 	case formTime:
 		var v sockabi.Timeval
 		if _, err := binary.Decode(value, le, &v); err != nil {
 			return sockabi.EINVAL
 		}
-		return g.wire(setTime(s, o, v))
+		return g.wire(g.setOption(s, o, func(s *socket) error { return setTime(s, o, v) }))
 	}
 	if len(value) < 4 {
 		return sockabi.EINVAL
@@ -269,7 +272,7 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 	if g.rec != nil {
 		g.rec.args[3] = strconv.Itoa(v)
 	}
-	return g.wire(setInt(s, o, v))
+	return g.wire(g.setOption(s, o, func(s *socket) error { return setInt(s, o, v) }))
 }
 
 const (

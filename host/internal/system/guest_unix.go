@@ -39,6 +39,8 @@ type guest struct {
 	ended     context.Context // done once interrupted
 	interrupt func()
 
+	givens    []*given
+	draining  drain
 	table     table
 	listeners int // open
 	poller    poller
@@ -72,6 +74,11 @@ func (g *guest) open(cfg Config) error {
 	if err := g.poller.open(g); err != nil {
 		g.wake.close()
 		return os.NewSyscallError("epoll_create", err)
+	}
+	if err := g.openGivens(cfg.Listeners); err != nil {
+		g.poller.close()
+		g.wake.close()
+		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g.ended = ctx
@@ -107,6 +114,7 @@ func (g *guest) close() error {
 	}
 	g.serving.Wait()
 	g.limits.Sockets = 0
+	g.closeGivens()
 	g.poller.close()
 	g.wake.close()
 	return nil

@@ -169,6 +169,9 @@ func (g *guest) linkLow(c call, i int, sub *sockabi.Subscription) {
 // wants is the directions of s that some row wants.
 func (s *socket) wants() uint8 {
 	var want uint8
+	if s.retired {
+		return 0
+	}
 	for direction, i := range s.interest {
 		if i >= 0 {
 			want |= 1 << direction
@@ -222,11 +225,13 @@ func (g *guest) wait() bool {
 		r.deadline = after(start, g.duration(r))
 		first = min(first, r.deadline)
 	}
-	if in.errors.n+in.done.n > 0 {
-		first = start
-	}
 	for {
-		err := g.poller.wait(remaining(first), in.lowFDs)
+		again := min(first, g.heed())
+		g.announce()
+		if in.errors.n+in.done.n > 0 {
+			again, first = start, min(first, start)
+		}
+		err := g.poller.wait(remaining(again), in.lowFDs)
 		if err != nil {
 			// Nothing that the guest could have caused or could wait for: all its
 			// subscriptions have failed.

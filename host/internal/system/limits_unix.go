@@ -32,7 +32,7 @@ func (l *limits) set(to host.Limits) {
 func (g *guest) room(l *socket) error {
 	switch {
 	case g.table.open.Load() >= int64(g.limits.Sockets):
-	case l != nil && g.limits.Connections > 0 && l.accepted >= g.limits.Connections:
+	case l != nil && g.limits.Connections > 0 && l.connections >= g.limits.Connections:
 	default:
 		return nil
 	}

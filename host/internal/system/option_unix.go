@@ -72,6 +72,8 @@ func (g *guest) getInt(s *socket, o option) (int, error) {
 		return int(s.kind), nil
 	case o.name == "SO_PORTORDER":
 		return sockabi.PORTORDER_NETWORK, nil
+	case o.name == "SO_ACCEPTCONN" && s.given != nil && s.listener:
+		return 1, nil
 	}
 	v, err := unix.GetsockoptInt(s.fd, o.level, o.code)
 	if o.form == formErrno && err == nil && v != 0 {
@@ -131,8 +133,13 @@ func setTime(s *socket, o option, v sockabi.Timeval) error {
 	return nil
 }
 
-// shutdown of 0 is that of SHUT_RD.
-func shutdown(s *socket, how uint8) error {
+// shutdown of 0 is that of SHUT_RD. A listener of the host's ends for this guest alone.
+func (g *guest) shutdown(s *socket, how uint8) error {
+	if s.listener && s.given != nil && how != sockabi.SHUT_WR {
+		g.retire(s)
+		s.shut = true
+		return nil
+	}
 	switch how {
 	case sockabi.SHUT_WR:
 		return unix.Shutdown(s.fd, unix.SHUT_WR)

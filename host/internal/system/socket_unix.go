@@ -15,17 +15,29 @@ import (
 // never blocks; what the guest takes for blocking is waiting here, where
 // Interrupt ends it.
 type socket struct {
-	fd       int     // the operating system's
-	number   uint32  // the guest's
-	family   uint8   // sockabi.AF_*
-	kind     uint8   // sockabi.SOCK_*
-	flags    uint16  // sockabi.FDFLAG_*, as the guest set them
-	from     *socket // the listener that accepted it
-	accepted int     // how many it accepted that are open
-	named    bool    // bound by the guest, or accepted
-	listener bool
-	lingers  bool     // SO_LINGER with a time is set
-	virtual  *os.File // the other end, where s is connected to the nameserver
+	fd          int    // the operating system's
+	number      uint32 // the guest's
+	family      uint8  // sockabi.AF_*
+	kind        uint8  // sockabi.SOCK_*
+	flags       uint16 // sockabi.FDFLAG_*, as the guest set them
+	accepted    bool
+	from        *socket // the listener that accepted it
+	connections int     // how many it accepted that are open
+	named       bool    // bound by the guest, or accepted
+	listener    bool
+	lingers     bool     // SO_LINGER with a time is set
+	virtual     *os.File // the other end, where s is connected to the nameserver
+
+	given   *given // that it has taken, or nil
+	lent    int    // its copy of that, which connections come to instead of to fd
+	presets []preset
+
+	stage   stage // of an accepted stream
+	stuck   bool  // it did not take all that the guest sent
+	since   int64 // when the stage began, if that was while draining
+	retired bool  // a listener that takes no connections any more
+	shut    bool  // a listener that the guest has shut down, and that is the host's
+	pending []int // connections of one that is retired
 
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
@@ -82,16 +94,18 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	}
 	var fd int
 	err := g.block(l, unix.POLLIN, l.rcvtimeo, func() (err error) {
-		fd, err = acceptSocket(l.fd)
+		fd, err = g.next(l)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, from: l, named: true,
+	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, from: l, named: true,
 		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
+	s.inherit(l)
+	g.enters(s, fresh)
 	g.table.add(s)
-	l.accepted++
+	l.connections++
 	g.count.accepted.Add(1)
 	return s, nil
 }
@@ -109,11 +123,17 @@ func (g *guest) listen(s *socket, backlog int) error {
 	if err := g.roomToListen(s); err != nil {
 		return err
 	}
-	err := unix.Listen(s.fd, backlog)
+	var err error
+	if s.given == nil {
+		err = unix.Listen(s.fd, backlog)
+	}
 	if err == nil && !s.listener {
 		s.listener = true
 		g.listeners++
 		g.listens(s)
+		if g.draining.level > 0 {
+			g.retire(s)
+		}
 	}
 	return err
 }
@@ -163,6 +183,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		var sa unix.Sockaddr
 		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
 			got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, g.limits.in.part(s, bufs), nil, flags)
+			if err == unix.EAGAIN && !peek && g.ends(s) {
+				got, err = 0, nil
+			}
 			return err
 		})
 		if err != nil {
@@ -174,6 +197,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		n += got
 		if !peek {
 			g.count.received.Add(uint64(got))
+			if s.accepted && got > 0 {
+				g.enters(s, asked)
+			}
 			g.pause(&g.limits.in, got)
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
@@ -190,6 +216,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 // stream writes all of them unless an error or a timeout interferes.
 func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 	sa := to.sockaddr()
+	if s.accepted {
+		defer func() { g.wrote(s, n, bufs, err) }()
+	}
 	for {
 		var sent int
 		err = g.block(s, unix.POLLOUT, s.sndtimeo, func() (err error) {
@@ -229,7 +258,7 @@ func localEndpoint(s *socket) (endpoint, error) {
 		const port = 49152 // any: the pair has none
 		return s.virtualAt(port), nil
 	}
-	sa, err := unix.Getsockname(s.fd)
+	sa, err := unix.Getsockname(s.queue())
 	return endpointOf(sa), err
 }
 
@@ -252,12 +281,14 @@ func (g *guest) closeSocket(s *socket) {
 		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
 	}
 	unix.Close(s.fd)
+	s.giveBack()
+	s.closePending()
 	g.listening.remove(s)
 	if s.listener {
 		g.listeners--
 	}
 	if s.from != nil {
-		s.from.accepted--
+		s.from.connections--
 	}
 	g.table.remove(s)
 }

@@ -110,6 +110,10 @@ type Config struct {
 	// datagrams, to be bound. The guest waits for it. It may be nil.
 	OnListen func(net.Addr)
 
+	// Listeners is what the guest gets when it binds a stream to their address, which
+	// is not asked of Policy. They stay the caller's.
+	Listeners []net.Listener
+
 	// Resolver looks names up, and nil is net.DefaultResolver. Nameserver offers it to
 	// the guest's own DNS messages too, at the address Nameserver.
 	Resolver   *net.Resolver
@@ -140,7 +144,7 @@ type Config struct {
 }
 
 // A System is the sockets of one guest. Its rows serve one call at a time;
-// Interrupt, Interrupted, Addrs, Stats and Close can be called from any goroutine at
+// Interrupt, Drain, Interrupted, Addrs, Stats and Close can be called from any goroutine at
 // any time.
 type System struct{ guest }
 
@@ -184,6 +188,13 @@ func (s *System) Owns(fd uint32) bool { return s.owns(fd) }
 // for a guest that is to end, and the engine should end it when a call returns
 // and Interrupted is true.
 func (s *System) Interrupt() { s.interrupt() }
+
+// Drain makes the guest's listeners take no more connections: the host's are no longer
+// accepted from, the guest's own refuse them once their queue is served. When no
+// connection has a request in work, or at once if hurry, accepting is EINVAL, as on a
+// listener that was shut down; until then polls of them wait. A connection that waits
+// for its next request is at its end when it is read from.
+func (s *System) Drain(hurry bool) { s.drain(hurry) }
 
 // Interrupted reports whether Interrupt or Close was called.
 func (s *System) Interrupted() bool { return s.interrupted() }

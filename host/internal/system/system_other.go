@@ -20,6 +20,7 @@ func (*guest) traced(_ sockabi.Function, call Func) Func { return call }
 func (*guest) addrs() []net.Addr                         { return nil }
 func (*guest) stats() host.Stats                         { return host.Stats{} }
 func (*guest) owns(uint32) bool                          { return false }
+func (*guest) drain(bool)                                {}
 func (*guest) interrupt()                                {}
 func (*guest) interrupted() bool                         { return false }
 func (*guest) close() error                              { return nil }

@@ -44,11 +44,12 @@ func remaining(deadline int64) time.Duration {
 	return time.Duration(max(0, deadline-clock()))
 }
 
-// A wake is what Interrupt reaches a waiting call through.
+// A wake is what Interrupt and Drain reach a waiting call through.
 type wake struct {
-	mu   sync.Mutex // held to write w or close it
-	set  atomic.Bool
-	r, w int // r becomes readable when set does
+	mu    sync.Mutex // held to write w or close it
+	set   atomic.Bool
+	asked atomic.Int32 // what Drain asked for
+	r, w  int          // r becomes readable when set does, and until heed when asked changes
 }
 
 func (k *wake) open() (err error) {
@@ -64,6 +65,26 @@ func (k *wake) interrupt() {
 	}
 }
 
+// ask sets asked, if it is lower.
+func (k *wake) ask(level int32) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.set.Load() && level > k.asked.Load() {
+		k.asked.Store(level)
+		wakeUp(k.w)
+	}
+}
+
+// heed is what is asked for, and makes r unreadable until more is.
+func (k *wake) heed() int32 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.set.Load() {
+		unix.Read(k.r, make([]byte, 8))
+	}
+	return k.asked.Load()
+}
+
 // close may run while another goroutine interrupts; set is true by then.
 func (k *wake) close() {
 	k.mu.Lock()
@@ -75,7 +96,8 @@ func (k *wake) close() {
 }
 
 // await waits for events on fd; fd -1 has none. It answers nil when one came,
-// EAGAIN at the deadline and EINTR when interrupted.
+// EAGAIN at the
+// deadline and EINTR when interrupted. It may answer nil too when it is to drain.
 func (g *guest) await(fd int, events int16, deadline int64) error {
 	fds := [2]unix.PollFd{{Fd: int32(fd), Events: events}, {Fd: int32(g.wake.r), Events: unix.POLLIN}}
 	for {
@@ -84,6 +106,10 @@ func (g *guest) await(fd int, events int16, deadline int64) error {
 		switch {
 		case g.wake.set.Load():
 			return unix.EINTR
+		case fds[1].Revents != 0:
+			if g.heed(); fd >= 0 {
+				return nil
+			}
 		case err == unix.EINTR:
 		case err != nil:
 			return err
@@ -104,8 +130,10 @@ func (g *guest) block(s *socket, events int16, timeout time.Duration, op func() 
 	}
 	deadline := deadlineOf(timeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
-		if err := g.await(s.fd, events, deadline); err != nil {
-			return err
+		if !s.retired { // which no operating system tells of
+			if err := g.await(s.queue(), events, deadline); err != nil {
+				return err
+			}
 		}
 		if err := retry(op); err != unix.EAGAIN || clock() >= deadline {
 			return err

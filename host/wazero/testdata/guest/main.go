@@ -42,8 +42,8 @@ var subcommands = map[string]func(args []string){
 	"read":       func([]string) { ready(); os.Stdin.Read(make([]byte, 1)) },
 	"read block": func([]string) { syscall.SetNonblock(0, false); ready(); syscall.Read(0, make([]byte, 1)) },
 	"print":      func([]string) { ready(); printForever() },
-	"accept":     func([]string) { accept(false) },
-	"poll":       func([]string) { accept(true) },
+	"accept":     func(args []string) { accept(false, args) },
+	"poll":       func(args []string) { accept(true, args) },
 	"echo":       func([]string) { echo() },
 	"alive":      alive,
 	"flags":      func([]string) { flags() },
@@ -86,9 +86,13 @@ func printForever() {
 
 var loopback = socket.Addr{AddrPort: netip.MustParseAddrPort("127.0.0.1:0")}
 
-// accept waits for a connection that never comes.
-func accept(polling bool) {
-	l, err := socket.Listen(loopback, 1)
+// accept waits for a connection that never comes, perhaps at an address.
+func accept(polling bool, args []string) {
+	at := loopback
+	if len(args) > 0 {
+		at.AddrPort = netip.MustParseAddrPort(args[0])
+	}
+	l, err := socket.Listen(at, 1)
 	check(err)
 	ready()
 	if polling {

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+)
+
+// listenFlag is the addresses of the flag --listen, which may be repeated.
+type listenFlag []listenAddr
+
+type listenAddr struct{ text, network, addr string }
+
+func (f *listenFlag) String() string { return "" }
+
+func (f *listenFlag) Set(v string) error {
+	network, addr, _ := strings.Cut(v, ":")
+	switch {
+	case network == "unix" && addr != "":
+	case network == "tcp":
+		text := addr
+		if strings.HasPrefix(addr, ":") { // all addresses
+			text = "[::]" + addr
+		}
+		at, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return fmt.Errorf("%q is no address and port; write tcp:127.0.0.1:8080, or tcp:[::]:8080 for all addresses", v)
+		}
+		if at.Port() == 0 {
+			return fmt.Errorf("%q has no port; write the one that the guest listens at, as in tcp:127.0.0.1:8080", v)
+		}
+		if at.Addr().Is4() { // or 0.0.0.0 would be IPv6's too
+			network = "tcp4"
+		}
+	default:
+		return fmt.Errorf("%q is neither tcp:ADDRESS:PORT nor unix:PATH; write tcp:127.0.0.1:8080 or unix:/run/guest.sock", v)
+	}
+	*f = append(*f, listenAddr{v, network, addr})
+	return nil
+}
+
+// open listens everywhere, or nowhere and tells why.
+func (f listenFlag) open() (listeners []net.Listener, err error) {
+	for _, a := range f {
+		l, err := net.Listen(a.network, a.addr)
+		if err != nil {
+			closeAll(listeners)
+			return nil, fmt.Errorf("--listen %s: %s", a.text, a.why(err))
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+func (a listenAddr) why(err error) string {
+	var errno syscall.Errno
+	errors.As(err, &errno)
+	switch {
+	case errno == syscall.EADDRINUSE && a.network == "unix":
+		return "the file is there already; end what listens at it, or remove it"
+	case errno == syscall.EADDRINUSE:
+		return "the address is in use; end what listens there, or name another"
+	case errno == syscall.EACCES && a.network != "unix":
+		return "this user may not listen there; name a port above 1023"
+	case errno == syscall.EADDRNOTAVAIL:
+		return "this machine does not have the address; name one of its own"
+	case errno == 0:
+		return err.Error()
+	}
+	return errno.Error() + "; name another address"
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
+}

@@ -1,0 +1,63 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// freePort is one that nobody listens at now.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+func TestListenErrors(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dir, err := os.MkdirTemp("", "wasisock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "socket")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ listen, want string }{
+		{"tcp:" + l.Addr().String(), fmt.Sprintf("--listen tcp:%v: the address is in use; end what listens there", l.Addr())},
+		{"unix:" + path, "--listen unix:" + path + ": the file is there already; end what listens at it, or remove it"},
+		{"unix:" + dir + "/none/socket", "no such file or directory; name another"},
+		{"tcp:192.0.2.1:8080", "--listen tcp:192.0.2.1:8080: this machine does not have the address"},
+		{"tcp:localhost:80", `"tcp:localhost:80" is no address and port; write tcp:127.0.0.1:8080`},
+		{"tcp:127.0.0.1", "is no address and port"},
+		{"tcp:127.0.0.1:0", `"tcp:127.0.0.1:0" has no port`},
+		{"udp:127.0.0.1:53", "is neither tcp:ADDRESS:PORT nor unix:PATH"},
+		{"unix:", "is neither"},
+		{"8080", "is neither"},
+	} {
+		code, _, stderr := start(t, "run", "--listen", test.listen, "GUEST", "exit", "0")
+		if code != 125 || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: %d, %q; want %q", test.listen, code, stderr, test.want)
+		}
+	}
+	for _, listen := range []string{"tcp:127.0.0.1:" + freePort(t), "tcp::" + freePort(t), "tcp:[::]:" + freePort(t), "unix:" + path + "2"} {
+		if code, _, stderr := start(t, "run", "--listen", listen, "GUEST", "exit", "0"); code != 0 || stderr != "" {
+			t.Errorf("%s: %d, %s", listen, code, stderr)
+		}
+	}
+}

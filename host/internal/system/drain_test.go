@@ -1,0 +1,299 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// A service is a guest that listens, perhaps at a listener of the host's.
+type service struct {
+	*tester
+	l     uint32
+	where string
+	given net.Listener // or nil
+}
+
+// services runs test with a listener of the guest's own, and with one of the host's.
+func services(t *testing.T, test func(*testing.T, service)) {
+	t.Run("own", func(t *testing.T) {
+		leakCheck(t)
+		g := newTester(t, Config{})
+		l, port := g.listen()
+		test(t, service{g, l, "127.0.0.1:" + strconv.Itoa(int(port)), nil})
+	})
+	t.Run("given", func(t *testing.T) {
+		leakCheck(t)
+		host := ours(t, "tcp", "127.0.0.1:0")
+		g := newTester(t, Config{Policy: refuseAll, Listeners: []net.Listener{host}})
+		l := g.nonblock(g.open(inet4, tcp))
+		g.ok("sock_bind", l, g.addr("127.0.0.1"), port(host))
+		g.ok("sock_listen", l, 10)
+		test(t, service{g, l, host.Addr().String(), host})
+	})
+}
+
+func (s service) dial() net.Conn {
+	s.Helper()
+	c, err := net.Dial("tcp", s.where)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { c.Close() })
+	return c
+}
+
+func (s service) accept() uint32 {
+	s.Helper()
+	s.waitFor(read(s.l))
+	out := s.alloc(4)
+	s.ok("sock_accept", s.l, sockabi.FDFLAG_NONBLOCK, out)
+	return s.u32(out)
+}
+
+func (s service) acceptIs(want sockabi.Errno) {
+	s.Helper()
+	s.want(want, "sock_accept", s.l, 0, s.alloc(4))
+}
+
+// waitsFor polls the listener, which is ready after about that time.
+func (s service) waitsFor(least, most time.Duration) {
+	s.Helper()
+	start := time.Now()
+	s.waitFor(read(s.l))
+	if took := time.Since(start); took < least || took > most+time.Second {
+		s.Errorf("the listener is ready after %v, want %v to %v", took, least, most)
+	}
+	s.acceptIs(sockabi.EINVAL)
+	s.acceptIs(sockabi.EINVAL)
+	s.expectPoll("read:0", read(s.l), timer(time.Hour))
+}
+
+func TestDrainWithoutConnections(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		s.expectPoll("clock:1", read(s.l), timer(0))
+		time.AfterFunc(20*time.Millisecond, func() { s.Drain(false) })
+		s.waitsFor(15*time.Millisecond, 20*time.Millisecond)
+		s.Drain(false)
+		s.Drain(true)
+		s.waitsFor(0, 0)
+	})
+}
+
+func TestDrainInABlockingAccept(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		s.ok("fd_fdstat_set_flags", s.l, 0)
+		time.AfterFunc(20*time.Millisecond, func() { s.Drain(false) })
+		s.acceptIs(sockabi.EINVAL)
+	})
+}
+
+// TestDrainServesTheQueue: connections that came before are accepted, and those that
+// come later are refused, or left to the next guest of a listener of the host's.
+func TestDrainServesTheQueue(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		for i := range 5 {
+			c := s.dial()
+			io.WriteString(c, strconv.Itoa(i))
+		}
+		s.waitFor(read(s.l))
+		s.Drain(false)
+		if s.given == nil {
+			for i := range 5 {
+				fd := s.accept()
+				s.waitFor(read(fd))
+				if text, _ := s.recv(fd); text != strconv.Itoa(i) {
+					t.Errorf("received %q, want %d", text, i)
+				}
+				s.send(fd, "answer")
+				s.ok("fd_close", fd)
+			}
+			if _, err := net.Dial("tcp", s.where); err == nil && runtime.GOOS == "linux" {
+				t.Error("a connection is made after all")
+			}
+		}
+		s.waitsFor(0, settling)
+		if s.given != nil {
+			for i := range 5 {
+				c, err := s.given.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := make([]byte, 1)
+				if io.ReadFull(c, b); string(b) != strconv.Itoa(i) {
+					t.Errorf("the next gets %q, want %d", b, i)
+				}
+				c.Close()
+			}
+		}
+	})
+}
+
+// TestDrainWaitsForWhatIsInWork goes through the stages of a connection.
+func TestDrainWaitsForWhatIsInWork(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		c := s.dial()
+		fd := s.accept()
+		quiet := func() {
+			t.Helper()
+			s.expectPoll("clock:1", read(s.l), timer(2*settling))
+			s.acceptIs(sockabi.EAGAIN)
+		}
+		io.WriteString(c, "request")
+		s.waitFor(read(fd))
+		s.Drain(false)
+		quiet() // bytes to read
+		s.recv(fd)
+		quiet() // read
+		io.WriteString(c, "another")
+		s.waitFor(read(fd))
+		s.send(fd, "answer")
+		quiet() // answered, but there is more
+		s.recv(fd)
+		s.send(fd, "answer")
+		s.waitsFor(settling-50*time.Millisecond, settling) // it may send more
+	})
+}
+
+// TestDrainEndsConnectionsThatWait: when a guest reads the next request of a
+// connection, it reads its end, but no other guest's does.
+func TestDrainEndsConnectionsThatWait(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		c := s.dial()
+		fd := s.accept()
+		again := func(want string, errno sockabi.Errno) {
+			t.Helper()
+			if text, e := s.recv(fd); text != want || e != errno {
+				t.Errorf("receives %q, %s; want %q, %s", text, e.Name(), want, errno.Name())
+			}
+		}
+		again("", sockabi.EAGAIN)
+		io.WriteString(c, "request")
+		s.waitFor(read(fd))
+		again("request", 0)
+		s.Drain(false)
+		s.expectPoll("clock:1", read(s.l), timer(time.Millisecond))
+		again("", sockabi.EAGAIN) // the rest of it may come
+		s.send(fd, "answer")
+		iovs, n, flags := s.iovs("?"), s.alloc(4), s.alloc(2)
+		s.want(sockabi.EAGAIN, "sock_recv", fd, iovs, 1, sockabi.RI_PEEK, n, flags)
+		again("", 0)
+		s.waitsFor(0, 0) // it is idle, and need not settle
+		io.WriteString(c, "late")
+		s.waitFor(read(fd))
+		again("late", 0)
+	})
+}
+
+func TestDrainOfNewAndOldConnections(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		for range 3 {
+			s.dial()
+			s.accept()
+		}
+		s.Drain(false)
+		s.waitsFor(settling-50*time.Millisecond, settling)
+	})
+}
+
+func TestDrainWaitsForWhatIsNotTaken(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		c := s.dial()
+		fd := s.accept()
+		iovs, n := s.put(sockabi.IOVec{Len: memorySize}), s.alloc(4)
+		for {
+			errno := s.call("sock_send", fd, iovs, 1, 0, n)
+			if errno == sockabi.EAGAIN {
+				break
+			}
+			if errno != 0 {
+				t.Fatal(errno.Name())
+			}
+		}
+		s.Drain(false)
+		s.expectPoll("clock:1", read(s.l), timer(2*settling))
+		go io.Copy(io.Discard, c)
+		s.waitFor(write(fd))
+		s.send(fd, "end")
+		s.ok("fd_close", fd)
+		s.waitsFor(0, settling)
+	})
+}
+
+func TestDrainInAHurry(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		c := s.dial()
+		fd := s.accept()
+		io.WriteString(c, "request")
+		s.waitFor(read(fd))
+		s.recv(fd)
+		s.Drain(false)
+		s.expectPoll("clock:1", read(s.l), timer(2*settling))
+		time.AfterFunc(20*time.Millisecond, func() { s.Drain(true) })
+		s.waitsFor(15*time.Millisecond, 20*time.Millisecond)
+		s.send(fd, "answer") // it still can
+		late := s.nonblock(s.open(inet4, tcp))
+		if s.given == nil {
+			s.ok("sock_bind", late, s.addr("127.0.0.1"), 0)
+			s.ok("sock_listen", late, 4)
+			s.expectPoll("read:0", read(late), timer(time.Hour))
+			s.want(sockabi.EINVAL, "sock_accept", late, 0, s.alloc(4))
+		}
+	})
+}
+
+// TestDrainCostsNoCPU while a request is in work and clients knock.
+func TestDrainCostsNoCPU(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		c := s.dial()
+		fd := s.accept()
+		io.WriteString(c, "request")
+		s.waitFor(read(fd))
+		s.recv(fd)
+		s.Drain(false)
+		s.expectPoll("clock:1", read(s.l), timer(0)) // it has heard
+		for range 3 {
+			if c, err := net.Dial("tcp", s.where); err == nil {
+				defer c.Close()
+			}
+		}
+		before := cpuTime(t)
+		s.expectPoll("clock:1", read(s.l), timer(500*time.Millisecond))
+		if used := cpuTime(t) - before; used > 100*time.Millisecond {
+			t.Errorf("waiting for 500 ms takes %v of processor time", used)
+		}
+	})
+}
+
+func cpuTime(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// TestShutdownOfAGivenListener ends it for this guest, and no other.
+func TestShutdownOfAGivenListener(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		s.ok("sock_shutdown", s.l, sockabi.SHUT_RDWR)
+		if runtime.GOOS == "linux" {
+			if got := s.polled(read(s.l), timer(time.Second)); !strings.HasPrefix(got, "read:0") {
+				t.Errorf("poll gives %q", got)
+			}
+			s.acceptIs(sockabi.EINVAL)
+		}
+		if s.given != nil {
+			s.dial()
+		}
+	})
+}

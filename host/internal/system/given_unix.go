@@ -1,0 +1,166 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"fmt"
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A given is a listener of the host's, which the guest gets when it binds a socket to
+// its address. The guest's socket accepts from a copy of it. All else it is asked
+// for, options above all, it answers itself, as the host's must be for the next guest
+// what it was for this one.
+type given struct {
+	fd    int // a copy of the host's, to make others of
+	at    endpoint
+	taker *socket // which has it now, or nil
+}
+
+// A preset is an option that the guest has set on a listener, for its connections.
+type preset struct {
+	name string
+	set  func(*socket) error
+}
+
+func (g *guest) openGivens(listeners []net.Listener) error {
+	for i, l := range listeners {
+		gv, err := give(l)
+		if err != nil {
+			g.closeGivens()
+			return fmt.Errorf("listener %d, %s: %w", i, addrText(l), err)
+		}
+		g.givens = append(g.givens, gv)
+	}
+	return nil
+}
+
+func addrText(l net.Listener) string {
+	if l == nil || l.Addr() == nil {
+		return "nil"
+	}
+	return l.Addr().Network() + " " + l.Addr().String()
+}
+
+func give(l net.Listener) (*given, error) {
+	c, ok := l.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("a %T is no socket of the operating system; give a *net.TCPListener or a *net.UnixListener", l)
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	gv := new(given)
+	cerr := raw.Control(func(fd uintptr) {
+		var listens int
+		if listens, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens == 0 {
+			err = fmt.Errorf("it does not listen; give a *net.TCPListener or a *net.UnixListener")
+		} else if gv.fd, err = copyFD(int(fd)); err == nil {
+			var sa unix.Sockaddr
+			sa, err = unix.Getsockname(gv.fd)
+			gv.at = endpointOf(sa)
+		}
+	})
+	if err == nil {
+		err = cerr
+	}
+	if err != nil && gv.fd > 0 {
+		unix.Close(gv.fd)
+	}
+	return gv, err
+}
+
+// copyFD is never 0.
+func copyFD(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3) }
+
+func (g *guest) closeGivens() {
+	for _, gv := range g.givens {
+		unix.Close(gv.fd)
+	}
+	g.givens = nil
+}
+
+// givenAt is what the host gives for that address, or nil. All addresses of IPv4 and
+// of IPv6 are the same: a guest that wants all gets those that the host chose.
+func (g *guest) givenAt(s *socket, e endpoint) *given {
+	if !s.stream() {
+		return nil
+	}
+	var found *given
+	for _, gv := range g.givens {
+		if gv.at.sameAs(e) && (found == nil || found.taker != nil) {
+			found = gv
+		}
+	}
+	return found
+}
+
+func (e endpoint) sameAs(f endpoint) bool {
+	a, b := e.addr.Addr().Unmap(), f.addr.Addr().Unmap()
+	return e.path == f.path && a.IsValid() == b.IsValid() && e.addr.Port() == f.addr.Port() &&
+		(a == b || a.IsUnspecified() && b.IsUnspecified())
+}
+
+// take is bind to what the host gives.
+func (g *guest) take(s *socket, gv *given) error {
+	switch {
+	case s.named:
+		return unix.EINVAL
+	case gv.taker != nil:
+		return unix.EADDRINUSE
+	}
+	fd, err := copyFD(gv.fd)
+	if err != nil {
+		return err
+	}
+	g.forget(s) // what it watched for was another descriptor's
+	s.given, s.lent, s.named, s.family = gv, fd, true, gv.at.family
+	gv.taker = s
+	return nil
+}
+
+// giveBack leaves the host's own listener open.
+func (s *socket) giveBack() {
+	if s.given != nil {
+		unix.Close(s.lent)
+		s.given.taker = nil
+	}
+}
+
+// queue is the descriptor that connections come to.
+func (s *socket) queue() int {
+	if s.given != nil {
+		return s.lent
+	}
+	return s.fd
+}
+
+// setOption sets it, for the connections too if s may come to be a listener of the
+// host's: the kernel does so only for those that it makes from this very socket.
+func (g *guest) setOption(s *socket, o option, set func(*socket) error) error {
+	err := set(s)
+	if err != nil || len(g.givens) == 0 || s.accepted || !s.stream() || o.name == "SO_REUSEADDR" || o.name == "SO_REUSEPORT" || o.name == "IPV6_V6ONLY" {
+		return err
+	}
+	for i, p := range s.presets {
+		if p.name == o.name {
+			s.presets[i].set = set
+			return nil
+		}
+	}
+	s.presets = append(s.presets, preset{o.name, set})
+	return nil
+}
+
+// inherit sets on a new connection what was set on its listener.
+func (s *socket) inherit(l *socket) {
+	if l.given != nil {
+		for _, p := range l.presets {
+			p.set(s)
+		}
+	}
+}

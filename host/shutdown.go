@@ -1,0 +1,53 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Shutdown lets a guest that serves end by itself, without losing a request: from now
+// on it gets no new connections, those that it has accepted go on, and once none has
+// a request in work, its accept fails with EINVAL, as on a listener that was shut
+// down. http.Serve returns then, and with it most programs. Shutdown waits for the
+// guest to end, and returns nil; but when ctx ends before, the guest is ended as by
+// Stop, and Shutdown returns the cause without waiting.
+//
+// A request is in work on a connection from which the guest has read since it last
+// wrote, or that has bytes to read or waits to be written to. A connection that has
+// just been accepted or written to is given a quarter of a second, as its client may
+// ask, or the guest go on. A connection that waits for its next request is at its end
+// when the guest reads from it. What is in work when a tenth of the time until ctx's
+// deadline is left, a second at most, is not waited for any longer: accept fails, and
+// the guest can still end by itself. A protocol in which the client has the last word
+// seems to be in work until then.
+//
+// New connections to one of Cmd.Listeners wait for whoever accepts them next. Those to
+// the guest's own listeners are refused, but what is in their queue at first is still
+// served. A guest that never waits, nor accepts, learns of nothing.
+//
+// Shutdown may be called from any goroutine after Start, and beside Wait.
+func (c *Cmd) Shutdown(ctx context.Context) error {
+	if c.guest == nil {
+		return errors.New("there is no guest to shut down; call Start before")
+	}
+	c.guest.Drain(false)
+	var hurry <-chan time.Time
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		timer := time.NewTimer(left - min(left/10, time.Second))
+		defer timer.Stop()
+		hurry = timer.C
+	}
+	for {
+		select {
+		case <-c.guest.Done():
+			return nil
+		case <-hurry:
+			c.guest.Drain(true)
+		case <-ctx.Done():
+			c.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
