@@ -1,12 +1,16 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"time"
+
+	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/sockabi"
 )
 
 // A Cmd is one run of a guest, much as an exec.Cmd is one of a program. The zero
@@ -62,6 +66,14 @@ type Cmd struct {
 	// has: its port is never 0. The guest waits for it to return. It may be nil.
 	OnListen func(net.Addr)
 
+	// Faults are those of the network that the guest is to meet; the zero value is none.
+	Faults hostfault.Faults
+
+	// Calls is told of each use of a socket and each wait when it has ended: which
+	// function of sockabi it was, with which errno, 0 for success, and how long it took,
+	// waiting included. The guest waits for it to return. Nil costs nothing.
+	Calls func(name string, errno sockabi.Errno, took time.Duration)
+
 	// Trace is told of each use of a socket and each wait; package hosttrace writes
 	// them down. Nil costs nothing.
 	Trace Tracer
@@ -114,7 +126,7 @@ func (c *Cmd) Start(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	if err := c.Limits.valid(); err != nil {
+	if err := cmp.Or(c.Limits.valid(), c.Faults.Valid()); err != nil {
 		return err
 	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
@@ -185,6 +197,7 @@ type Stats struct {
 	Dialled        uint64 // connections begun
 	Refused        uint64 // uses of the network, by the policy
 	Limited        uint64 // times that a limit of sockets refused something or delayed it
+	Wakeups        uint64 // ends of waits for sockets, standard input and time
 }
 
 // ProcessState is what became of a guest.

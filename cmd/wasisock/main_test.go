@@ -188,6 +188,8 @@ func TestExitCodes(t *testing.T) {
 		{"a filter of nothing", []string{"run", "--trace-filter", "", "GUEST"}, 125, "a name or a number is missing"},
 		{"a filter of what there is not", []string{"run", "--trace-filter", "sock_opne", "GUEST"}, 125, `no function that is traced is called "sock_opne"`},
 		{"fewer sockets than none", []string{"run", "--max-sockets", "-1", "GUEST"}, 125, "is no number above 0; write one"},
+		{"a fault that there is not", []string{"run", "--fault", "rest=1", "GUEST"}, 125, `there is no fault "rest"; there are seed, `},
+		{"a fault twice", []string{"run", "--fault", "reset=1", "--fault", "reset=0", "GUEST"}, 125, "comes twice"},
 
 		{"an empty file", []string{"run", file(t, "e.wasm", "")}, 126, "e.wasm: it is empty; build one with GOOS=wasip1"},
 		{"a text", []string{"run", file(t, "t.txt", "hello")}, 126, "no wasm file does"},

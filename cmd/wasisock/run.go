@@ -76,6 +76,16 @@ would permit it.
   --trace-filter SPEC tell only what SPEC chooses: names such as sock_* and numbers
                       of descriptors, with commas between, and with ! before what
                       to leave out: 'sock_*,!sock_recv'
+  --metrics ADDRESS   serve metrics for Prometheus at http://ADDRESS/metrics: of the
+                      guest's calls, connections, bytes, memory and CPU time, and of
+                      wasisock itself
+  --pprof ADDRESS     serve profiles of wasisock, of which the guest is a part without
+                      names, at http://ADDRESS/debug/pprof/; ADDRESS can be the same
+  --fault FAULTS      let the guest meet faults of the network, such as
+                        seed=1,short=0.1,eagain=0.1,reset=0.01,delay=5ms@0.1,dns=0.1
+                      with the probability of each. short is short-read and
+                      short-write. The same seed gives the same faults to the same
+                      calls; without one it is chosen and told
 
 Exit code: the guest's (255 for those above); 124 if its time was over; 125 if
 wasisock or a build failed, 126 if the file is no guest, 127 if there is none, 134 if
@@ -91,6 +101,8 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var roots tlsRoots
 	var traced tracing
 	var listeners listenFlag
+	var faults faults
+	var endpoints endpoints
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -103,6 +115,9 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
 	flags.Var(&listeners, "listen", "")
+	flags.Var(&faults, "fault", "")
+	flags.StringVar(&endpoints.metrics, "metrics", "", "")
+	flags.StringVar(&endpoints.pprof, "pprof", "", "")
 	flags.Func("allow", "", func(v string) error {
 		rules = append(rules, v)
 		_, err := host.ParsePolicy(v)
@@ -156,6 +171,9 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if guest.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
 		return failed(stderr, "%v", err)
 	}
+	if guest.Faults, err = faults.parse(stderr); err != nil {
+		return failed(stderr, "--fault: %v", err)
+	}
 	if roots.set {
 		remove, err := roots.give(&guest)
 		if err != nil {
@@ -167,6 +185,11 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return failed(stderr, "%v", err)
 	}
 	defer closeAll(guest.Listeners)
+	observe, shutDown, err := endpoints.serve(stderr)
+	if err != nil {
+		return failed(stderr, "%v", err)
+	}
+	defer shutDown()
 	file := flags.Arg(0)
 	if n := sources(flags.Args()); n > 0 {
 		temp, err := os.MkdirTemp("", "wasisock-run-")
@@ -188,13 +211,14 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	guest.Trace = trace
 	engine.Name = filepath.Base(file)
 	return runner.Command{
-		Name:   "wasisock",
-		File:   file,
-		Guest:  guest,
-		Engine: engine,
-		Stderr: stderr,
-		Learn:  learn,
-		Remedy: func(rule string) string { return "permit it with --allow '" + rule + "'" },
+		Name:    "wasisock",
+		File:    file,
+		Guest:   guest,
+		Engine:  engine,
+		Stderr:  stderr,
+		Learn:   learn,
+		Observe: observe,
+		Remedy:  func(rule string) string { return "permit it with --allow '" + rule + "'" },
 	}.Run()
 }
 

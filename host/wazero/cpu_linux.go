@@ -26,8 +26,8 @@ func (c *cpuClock) start() {
 }
 
 func (c *cpuClock) stop() {
-	id := c.id.Swap(0)
-	c.total.Store(read(id) - c.before.Load())
+	c.total.Store(read(c.id.Load()) - c.before.Load())
+	c.id.Store(0) // last: time must not go back
 }
 
 func (c *cpuClock) time() time.Duration {

@@ -90,6 +90,8 @@ func (m *module) newGuest(c *host.Cmd) (*guest, error) {
 		Stderr:     c.Stderr,
 		FDStat:     g.memory.filetype,
 		Nanotime:   g.clock,
+		Faults:     c.Faults,
+		Calls:      c.Calls,
 		Trace:      c.Trace,
 	})
 	if err != nil {

@@ -39,6 +39,9 @@ type Command struct {
 	// Learn tells at the end which rules would have permitted what was done.
 	Learn bool
 
+	// Observe, if not nil, is what runs in place of the compiled module.
+	Observe func(host.Module) host.Module
+
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string
 }
@@ -100,6 +103,9 @@ func (c Command) run(ctx context.Context, wasm []byte) (err error) {
 		return err
 	}
 	defer c.Guest.Module.Close()
+	if c.Observe != nil {
+		c.Guest.Module = c.Observe(c.Guest.Module)
+	}
 	return c.Guest.Run(ctx)
 }
 

@@ -86,13 +86,13 @@ func (g *guest) rows() []Row {
 		rows[i] = Row{
 			Function: f,
 			Shared:   Shared(f),
-			Call: g.traced(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
+			Call: g.traced(f, g.observed(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
 				g.mu.Lock()
 				defer g.mu.Unlock()
 				errno := h(g, call{ctx, mem, args})
 				clear(g.bufs) // guest memory may not outlive the guest
 				return errno
-			}),
+			})),
 		}
 	}
 	return rows

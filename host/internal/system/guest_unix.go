@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/hostfault"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -30,6 +31,10 @@ type guest struct {
 	onListen   func(net.Addr)
 	tracer
 
+	injects bool // some of faults
+	faults  hostfault.Faults
+
+	calls     func(name string, errno sockabi.Errno, took time.Duration)
 	count     counters
 	listening listening
 
@@ -59,12 +64,13 @@ type stdio struct {
 func (g *guest) open(cfg Config) error {
 	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
 	g.limits.set(cfg.Limits)
-	g.tracer, g.onListen = tracer{trace: cfg.Trace}, cfg.OnListen
+	g.tracer, g.calls, g.onListen = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen
 	g.resolver = net.DefaultResolver
 	if cfg.Resolver != nil {
 		g.resolver = cfg.Resolver
 	}
 	g.nameserver, g.answering = cfg.Nameserver, make(chan struct{}, maxAnswering)
+	g.setFaults(cfg.Faults)
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
 		g.stdio[i] = stdioOf(v)
 	}

@@ -231,7 +231,11 @@ func (g *guest) wait() bool {
 		if in.errors.n+in.done.n > 0 {
 			again, first = start, min(first, start)
 		}
-		err := g.poller.wait(remaining(again), in.lowFDs)
+		timeout := remaining(again)
+		err := g.poller.wait(timeout, in.lowFDs)
+		if timeout != 0 {
+			g.count.wakeups.Add(1)
+		}
 		if err != nil {
 			// Nothing that the guest could have caused or could wait for: all its
 			// subscriptions have failed.

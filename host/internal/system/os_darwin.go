@@ -16,6 +16,8 @@ const (
 	sendFlags   = 0 // SO_NOSIGPIPE is set instead
 	optLinger   = unix.SO_LINGER_SEC
 	optKeepIdle = unix.TCP_KEEPALIVE
+
+	reqAvailable = 0x4004667f // FIONREAD
 )
 
 func newSocket(domain, kind int) (int, error) {
@@ -75,6 +77,12 @@ func newWake() (r, w int, err error) {
 func wakeUp(w int) { unix.Write(w, []byte{1}) }
 
 func boundDevice(int) (string, error) { return "", unix.ENOPROTOOPT }
+
+// breakOff ends a connection. To reset it for the peer macOS would have to close it.
+func breakOff(fd int) {
+	unix.Shutdown(fd, unix.SHUT_RDWR)
+	unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+}
 
 func osErrnoOf(e unix.Errno) (errno sockabi.Errno, known bool) {
 	if e == unix.EOPNOTSUPP {

@@ -2,6 +2,7 @@ package system
 
 import (
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -11,12 +12,16 @@ import (
 // What each operating system provides to this package: newSocket and
 // acceptSocket, which give non-blocking close-on-exec descriptors; sendFlags,
 // which keep a send from raising SIGPIPE; pollFDs; newWake and wakeUp; the
-// names of the options that differ; and osErrnoOf, errors of its own.
+// names of the options that differ, and reqAvailable, the ioctl that tells how much
+// there is to receive; breakOff, which ends a connection as a fault;
+// and osErrnoOf, errors of its own.
 
 const (
 	sendFlags   = unix.MSG_NOSIGNAL
 	optLinger   = unix.SO_LINGER
 	optKeepIdle = unix.TCP_KEEPIDLE
+
+	reqAvailable = unix.TIOCINQ
 )
 
 func newSocket(domain, kind int) (int, error) {
@@ -50,6 +55,17 @@ func wakeUp(w int) { unix.Write(w, []byte{1, 0, 0, 0, 0, 0, 0, 1}) }
 // boundDevice is the network device that a socket is bound to, or "".
 func boundDevice(fd int) (string, error) {
 	return unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
+}
+
+// breakOff resets a connection, for the peer too if it is TCP: a connect to no address
+// does. The error that is pending then is taken.
+func breakOff(fd int) {
+	sa := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa)), unsafe.Sizeof(sa))
+	if errno != 0 {
+		unix.Shutdown(fd, unix.SHUT_RDWR)
+	}
+	unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 }
 
 func osErrnoOf(e unix.Errno) (errno sockabi.Errno, known bool) {

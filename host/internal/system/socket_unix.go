@@ -17,6 +17,7 @@ import (
 type socket struct {
 	fd          int    // the operating system's
 	number      uint32 // the guest's
+	nth         uint64 // of the guest's sockets, in the order in which they came to be
 	family      uint8  // sockabi.AF_*
 	kind        uint8  // sockabi.SOCK_*
 	flags       uint16 // sockabi.FDFLAG_*, as the guest set them
@@ -41,6 +42,7 @@ type socket struct {
 
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
+	faulty   faulty
 	interest [2]int32 // the subscription to read and to write, or -1
 	armed    uint8    // what the poller watches for: canRead, canWrite
 	slot     int      // the poll(2) poller's
@@ -140,6 +142,9 @@ func (g *guest) listen(s *socket, backlog int) error {
 
 // connect of a blocking socket that does not succeed in time is EINPROGRESS.
 func (g *guest) connect(s *socket, to endpoint) error {
+	if s.faulty.reset {
+		return unix.EISCONN
+	}
 	sa := to.sockaddr()
 	err := g.block(s, unix.POLLOUT, s.sndtimeo, func() error { return unix.Connect(s.fd, sa) })
 	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
@@ -178,6 +183,11 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		flags = unix.MSG_PEEK
 	}
 	all = all && !peek && s.stream() && s.blocks()
+	if bufs, err = g.fault(s, reading, bufs, all); err == errEnd {
+		return 0, false, endpoint{}, nil
+	} else if err != nil {
+		return 0, false, endpoint{}, err
+	}
 	for {
 		var got, outFlags int
 		var sa unix.Sockaddr
@@ -218,6 +228,9 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 	sa := to.sockaddr()
 	if s.accepted {
 		defer func() { g.wrote(s, n, bufs, err) }()
+	}
+	if bufs, err = g.fault(s, writing, bufs, false); err != nil {
+		return 0, err
 	}
 	for {
 		var sent int

@@ -15,7 +15,7 @@ import (
 
 // counters are read while the guest runs.
 type counters struct {
-	received, sent, accepted, dialled, refused, limited atomic.Uint64
+	received, sent, accepted, dialled, refused, limited, wakeups atomic.Uint64
 }
 
 func (g *guest) stats() host.Stats {
@@ -27,6 +27,7 @@ func (g *guest) stats() host.Stats {
 		Dialled:  g.count.dialled.Load(),
 		Refused:  g.count.refused.Load(),
 		Limited:  g.count.limited.Load(),
+		Wakeups:  g.count.wakeups.Load(),
 	}
 }
 

@@ -53,8 +53,10 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/hostfault"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -138,6 +140,13 @@ type Config struct {
 	// Nanotime is the guest's monotonic clock, in nanoseconds, against which
 	// absolute timeouts are measured. nil means CLOCK_MONOTONIC.
 	Nanotime func() int64
+
+	// Faults are what the guest meets; the zero value is none.
+	Faults hostfault.Faults
+
+	// Calls is told of each call that does not fall through, when it ends. The guest
+	// waits for it. nil costs nothing.
+	Calls func(name string, errno sockabi.Errno, took time.Duration)
 
 	// Trace is told of each call that does not fall through; nil costs nothing.
 	Trace host.Tracer

@@ -13,6 +13,7 @@ type table struct {
 	free    []uint64  // one bit per number
 	low     int       // no word of free below has a bit set
 	open    atomic.Int64
+	added   uint64 // how many were, ever
 }
 
 // get is the socket with that number, or nil.
@@ -25,6 +26,8 @@ func (t *table) get(fd uint32) *socket {
 
 // add gives s the lowest free number.
 func (t *table) add(s *socket) {
+	t.added++
+	s.nth = t.added
 	for t.low < len(t.free) && t.free[t.low] == 0 {
 		t.low++
 	}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/hostmetrics"
+)
+
+// endpoints are the flags --metrics and --pprof: where a run can be looked into.
+type endpoints struct{ metrics, pprof string }
+
+// serve listens, and tells where. observe is what metrics need of the guest's module;
+// nil is nothing.
+func (e endpoints) serve(stderr io.Writer) (observe func(host.Module) host.Module, shutDown func(), err error) {
+	var servers []*http.Server
+	shutDown = func() {
+		const grace = 100 * time.Millisecond
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		for _, s := range servers {
+			if s.Shutdown(ctx) != nil {
+				s.Close()
+			}
+		}
+	}
+	type place struct {
+		mux *http.ServeMux
+		at  net.Addr
+	}
+	places := map[string]place{} // by address as it was written
+	at := func(flag, addr, path string) (*http.ServeMux, error) {
+		p, ok := places[addr]
+		if !ok {
+			l, err := net.Listen("tcp", addr)
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w; write an address of this machine and a free port, such as 127.0.0.1:9090", flag, addr, err)
+			}
+			p = place{http.NewServeMux(), l.Addr()}
+			places[addr] = p
+			s := &http.Server{Handler: p.mux, ReadHeaderTimeout: 10 * time.Second}
+			servers = append(servers, s)
+			go s.Serve(l)
+		}
+		fmt.Fprintf(stderr, "wasisock: %s is at http://%s%s\n", flag, p.at, path)
+		return p.mux, nil
+	}
+	if e.metrics != "" {
+		mux, err := at("--metrics", e.metrics, "/metrics")
+		if err != nil {
+			return nil, nil, err
+		}
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		m, err := hostmetrics.New(registry)
+		if err != nil {
+			shutDown()
+			return nil, nil, err
+		}
+		observe = m.Module
+		mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	}
+	if e.pprof != "" {
+		mux, err := at("--pprof", e.pprof, "/debug/pprof/")
+		if err != nil {
+			shutDown()
+			return nil, nil, err
+		}
+		profiles(mux)
+	}
+	return observe, shutDown, nil
+}
+
+func profiles(mux *http.ServeMux) {
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+}

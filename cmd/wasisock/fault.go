@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/wasisock/wasisock/host/hostfault"
+)
+
+// faults is the flag --fault, which can come several times.
+type faults struct{ parts []string }
+
+func (f *faults) String() string { return "" }
+
+func (f *faults) Set(v string) error {
+	_, err := hostfault.Parse(v)
+	f.parts = append(f.parts, v)
+	return err
+}
+
+// parse tells of a seed that was not given, so that the run can be had again.
+func (f *faults) parse(stderr io.Writer) (hostfault.Faults, error) {
+	if f.parts == nil {
+		return hostfault.Faults{}, nil
+	}
+	text := strings.Join(f.parts, ",")
+	all, err := hostfault.Parse(text)
+	if err == nil && !strings.HasPrefix(text, "seed=") && !strings.Contains(text, ",seed=") {
+		fmt.Fprintf(stderr, "wasisock: faults by chance; have the same again with --fault %s\n", all)
+	}
+	return all, err
+}
