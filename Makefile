@@ -66,7 +66,7 @@ $(foreign:%=check-build-%): check-build-%:
 
 .PHONY: check-tidy
 check-tidy:
-	@go mod tidy -diff && { [ ! -f bench/go.mod ] || { cd bench && go mod tidy -diff; }; }
+	@for dir in . bench testdata/foreign/stealthrocket; do (cd $$dir && go mod tidy -diff) || exit 1; done
 
 # Needs the guests, as the target test does, and a C compiler.
 .PHONY: check-race

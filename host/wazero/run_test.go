@@ -28,23 +28,39 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-var buildGuestOnce = sync.OnceValues(func() ([]byte, error) {
-	file := filepath.Join(scratch, "guest.wasm")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "./testdata/guest")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
-	}
-	return os.ReadFile(file)
-})
+// programs is a Go program's module for wasip1, by the folder of its source.
+var programs = struct {
+	sync.Mutex
+	wasm map[string][]byte
+}{wasm: map[string][]byte{}}
 
-func guestWasm(t testing.TB) []byte {
+// built compiles a Go program for wasip1, once.
+func built(t testing.TB, dir string) []byte {
 	t.Helper()
-	wasm, err := buildGuestOnce()
+	programs.Lock()
+	defer programs.Unlock()
+	if wasm := programs.wasm[dir]; wasm != nil {
+		return wasm
+	}
+	file := filepath.Join(scratch, filepath.Base(dir)+".wasm")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, ".")
+	cmd.Dir = dir
+	cmd.Env = append(cmd.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("building %s: %v\n%s", dir, err, out)
+	}
+	wasm, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	programs.wasm[dir] = wasm
 	return wasm
+}
+
+func guestWasm(t testing.TB) []byte {
+	t.Helper()
+	return built(t, "testdata/guest")
 }
 
 // command is a run of the test guest. Everything on loopback is permitted.

@@ -92,6 +92,16 @@ var addresses = []sentence{
 		t.Is("IPv4 on an IPv6 socket", call("sock_bind_v2", t.socket(sockabi.AF_INET6, sockabi.SOCK_STREAM), at(full(loopback4)), 0), sockabi.EINVAL)
 		t.Is("IPv6 on an IPv4 socket", call("sock_bind_v2", t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM), at(full(loopback6)), 0), sockabi.EAFNOSUPPORT)
 	}},
+	{"the plain names take no address of 128 bytes", func(t *T) {
+		for _, f := range families {
+			to := t.local(t.listener(f.loopback))
+			t.Log("sock_bind", name(call("sock_bind", t.socket(f.family, sockabi.SOCK_STREAM), at(full(f.loopback)), 0)))
+			t.Log("sock_connect", name(call("sock_connect", t.nonblocking(t.socket(f.family, sockabi.SOCK_STREAM)), at(full(f.loopback)), uint32(to.Port()))))
+			a, to := t.udp(f.loopback)
+			iovs, n := vector(text("hello"))
+			t.Log("sock_send_to", name(call("sock_send_to", a, iovs, n, at(full(f.loopback)), uint32(to.Port()), 0, at(place(uint32(0))))))
+		}
+	}},
 	{"the rest of an address of 128 bytes is ignored", func(t *T) {
 		for _, f := range families {
 			l := t.listener(f.loopback)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -113,6 +114,9 @@ func bindLengths(t *T, function string) {
 	for _, f := range families {
 		for _, n := range []uint32{0, 1, 3, 4, 5, 8, 14, 15, 16, 17, 28, 126, 127, 128, 129, 256} {
 			raw := room(256)
+			if n == sockabi.AddrStorageSize && !strings.HasSuffix(function, "_v2") {
+				continue // see "the plain names take no address of 128 bytes"
+			}
 			if n == sockabi.AddrStorageSize {
 				raw[0], raw[1] = byte(f.family), 0
 				copy(raw[2:], f.loopback.AsSlice())

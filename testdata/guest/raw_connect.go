@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -207,6 +208,9 @@ func connectLengths(t *T, function string) {
 		to := t.local(t.listener(f.loopback))
 		for _, n := range []uint32{0, 1, 3, 4, 5, 8, 14, 15, 16, 17, 28, 126, 127, 128, 129, 256} {
 			raw := room(256)
+			if n == sockabi.AddrStorageSize && !strings.HasSuffix(function, "_v2") {
+				continue // see "the plain names take no address of 128 bytes"
+			}
 			if n == sockabi.AddrStorageSize {
 				raw[0], raw[1] = byte(f.family), 0
 				copy(raw[2:], f.loopback.AsSlice())

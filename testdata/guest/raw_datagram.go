@@ -356,6 +356,9 @@ func sendToLengths(t *T, function string) {
 		b, to := t.udp(f.loopback)
 		for _, length := range []uint32{0, 1, 3, 4, 5, 8, 14, 15, 16, 17, 28, 126, 127, 128, 129, 256} {
 			raw := room(256)
+			if length == sockabi.AddrStorageSize && !strings.HasSuffix(function, "_v2") {
+				continue // see "the plain names take no address of 128 bytes"
+			}
 			if length == sockabi.AddrStorageSize {
 				raw[0], raw[1] = byte(f.family), 0
 				copy(raw[2:], f.loopback.AsSlice())

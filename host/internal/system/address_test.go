@@ -77,12 +77,17 @@ func TestAddressLengths(t *testing.T) {
 		g.want(sockabi.EINVAL, "sock_getlocaladdr", fd, sized(n), g.alloc(4))
 		g.ok("fd_close", fd)
 	}
-	fd := g.open(inet4, tcp)
 	full := g.storage(inet4, "\x7f\x00\x00\x01")
-	g.want(sockabi.EINVAL, "sock_bind", fd, full, 0)
-	g.want(sockabi.EINVAL, "sock_connect", fd, full, 80)
-	g.want(sockabi.EINVAL, "sock_send_to", fd, g.iovs("x"), 1, full, 80, 0, g.alloc(4))
-	g.ok("sock_bind_v2", fd, full, 0)
+	for _, version := range []string{"", "_v2"} {
+		l := g.open(inet4, tcp)
+		g.ok("sock_bind"+version, l, full, 0)
+		g.ok("sock_listen", l, 1)
+		g.ok("sock_connect"+version, g.open(inet4, tcp), full, uint32(g.local(l).Port()))
+		to := g.open(inet4, dgram)
+		g.ok("sock_bind"+version, to, full, 0)
+		g.ok("sock_send_to"+version, g.open(inet4, dgram), g.iovs("x"), 1, full, uint32(g.local(to).Port()), 0, g.alloc(4))
+	}
+	fd := g.open(inet4, tcp)
 	g.want(sockabi.EAFNOSUPPORT, "sock_connect_v2", fd, g.storage(0, ""), 80)
 	g.want(sockabi.EAFNOSUPPORT, "sock_connect_v2", fd, g.storage(4, ""), 80)
 	g.want(sockabi.EAFNOSUPPORT, "sock_connect_v2", fd, g.storage(0xffff, ""), 80)

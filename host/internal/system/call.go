@@ -38,22 +38,22 @@ type handler func(*guest, call) sockabi.Errno
 var handlers = map[string]map[int]handler{
 	"sock_open":            {3: (*guest).sockOpen},
 	"sock_open_v2":         {3: (*guest).sockOpen},
-	"sock_bind":            {3: addressed(version1, (*guest).sockBind)},
-	"sock_bind_v2":         {3: addressed(version2, (*guest).sockBind)},
+	"sock_bind":            {3: (*guest).sockBind},
+	"sock_bind_v2":         {3: (*guest).sockBind},
 	"sock_listen":          {2: (*guest).sockListen},
 	"sock_listen_v2":       {2: (*guest).sockListen},
 	"sock_accept":          {2: (*guest).sockAccept1, 3: (*guest).sockAccept},
 	"sock_accept_v2":       {3: (*guest).sockAccept},
-	"sock_connect":         {3: addressed(version1, (*guest).sockConnect)},
-	"sock_connect_v2":      {3: addressed(version2, (*guest).sockConnect)},
+	"sock_connect":         {3: (*guest).sockConnect},
+	"sock_connect_v2":      {3: (*guest).sockConnect},
 	"sock_recv":            {6: (*guest).sockRecv},
 	"sock_recv_v2":         {6: (*guest).sockRecv},
 	"sock_recv_from":       {7: (*guest).sockRecvFrom1, 8: (*guest).sockRecvFrom},
 	"sock_recv_from_v2":    {8: (*guest).sockRecvFrom},
 	"sock_send":            {5: (*guest).sockSend},
 	"sock_send_v2":         {5: (*guest).sockSend},
-	"sock_send_to":         {7: addressed(version1, (*guest).sockSendTo)},
-	"sock_send_to_v2":      {7: addressed(version2, (*guest).sockSendTo)},
+	"sock_send_to":         {7: (*guest).sockSendTo},
+	"sock_send_to_v2":      {7: (*guest).sockSendTo},
 	"sock_shutdown":        {2: (*guest).sockShutdown},
 	"sock_getsockopt":      {5: (*guest).sockGetsockopt},
 	"sock_setsockopt":      {5: (*guest).sockSetsockopt},
@@ -71,11 +71,6 @@ var handlers = map[string]map[int]handler{
 	"fd_fdstat_set_flags":  {2: (*guest).fdFdstatSetFlags},
 	"fd_filestat_get":      {2: (*guest).fdFilestatGet},
 	"fd_renumber":          {2: (*guest).fdRenumber},
-}
-
-// addressed is a handler that takes addresses of one version.
-func addressed(v version, h func(*guest, call, version) sockabi.Errno) handler {
-	return func(g *guest, c call) sockabi.Errno { return h(g, c, v) }
 }
 
 func (g *guest) rows() []Row {

@@ -28,14 +28,6 @@ const (
 // sun_path, whatever the host's.
 const sunPathSize = sockabi.MaxUnixPath + 1
 
-// A version is which addresses a function takes.
-type version uint8
-
-const (
-	version1 version = 1 // 4 or 16 bytes
-	version2 version = 2 // 128 bytes as well
-)
-
 // addressBytes is where the address is that parameter i tells of.
 func (c call) addressBytes(i int) ([]byte, sockabi.Errno) {
 	b, ok := c.at(i, sockabi.AddressSize)
@@ -51,9 +43,9 @@ func (c call) addressBytes(i int) ([]byte, sockabi.Errno) {
 }
 
 // endpoint is a copy of the address that parameter i tells of and the port in
-// parameter p. Another length than the version's, and a port that is none, is
-// EINVAL.
-func (g *guest) endpoint(c call, i, p int, v version) (endpoint, sockabi.Errno) {
+// parameter p. It has 4, 16 or 128 bytes, under the plain names too. Another length,
+// and a port that is none, is EINVAL.
+func (g *guest) endpoint(c call, i, p int) (endpoint, sockabi.Errno) {
 	b, errno := c.addressBytes(i)
 	if errno != 0 {
 		return endpoint{}, errno
@@ -64,7 +56,7 @@ func (g *guest) endpoint(c call, i, p int, v version) (endpoint, sockabi.Errno) 
 		family = sockabi.AF_INET4
 	case len(b) == 16:
 		family = sockabi.AF_INET6
-	case len(b) == sockabi.AddrStorageSize && v == version2:
+	case len(b) == sockabi.AddrStorageSize:
 		family, b = le.Uint16(b[storageFamily:]), b[storageData:]
 	default:
 		return endpoint{}, sockabi.EINVAL

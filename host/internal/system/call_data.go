@@ -107,11 +107,11 @@ func (g *guest) sockSend(c call) sockabi.Errno {
 }
 
 // sock_send_to of a connected TCP socket sends to its peer, whatever the address.
-func (g *guest) sockSendTo(c call, v version) sockabi.Errno {
+func (g *guest) sockSendTo(c call) sockabi.Errno {
 	if !c.aligned(4, 1, 3, 6) {
 		return sockabi.EADDRNOTAVAIL
 	}
-	e, errno := g.endpoint(c, 3, 4, v)
+	e, errno := g.endpoint(c, 3, 4)
 	if errno != 0 {
 		return errno
 	}

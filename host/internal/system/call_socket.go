@@ -45,11 +45,11 @@ func (g *guest) putNumber(result []byte, s *socket) {
 	}
 }
 
-func (g *guest) sockBind(c call, v version) sockabi.Errno {
+func (g *guest) sockBind(c call) sockabi.Errno {
 	if !c.aligned(4, 1) {
 		return sockabi.EADDRNOTAVAIL
 	}
-	e, errno := g.endpoint(c, 1, 2, v)
+	e, errno := g.endpoint(c, 1, 2)
 	if errno != 0 {
 		return errno
 	}
@@ -118,11 +118,11 @@ func (g *guest) acceptTo(c call, flags uint32, result int) sockabi.Errno {
 	return 0
 }
 
-func (g *guest) sockConnect(c call, v version) sockabi.Errno {
+func (g *guest) sockConnect(c call) sockabi.Errno {
 	if !c.aligned(4, 1) {
 		return sockabi.EADDRNOTAVAIL
 	}
-	e, errno := g.endpoint(c, 1, 2, v)
+	e, errno := g.endpoint(c, 1, 2)
 	if errno != 0 {
 		return errno
 	}
@@ -157,7 +157,8 @@ func (g *guest) sockShutdown(c call) sockabi.Errno {
 }
 
 // sock_getsockopt writes as much of the value as there is room for, and its size
-// then. SO_ERROR and SO_TYPE with room for less than 4 bytes are EINVAL.
+// then. SO_ERROR and SO_TYPE with room for less than 4 bytes are EINVAL; but at
+// address 4 no room is the size 4 itself, passed by value as stealthrocket/net does.
 func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	if !c.aligned(4, 4) {
 		return sockabi.EADDRNOTAVAIL
@@ -169,6 +170,9 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	size, ok := c.at(4, 4)
 	if !ok {
 		return sockabi.EFAULT
+	}
+	if c.u32(4) == 4 && le.Uint32(size) == 0 && (o.form == formType || o.form == formErrno) {
+		size = []byte{4, 0, 0, 0}
 	}
 	room, ok := c.view(c.u32(3), uint64(le.Uint32(size)))
 	if !ok {

@@ -126,7 +126,9 @@ func expectWithin(t *testing.T, fn sockabi.Function, args []uint32, was, is memo
 		case "events*":
 			size = int(args[2]) * sockabi.EventSize
 		case "value*":
-			size = int(le.Uint32(was[args[4]:]))
+			if size = int(le.Uint32(was[args[4]:])); size == 0 && args[4] == 4 {
+				size = 4 // by value
+			}
 		}
 		if size > 0 {
 			copy(masked[args[i]:][:size], was[args[i]:])

@@ -59,6 +59,38 @@ func TestOptionsThatAreNumbers(t *testing.T) {
 	}
 }
 
+// TestSizesByValue holds that the size 4, passed by value, is no pointer to address 4,
+// unless something is there.
+func TestSizesByValue(t *testing.T) {
+	g := newTester(t, Config{})
+	a, l := g.open(inet4, tcp), g.nonblock(g.open(inet4, tcp))
+	g.ok("sock_bind", a, g.addr("127.0.0.1"), 0)
+	g.call("sock_connect", l, g.addr("127.0.0.1"), uint32(g.local(a).Port()))
+	g.waitFor(write(l))
+	clear(g.mem[4:8])
+	value := g.put(uint32(0xdead))
+	for _, test := range []struct{ name, room, want uint32 }{
+		{sockabi.SO_ERROR, 0, uint32(sockabi.ECONNREFUSED)},
+		{sockabi.SO_ERROR, 0, 0},
+		{sockabi.SO_TYPE, 0, sockabi.SOCK_STREAM},
+		{sockabi.SO_TYPE, 4, sockabi.SOCK_STREAM},
+		{sockabi.SO_REUSEADDR, 0, 0xdead}, // WasmEdge writes nothing where there is no room
+	} {
+		le.PutUint32(g.mem[4:], test.room)
+		le.PutUint32(g.mem[value:], 0xdead)
+		g.ok("sock_getsockopt", l, 0, test.name, value, 4)
+		if got := g.u32(value); got != test.want || g.u32(4) != test.room {
+			t.Errorf("option %d, where %d is at address 4: %d, and %d is there; want %d", test.name, test.room, got, g.u32(4), test.want)
+		}
+	}
+	none := g.put(uint32(0))
+	g.want(sockabi.EINVAL, "sock_getsockopt", l, 0, sockabi.SO_ERROR, value, none)
+	clear(g.mem[4:8])
+	g.want(sockabi.EFAULT, "sock_getsockopt", l, 0, sockabi.SO_ERROR, memorySize-3, 4)
+	g.mem = g.mem[:7]
+	g.want(sockabi.EFAULT, "sock_getsockopt", l, 0, sockabi.SO_ERROR, 0, 4)
+}
+
 func TestOptionsToReadOnly(t *testing.T) {
 	g := newTester(t, Config{})
 	l, _ := g.listen()

@@ -44,6 +44,8 @@
 //   - sock_getaddrinfo answers EAI_MEMORY rather than write past the room it was
 //     given, looks at 256 nodes at most and ends with the list, takes SOCK_ANY for
 //     streams and datagrams, and knows neither zones nor short forms of IPv4.
+//   - The plain names take addresses of 128 bytes too, and the size of SO_ERROR and
+//     SO_TYPE can be the value 4, as stealthrocket/net passes it.
 //   - fd_renumber to a number that is not open is EBADF, and between a socket and
 //     a file ENOTSUP.
 package system
