@@ -13,16 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/hostmetrics"
 )
 
 // endpoints are the flags --metrics and --pprof: where a run can be looked into.
 type endpoints struct{ metrics, pprof string }
 
-// serve listens, and tells where. observe is what metrics need of the guest's module;
-// nil is nothing.
-func (e endpoints) serve(stderr io.Writer) (observe func(host.Module) host.Module, shutDown func(), err error) {
+// serve listens, and tells where. m is nil without --metrics.
+func (e endpoints) serve(stderr io.Writer) (m *hostmetrics.Metrics, shutDown func(), err error) {
 	var servers []*http.Server
 	shutDown = func() {
 		const grace = 100 * time.Millisecond
@@ -62,12 +60,10 @@ func (e endpoints) serve(stderr io.Writer) (observe func(host.Module) host.Modul
 		}
 		registry := prometheus.NewRegistry()
 		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-		m, err := hostmetrics.New(registry)
-		if err != nil {
+		if m, err = hostmetrics.New(registry); err != nil {
 			shutDown()
 			return nil, nil, err
 		}
-		observe = m.Module
 		mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	}
 	if e.pprof != "" {
@@ -78,7 +74,7 @@ func (e endpoints) serve(stderr io.Writer) (observe func(host.Module) host.Modul
 		}
 		profiles(mux)
 	}
-	return observe, shutDown, nil
+	return m, shutDown, nil
 }
 
 func profiles(mux *http.ServeMux) {

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"syscall"
+
+	"github.com/wasisock/wasisock/cmd/internal/runner"
 )
 
 // listenFlag is the addresses of the flag --listen, which may be repeated.
@@ -39,6 +41,18 @@ func (f *listenFlag) Set(v string) error {
 		return fmt.Errorf("%q is neither tcp:ADDRESS:PORT nor unix:PATH; write tcp:127.0.0.1:8080 or unix:/run/guest.sock", v)
 	}
 	*f = append(*f, listenAddr{v, network, addr})
+	return nil
+}
+
+// needsListen refuses what guests can have only where they share listeners.
+func needsListen(c *runner.Command, listeners listenFlag) error {
+	switch {
+	case len(listeners) > 0:
+	case c.Instances > 1:
+		return errors.New("--instances needs --listen; name the address where all of them listen, as in --listen tcp:127.0.0.1:8080")
+	case c.Watch:
+		return errors.New("--watch needs --listen; name the address where the guest listens, and so does the next, as in --listen tcp:127.0.0.1:8080")
+	}
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/host"
@@ -47,6 +48,16 @@ would permit it.
   --listen ADDRESS    open tcp:127.0.0.1:80, tcp:[::]:80 or unix:PATH before the guest
                       starts, and give it to the guest that listens there; needs
                       no --allow, and may be repeated
+  --restart WHEN      start the guest again when it has ended: no, on-failure, which
+                      is with an exit code other than 0, or always; after 100 ms,
+                      and after twice as long each time, at most 30 s
+  --instances N       run N guests that share what --listen opens
+  --watch             load GUEST.wasm again when it has changed, as after SIGHUP: the
+                      new guest listens where --listen says, and when it has done so
+                      for a second, the old one ends. One that fails is not used
+  --grace TIME        how long a guest that listens may take, after SIGINT or SIGTERM
+                      or when it is replaced, to answer what it was asked: 10s by
+                      default. It gets no new connections
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
                       path; with :ro at the end it cannot be changed
   --dns WHO           who answers a guest that looks up names: host, the default,
@@ -87,10 +98,13 @@ would permit it.
                       short-write. The same seed gives the same faults to the same
                       calls; without one it is chosen and told
 
+SIGINT and SIGTERM end a guest that listens as --grace says, others and after a second
+signal at once. With --listen, SIGHUP loads the guest again, or builds it again.
+
 Exit code: the guest's (255 for those above); 124 if its time was over; 125 if
 wasisock or a build failed, 126 if the file is no guest, 127 if there is none, 134 if
-the guest trapped, and 128 and the number of the signal after SIGINT or SIGTERM, which
-end it within a second.
+the guest trapped. After SIGINT or SIGTERM it is 0 if the guest ended by itself, and
+else 128 and the number of the signal.
 `
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -107,6 +121,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
+	command := runner.Command{Grace: 10 * time.Second}
 	flags.BoolVar(&allowAll, "allow-all", false, "")
 	flags.BoolVar(&learn, "learn", false, "")
 	traced.register(flags)
@@ -115,6 +130,10 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
 	flags.Var(&listeners, "listen", "")
+	flags.Var(&command.Restart, "restart", "")
+	flags.BoolVar(&command.Watch, "watch", false, "")
+	flags.Func("grace", "", runner.Time(&command.Grace, 0))
+	flags.Func("instances", "", runner.Count(&command.Instances))
 	flags.Var(&faults, "fault", "")
 	flags.StringVar(&endpoints.metrics, "metrics", "", "")
 	flags.StringVar(&endpoints.pprof, "pprof", "", "")
@@ -164,6 +183,9 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case flags.NArg() == 0:
 		return failed(stderr, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
 	}
+	if err := needsListen(&command, listeners); err != nil {
+		return failed(stderr, "%v", err)
+	}
 	guest.Args = flags.Args()
 	if allowAll || learn {
 		rules = []string{"all"}
@@ -185,13 +207,16 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return failed(stderr, "%v", err)
 	}
 	defer closeAll(guest.Listeners)
-	observe, shutDown, err := endpoints.serve(stderr)
+	metrics, shutDown, err := endpoints.serve(stderr)
 	if err != nil {
 		return failed(stderr, "%v", err)
 	}
 	defer shutDown()
 	file := flags.Arg(0)
 	if n := sources(flags.Args()); n > 0 {
+		if command.Watch {
+			return failed(stderr, "--watch watches a file; build it with wasisock build, or leave --watch out and send SIGHUP")
+		}
 		temp, err := os.MkdirTemp("", "wasisock-run-")
 		if err != nil {
 			return failed(stderr, "%v", err)
@@ -202,6 +227,12 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return code
 		}
 		guest.Args = append([]string{file}, flags.Args()[n:]...)
+		command.Rebuild = func() error {
+			if code := buildTo(file, flags.Args()[:n], stdin, stderr); code != 0 {
+				return errors.New("it cannot be built")
+			}
+			return nil
+		}
 	}
 	trace, finish, err := traced.start(stderr)
 	if err != nil {
@@ -210,16 +241,13 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer finish()
 	guest.Trace = trace
 	engine.Name = filepath.Base(file)
-	return runner.Command{
-		Name:    "wasisock",
-		File:    file,
-		Guest:   guest,
-		Engine:  engine,
-		Stderr:  stderr,
-		Learn:   learn,
-		Observe: observe,
-		Remedy:  func(rule string) string { return "permit it with --allow '" + rule + "'" },
-	}.Run()
+	command.Name, command.File, command.Guest, command.Engine, command.Stderr = "wasisock", file, guest, engine, stderr
+	command.Learn = learn
+	command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
+	if metrics != nil {
+		command.Observe, command.Restarted = metrics.Module, metrics.Restarted
+	}
+	return command.Run()
 }
 
 // sources is how many of args are to be built: the files of Go at the beginning, or a

@@ -42,7 +42,7 @@ func TestSignalsEndTheCommand(t *testing.T) {
 		guest string
 	}{
 		{"a guest that sleeps", nil, "sleep"},
-		{"a guest that waits for a connection", []string{"--allow-all"}, "poll"},
+		{"a guest that waits for a connection", []string{"--allow-all", "--grace=0s"}, "poll"},
 		{"a guest that reads", nil, "read"},
 		{"a guest that prints to a full pipe", nil, "print"},
 		{"a guest that computes", nil, "spin"},

@@ -209,7 +209,7 @@ func TestTraceOfAGuestThatASignalEnds(t *testing.T) {
 		for _, signals := range []int{1, 2} {
 			t.Run(fmt.Sprint(test.name, " ", signals), func(t *testing.T) {
 				name := filepath.Join(t.TempDir(), "trace")
-				cmd := child(t, "--allow-all", test.flag, "--trace=chrome", "--trace-file", name, guest(t), test.guest)
+				cmd := child(t, "--allow-all", "--grace=0s", test.flag, "--trace=chrome", "--trace-file", name, guest(t), test.guest)
 				stderr, err := cmd.StderrPipe()
 				if err != nil {
 					t.Fatal(err)

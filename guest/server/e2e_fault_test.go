@@ -227,3 +227,23 @@ func random(n int) string {
 	r.Read(b)
 	return string(b)
 }
+
+// TestASignalLosesNoRequest: wasisock shuts down the listener, and the server ends.
+func TestASignalLosesNoRequest(t *testing.T) {
+	s := engine{wasisock(t), "run", "--allow-all"}.serve(t, 0, nil)
+	idle, begun := s.dial(), s.dial()
+	defer idle.Close()
+	defer begun.Close()
+	s.askOn(idle, post("1"), echo("1"))
+	s.askOn(begun, post("2")+strings.TrimSuffix(post("345"), "45"), echo("2"))
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := idle.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("%d, %v on an idle connection", n, err)
+	}
+	s.askOn(begun, "45", echo("345"))
+	if err := s.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}

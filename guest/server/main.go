@@ -37,6 +37,9 @@
 // When descriptors run out, the connections there are go on, and the others wait in
 // the system's queue.
 //
+// When the host shuts down its listener, the server answers the requests that it has
+// begun to read, closes the connections and ends. WasmEdge never does so.
+//
 // Lines of the log for which stdout has no room are dropped and counted, so that a
 // pipe which nobody reads, or a terminal stopped with Ctrl-S, delays nobody. Only a
 // terminal that has died without saying so may stop the server.
@@ -57,7 +60,8 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run returns only when the server cannot start, or not go on: 2 is a mistake in
-// the arguments, 1 anything else, and 0 means that there was only help to give.
+// the arguments, 1 anything else, and 0 means that the host has shut down the listener,
+// or that there was only help to give.
 func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parseFlags(args)
 	if err == errHelp {
@@ -77,6 +81,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		io.WriteString(stdout, "listening on "+at.String()+"\n")
 		err = serve(l, &o)
+	}
+	if err == errClosed {
+		return 0
 	}
 	io.WriteString(stderr, "server: "+err.Error()+"\n")
 	return 1

@@ -50,6 +50,7 @@ type server struct {
 	timeouts timeouts
 	pool     pool
 
+	closing  bool // the listener has come to its end, and idle connections do
 	paused   bool // no connections are accepted
 	told     bool // the log knows why
 	resumeAt time.Duration
@@ -68,6 +69,9 @@ func (s *server) start() error {
 	s.now = s.clock()
 	return s.poller.Register(s.listener.FD(), listenerToken, poll.Readable)
 }
+
+// errClosed is the end of a server whose listener and connections have come to theirs.
+var errClosed = errors.New("the listener was shut down")
 
 // turn waits for something to do, and does it. An error ends the server.
 func (s *server) turn() error {
@@ -93,7 +97,13 @@ func (s *server) turn() error {
 	for c := s.timeouts.due(s.now); c != nil; c = s.timeouts.due(s.now) {
 		s.expire(c)
 	}
+	if s.closing {
+		s.closeIdle()
+	}
 	s.log.turn(s.now)
+	if s.closing && s.open == 0 {
+		return errClosed
+	}
 	if s.paused && s.now >= s.resumeAt {
 		s.paused = false
 		return s.poller.Register(s.listener.FD(), listenerToken, poll.Readable)
@@ -132,6 +142,10 @@ func (s *server) accept() {
 			return
 		case errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EINTR):
 			continue
+		case errors.Is(err, syscall.EINVAL): // the host has shut down the listener
+			s.poller.Deregister(s.listener.FD())
+			s.closing = true
+			return
 		default:
 			s.pause(err.Error())
 			return
@@ -154,6 +168,15 @@ func (s *server) accept() {
 			s.read(c)
 		}
 		s.settle(c)
+	}
+}
+
+// closeIdle closes the connections on which no request has begun.
+func (s *server) closeIdle() {
+	for _, c := range s.conns {
+		if c.stage == inIdle || c.stage == inHeader && len(c.held) == 0 {
+			s.close(c)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -320,4 +321,30 @@ func BenchmarkRequest(b *testing.B) {
 		w.now += time.Microsecond
 		w.ready(conn)
 	}
+}
+
+// TestAListenerThatWasShutDown: what was begun is answered, and then the server ends.
+func TestAListenerThatWasShutDown(t *testing.T) {
+	w := newWorld(t)
+	idle, fresh := w.ask(get), w.ask("")
+	begun, answered := w.ask(strings.TrimSuffix(post("xy"), "y")), w.ask("")
+	answered.window = 0
+	answered.send(get)
+	w.refuse = os.NewSyscallError("sock_accept", syscall.EINVAL)
+	w.run(0)
+	if !idle.closed() || !fresh.closed() || begun.closed() || answered.closed() {
+		t.Errorf("%v %v %v %v", idle.closed(), fresh.closed(), begun.closed(), answered.closed())
+	}
+	begun.send("y")
+	if begun.output.String() != echo("xy") || !begun.closed() {
+		t.Errorf("%q, closed %v", begun.output.String(), begun.closed())
+	}
+	answered.window = -1
+	if err := w.turn(); err != errClosed {
+		t.Error(err)
+	}
+	if answered.output.String() != echo("") {
+		t.Errorf("%q", answered.output.String())
+	}
+	w.isEmpty()
 }

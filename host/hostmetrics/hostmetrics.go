@@ -18,6 +18,7 @@
 //	wasisock_memory_bytes                      of linear memory, now
 //	wasisock_cpu_seconds_total                 0 where the host does not tell, see host.Stats
 //	wasisock_guests_running                    started, and Wait has not returned
+//	wasisock_guest_restarts_total              as Restarted was told
 //	wasisock_guest_exits_total{kind}           ok, exit, trap, stopped, limit or failed
 //
 // An exit is "ok" with exit code 0 and "exit" with another, "stopped" by Cmd.Stop or
@@ -45,6 +46,7 @@ type Metrics struct {
 	calls     *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	exits     *prometheus.CounterVec
+	restarts  prometheus.Counter
 	series    map[string]*[errnos]atomic.Pointer[series]
 
 	mu      sync.Mutex
@@ -75,6 +77,9 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 		exits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wasisock_guest_exits_total", Help: "How guests ended.",
 		}, []string{"kind"}),
+		restarts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "wasisock_guest_restarts_total", Help: "Guests that were started in place of one that had ended.",
+		}),
 		series:  map[string]*[errnos]atomic.Pointer[series]{},
 		running: map[*guest]bool{},
 	}
@@ -89,6 +94,9 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 	}
 	return m, nil
 }
+
+// Restarted counts a guest that was started in place of one that had ended.
+func (m *Metrics) Restarted() { m.restarts.Inc() }
 
 // Module is m, of which all guests count.
 func (m *Metrics) Module(of host.Module) host.Module { return module{of, m} }
@@ -212,6 +220,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	c.calls.Describe(ch)
 	c.durations.Describe(ch)
 	c.exits.Describe(ch)
+	c.restarts.Describe(ch)
 	for _, d := range []*prometheus.Desc{wakeupsDesc, socketsDesc, acceptedDesc, dialledDesc, refusedDesc, receivedDesc, sentDesc, memoryDesc, cpuDesc, runningDesc} {
 		ch <- d
 	}
@@ -223,6 +232,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.calls.Collect(ch)
 	c.durations.Collect(ch)
 	c.exits.Collect(ch)
+	c.restarts.Collect(ch)
 
 	c.mu.Lock()
 	total, running := c.ended, len(c.running)

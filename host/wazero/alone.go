@@ -4,28 +4,46 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// collectDue asks a guest that is alone to collect garbage at its next call.
-var collectDue atomic.Bool
+// company is the guests of a process that does nothing but run guests. It keeps the
+// process alive to what else it does, such as heeding signals, while a guest computes
+// without end. Go's collector stops all goroutines to begin and to end, and a guest
+// cannot be stopped between its calls: so a guest collects in a call, while all others
+// are in calls too. And goroutines need a processor that no guest has.
+var company struct {
+	due     atomic.Bool // garbage is to be collected
+	mu      sync.Mutex
+	guests  map[*guest]bool
+	restore func()
+}
 
-func collectIfDue() {
-	if collectDue.Load() {
-		collectDue.Store(false)
-		runtime.GC()
+// join is before g runs, leave after. The settings of the process change with the first
+// guest, and back with the last: to change them stops all goroutines.
+func (g *guest) join() (leave func()) {
+	company.mu.Lock()
+	defer company.mu.Unlock()
+	if len(company.guests) == 0 {
+		company.guests = map[*guest]bool{}
+		company.restore = settle(g.alone + 1)
+	}
+	company.guests[g] = true
+	return func() {
+		company.mu.Lock()
+		defer company.mu.Unlock()
+		if delete(company.guests, g); len(company.guests) == 0 {
+			company.restore()
+		}
 	}
 }
 
-// alone keeps the process alive to what else it does, such as heeding signals, while a
-// guest computes without end. Go's collector stops all goroutines to begin and to
-// end, and a guest cannot be stopped between its calls: so it collects in a call. And
-// goroutines need a processor that the guest does not have.
-func alone() (restore func()) {
+func settle(leastProcessors int) (restore func()) {
 	processors := runtime.GOMAXPROCS(0)
-	if processors < 2 {
-		runtime.GOMAXPROCS(2)
+	if processors < leastProcessors {
+		runtime.GOMAXPROCS(leastProcessors)
 	}
 	debug.FreeOSMemory() // what compiling left behind
 	percent := debug.SetGCPercent(-1)
@@ -43,14 +61,30 @@ func alone() (restore func()) {
 			}
 			metrics.Read(heap)
 			if heap[0].Value.Uint64() > 2*heap[1].Value.Uint64()+least {
-				collectDue.Store(true)
+				company.due.Store(true)
 			}
 		}
 	}()
 	return func() {
 		close(done)
-		collectDue.Store(false)
+		company.due.Store(false)
 		debug.SetGCPercent(percent)
 		runtime.GOMAXPROCS(processors)
 	}
+}
+
+// collectIfDue is for the beginning of a call. A guest that leaves a call meanwhile, to
+// compute without end, would have to do so within the microsecond before all stops.
+func collectIfDue() {
+	if !company.due.Load() || !company.mu.TryLock() {
+		return
+	}
+	defer company.mu.Unlock()
+	for g := range company.guests {
+		if g.computes.Load() {
+			return
+		}
+	}
+	company.due.Store(false)
+	runtime.GC()
 }

@@ -23,7 +23,7 @@ func TestAloneCollectsDuringCallsOnly(t *testing.T) {
 	var first uint32
 	began := time.Now()
 	cmd, cfg := command(t, "print"), cached()
-	cfg.Alone = true
+	cfg.Alone = 1
 	calls := 0
 	cmd.Stdout = writeFunc(func(p []byte) (int, error) {
 		switch calls++; {

@@ -36,6 +36,8 @@ type guest struct {
 	stop    chan struct{} // closed when the guest is to end
 	closers closers
 
+	computes atomic.Bool // and is in no call
+
 	done     chan struct{} // closed when it ended and all is freed
 	exitCode int
 	err      error
@@ -156,14 +158,15 @@ func (g *guest) run(ctx context.Context, config wazero.ModuleConfig) {
 
 func (g *guest) outcome(ctx context.Context, config wazero.ModuleConfig) (exitCode int, err error) {
 	defer context.AfterFunc(ctx, g.end)()
-	if g.alone {
-		defer alone()()
+	if g.alone > 0 {
+		defer g.join()()
 	}
 	calls := context.WithValue(ctx, guestKey{}, g)
 	started := false
 	instance, err := g.instantiate(calls, config)
 	if err == nil {
 		started = true
+		g.computes.Store(true)
 		_, err = instance.ExportedFunction("_start").Call(calls)
 	}
 	var exit *sys.ExitError

@@ -75,7 +75,7 @@ func TestNothingIsLeft(t *testing.T) {
 		defer cancel()
 		subcommand := []string{"work", "sleep", "exit", "read", "panic"}[i%5]
 		cmd, cfg := command(t, subcommand, "3"), cached()
-		cfg.Alone = i%2 == 0
+		cfg.Alone = i % 2
 		cmd.Stdin = in
 		cmd.Dirs = []host.Dir{{Host: dir, Guest: "/"}}
 		cmd.Stderr = writeFunc(func(p []byte) (int, error) {

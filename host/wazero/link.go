@@ -142,16 +142,16 @@ func remedy(module string) string {
 func function(p provision) api.GoModuleFunction {
 	if p.row < 0 {
 		return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
-			guestOf(ctx).checkStopped()
-			collectIfDue()
+			g := guestOf(ctx)
+			g.enterCall()
 			p.own.Call(ctx, module, stack)
+			g.computes.Store(true)
 		})
 	}
 	n := len(p.params)
 	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
 		g := guestOf(ctx)
-		g.checkStopped()
-		collectIfDue()
+		g.enterCall()
 		g.memory.module = module
 		errno := g.rows[p.row].Call(ctx, &g.memory, stack[:n])
 		if errno == system.FallThrough && p.own != nil {
@@ -160,5 +160,12 @@ func function(p provision) api.GoModuleFunction {
 			stack[0] = uint64(errno)
 		}
 		g.checkStopped()
+		g.computes.Store(true)
 	})
+}
+
+func (g *guest) enterCall() {
+	g.computes.Store(false)
+	g.checkStopped()
+	collectIfDue()
 }

@@ -51,7 +51,7 @@ func TestStopping(t *testing.T) {
 		{"a guest that computes and reads the clock", "clock", nil},
 		{"a guest that only computes, interruptible", "spin", func(_ *testing.T, _ *host.Cmd, c *Config) { c.Interruptible = true }},
 		{"a guest that waits, interruptible", "poll", func(_ *testing.T, _ *host.Cmd, c *Config) { c.Interruptible = true }},
-		{"a guest that waits, alone", "poll", func(_ *testing.T, _ *host.Cmd, c *Config) { c.Alone = true }},
+		{"a guest that waits, alone", "poll", func(_ *testing.T, _ *host.Cmd, c *Config) { c.Alone = 1 }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())

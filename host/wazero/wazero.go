@@ -33,11 +33,12 @@ type Config struct {
 	// serving needs about 3 times the CPU, a tight loop up to 90 times.
 	Interruptible bool
 
-	// Alone is for a process that runs one guest and nothing else, such as a command.
-	// Garbage is then collected during the guest's calls only, and so a guest that
-	// computes without end does not stop the process from heeding signals. It
-	// changes settings of the whole process until the guest ends.
-	Alone bool
+	// Alone is for a process that runs guests and does nothing else, such as a command:
+	// how many it runs at once, at most. Garbage is then collected while all guests are
+	// in calls only, and so one that computes without end does not stop the process
+	// from heeding signals. It changes settings of the whole process until the last
+	// guest ends.
+	Alone int
 
 	// Name is what Progress calls the module.
 	Name string
@@ -83,7 +84,7 @@ type module struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	fdstat   api.GoModuleFunction // wazero's own fd_fdstat_get
-	alone    bool
+	alone    int
 	closers  closers
 }
 

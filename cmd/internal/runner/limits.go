@@ -16,7 +16,7 @@ func Limits(flags *flag.FlagSet, l *host.Limits) {
 	for name, n := range map[string]*int{
 		"max-sockets": &l.Sockets, "max-listeners": &l.Listeners, "max-connections": &l.Connections,
 	} {
-		flags.Func(name, "", func(v string) error { return parseCount(v, n) })
+		flags.Func(name, "", Count(n))
 	}
 	for name, n := range map[string]*uint64{
 		"max-memory": &l.Memory, "read-rate": &l.ReadRate, "write-rate": &l.WriteRate,
@@ -25,25 +25,33 @@ func Limits(flags *flag.FlagSet, l *host.Limits) {
 	}
 	flags.Func("lookup-rate", "", func(v string) error {
 		var n int
-		err := parseCount(v, &n)
+		err := Count(&n)(v)
 		l.LookupRate = uint64(n)
 		return err
 	})
 	for name, d := range map[string]*time.Duration{"timeout": &l.WallTime, "cpu-time": &l.CPUTime} {
-		flags.Func(name, "", func(v string) (err error) {
-			if *d, err = time.ParseDuration(v); err != nil || *d <= 0 {
-				err = fmt.Errorf("%q is no time; write one such as 90s, 1.5h or 100ms", v)
-			}
-			return err
-		})
+		flags.Func(name, "", Time(d, 1))
 	}
 }
 
-func parseCount(v string, n *int) (err error) {
-	if *n, err = strconv.Atoi(v); err != nil || *n <= 0 {
-		err = fmt.Errorf("%q is no number above 0; write one, or leave the flag out", v)
+// Time parses one of at least least, for flag.Func.
+func Time(d *time.Duration, least time.Duration) func(string) error {
+	return func(v string) (err error) {
+		if *d, err = time.ParseDuration(v); err != nil || *d < least {
+			err = fmt.Errorf("%q is no time; write one such as 90s, 1.5h or 100ms", v)
+		}
+		return err
 	}
-	return err
+}
+
+// Count parses a number above 0, for flag.Func.
+func Count(n *int) func(string) error {
+	return func(v string) (err error) {
+		if *n, err = strconv.Atoi(v); err != nil || *n <= 0 {
+			err = fmt.Errorf("%q is no number above 0; write one, or leave the flag out", v)
+		}
+		return err
+	}
 }
 
 // parseSize reads a number of bytes, with K, M or G for powers of 1024.

@@ -39,74 +39,83 @@ type Command struct {
 	// Learn tells at the end which rules would have permitted what was done.
 	Learn bool
 
+	Instances int // guests that run at once; 0 is 1
+
+	Restart Restart // and when another follows one that ended
+
+	// Grace is for how long a guest that listens may go on after a signal, or when it is
+	// replaced, to answer what it was asked.
+	Grace time.Duration
+
 	// Observe, if not nil, is what runs in place of the compiled module.
 	Observe func(host.Module) host.Module
+
+	// Watch loads the file again when it has changed. That, like SIGHUP, is for a guest
+	// with Listeners: the new one listens there, and then the old one ends.
+	Watch bool
+
+	// Rebuild, if not nil, makes the file anew before it is loaded again.
+	Rebuild func() error
+
+	// Restarted, if not nil, is called for each guest that runs in place of one that
+	// ended.
+	Restarted func()
 
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string
 }
 
-// grace is how long a guest may take to end after a signal. The whole must be over
-// within a second.
-const grace = 700 * time.Millisecond
-
 // Run runs the guest and tells what goes wrong. The result is the exit code, for
 // os.Exit at once: after a signal, a guest that computes may still run.
 func (c Command) Run() int {
-	wasm, err := os.ReadFile(c.File)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		c.say("%s: no such file; build the guest first, or correct the path", c.File)
-		return ExitNotFound
-	case err != nil:
-		c.say("%v", err)
-		return ExitUnusable
-	}
 	c.Guest.Policy = c.telling(c.Guest.Policy)
 	if c.Learn {
 		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}, named: map[string]bool{}}
 		c.Guest.Policy = l.learn
 		defer func() { c.say("%s", l.told()) }()
 	}
-
-	signals := make(chan os.Signal, 2)
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	signals := make(chan os.Signal, 8)
+	heeded := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if len(c.Guest.Listeners) > 0 {
+		heeded = append(heeded, syscall.SIGHUP)
+	}
+	for _, s := range heeded {
 		if !signal.Ignored(s) {
 			signal.Notify(signals, s)
 		}
 	}
 	defer signal.Stop(signals)
-
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	done := make(chan int, 1)
-	go func() {
-		done <- c.exitCode(c.run(ctx, wasm))
-	}()
-	select {
-	case code := <-done:
-		return code
-	case s := <-signals:
-		cancel()
-		select {
-		case <-done:
-		case <-signals:
-		case <-time.After(grace):
-		}
-		return ExitSignal + int(s.(syscall.Signal))
-	}
+	return newFleet(&c).run(signals)
 }
 
-func (c Command) run(ctx context.Context, wasm []byte) (err error) {
-	c.Engine.Alone = !c.Engine.Interruptible
-	if c.Guest.Module, err = wazero.Compile(ctx, wasm, c.Engine); err != nil {
-		return err
+// A fileError says why the guest's file cannot be had, and is an exit code.
+type fileError struct {
+	text string
+	code int
+}
+
+func (e *fileError) Error() string { return e.text }
+
+// compile reads the file and compiles it.
+func (c *Command) compile(ctx context.Context) (host.Module, error) {
+	wasm, err := os.ReadFile(c.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &fileError{c.File + ": no such file; build the guest first, or correct the path", ExitNotFound}
+	case err != nil:
+		return nil, &fileError{err.Error(), ExitUnusable}
 	}
-	defer c.Guest.Module.Close()
-	if c.Observe != nil {
-		c.Guest.Module = c.Observe(c.Guest.Module)
+	engine := c.Engine
+	if !engine.Interruptible {
+		if engine.Alone = max(1, c.Instances); len(c.Guest.Listeners) > 0 {
+			engine.Alone *= 2 // for others in their places
+		}
 	}
-	return c.Guest.Run(ctx)
+	module, err := wazero.Compile(ctx, wasm, engine)
+	if err == nil && c.Observe != nil {
+		module = c.Observe(module)
+	}
+	return module, err
 }
 
 // exitCode is what the process exits with. A process has only 8 bits to tell, and a
@@ -116,13 +125,15 @@ func (c Command) exitCode(err error) int {
 	var module *host.ModuleError
 	var trap *host.TrapError
 	var limit *host.LimitError
+	var file *fileError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &file):
+		c.say("%v", file)
+		return file.code
 	case errors.As(err, &exit):
 		return int(min(uint32(exit.ExitCode), 255))
-	case errors.Is(err, context.Canceled):
-		return ExitSignal
 	case errors.As(err, &module):
 		c.say("%s: %v", c.File, module)
 		return ExitUnusable

@@ -2,15 +2,17 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"time"
 )
 
 // word is what the server answers; a test replaces it.
-const word = "hello"
+var word = "hello"
 
 func main() {
 	args := append(os.Args[1:], "", "")
@@ -30,7 +32,20 @@ func main() {
 }
 
 func handler() http.Handler {
+	var mine [4]byte
+	rand.Read(mine[:])
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/sleep":
+			fmt.Println("asleep")
+			d, _ := time.ParseDuration(r.URL.RawQuery)
+			time.Sleep(d)
+		case "/exit":
+			os.Exit(4)
+		case "/mine": // differs from guest to guest
+			fmt.Fprintf(w, "%x\n", mine)
+			return
+		}
 		fmt.Fprintf(w, "%s %s\n", word, r.URL.Path)
 	})
 }
