@@ -5,7 +5,7 @@ SHELL := bash
 FUZZTIME ?= 10s
 
 # Go's ./... leaves out folders named testdata.
-packages := ./... $(if $(wildcard testdata/guest/*.go),./testdata/guest)
+packages := ./... ./testdata/guest ./testdata/hostile
 
 # The guests run on wasip1, the host on the others, and every package compiles on all.
 foreign := wasip1/wasm darwin/arm64 windows/amd64

@@ -20,6 +20,7 @@ type wasmModule struct {
 	pages     uint64 // of memory
 	maxPages  uint64 // 0 is no maximum
 	data      string // at 0
+	locals    int    // of it, all i32
 	code      []byte
 	isStarted bool // it is the wasm start function too
 }
@@ -71,7 +72,11 @@ func (m wasmModule) bytes() []byte {
 	if m.isStarted {
 		out = append(append(out, 8, byte(len(own))), own...)
 	}
-	body := append(append([]byte{0}, m.code...), 0x0b)
+	locals := []byte{0}
+	if m.locals > 0 {
+		locals = []byte{1, byte(m.locals), 0x7f}
+	}
+	body := append(append(locals, m.code...), 0x0b)
 	section(10, 1, append(uleb(uint64(len(body))), body...))
 	if m.data != "" {
 		section(11, 1, append([]byte{0, 0x41, 0, 0x0b}, name(m.data)...))
