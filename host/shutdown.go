@@ -16,11 +16,14 @@ import (
 // A request is in work on a connection from which the guest has read since it last
 // wrote, or that has bytes to read or waits to be written to. A connection that has
 // just been accepted or written to is given a quarter of a second, as its client may
-// ask, or the guest go on. A connection that waits for its next request is at its end
-// when the guest reads from it. What is in work when a tenth of the time until ctx's
+// ask, or the guest go on. What is in work when a tenth of the time until ctx's
 // deadline is left, a second at most, is not waited for any longer: accept fails, and
 // the guest can still end by itself. A protocol in which the client has the last word
 // seems to be in work until then.
+//
+// A connection that waits for its next request is at its end for the guest, which
+// closes it. A request that is on its way just then fails, as with every server that
+// closes connections; clients of HTTP make it again if it changes nothing.
 //
 // New connections to one of Cmd.Listeners wait for whoever accepts them next. Those to
 // the guest's own listeners are refused, but what is in their queue at first is still

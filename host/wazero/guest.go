@@ -152,6 +152,7 @@ func (g *guest) run(ctx context.Context, config wazero.ModuleConfig) {
 	g.exitCode, g.err = g.outcome(ctx, config)
 	g.cpu.stop()
 	g.wall.Store(g.clock())
+	g.system.Close() // before what takes longer: clients wait for it
 	g.closers.close()
 	close(g.done)
 }

@@ -194,6 +194,31 @@ func TestDrainEndsConnectionsThatWait(t *testing.T) {
 	})
 }
 
+// TestDrainWakesWhoWaits: a guest that waits for the next request of a connection, and
+// has tried to read it, learns that there will be none.
+func TestDrainWakesWhoWaits(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		c := s.dial()
+		fd := s.accept()
+		io.WriteString(c, "request")
+		s.waitFor(read(fd))
+		s.recv(fd)
+		s.send(fd, "answer")
+		if _, errno := s.recv(fd); errno != sockabi.EAGAIN {
+			t.Fatal(errno.Name())
+		}
+		s.expectPoll("clock:1", read(fd), timer(time.Millisecond))
+		time.AfterFunc(20*time.Millisecond, func() { s.Drain(false) })
+		s.expectPoll("read:0", read(fd), timer(time.Hour))
+		if text, errno := s.recv(fd); text != "" || errno != 0 {
+			t.Errorf("receives %q, %s; want the end", text, errno.Name())
+		}
+		s.expectPoll("read:0", read(fd), timer(time.Hour))
+		s.ok("fd_close", fd)
+		s.waitsFor(0, 0)
+	})
+}
+
 func TestDrainOfNewAndOldConnections(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		for range 3 {

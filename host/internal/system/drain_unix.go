@@ -25,10 +25,9 @@ const (
 // A drain is the guest's way to its end: no listener takes connections any more, and
 // once no connection has a request in work, or on demand, accept fails.
 type drain struct {
-	level   int32 // what was asked for and has begun
-	began   int64
-	over    bool // accept fails
-	retired bool // there is a listener that is
+	level int32 // what was asked for and has begun
+	began int64
+	over  bool // accept fails
 }
 
 // A stage is how far a conversation with a client of the guest's has come.
@@ -77,7 +76,7 @@ func (g *guest) retire(s *socket) {
 	if !s.listener || s.retired {
 		return
 	}
-	s.retired, g.draining.retired = true, true
+	s.retired = true
 	g.poller.arm(s, 0)
 	if s.given != nil {
 		return
@@ -113,11 +112,16 @@ func (g *guest) next(l *socket) (fd int, err error) {
 
 func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
 
-// announce adds to what is told by this poll the listeners that have a connection, or
-// an end, which no operating system tells of.
+// announce adds to what is told by this poll what no operating system tells of: the
+// listeners that have a connection, or an end, and the connections that have one.
 func (g *guest) announce() {
-	if !g.draining.retired {
+	if g.draining.level == 0 {
 		return
+	}
+	for _, s := range g.table.sockets {
+		if s != nil && s.stage == idle && s.interest[reading] >= 0 {
+			g.interest.done.add(int(s.interest[reading]))
+		}
 	}
 	for s := range g.listening.addrs {
 		if i := s.interest[reading]; i >= 0 && s.retired && (len(s.pending) > 0 || g.failing(s)) {
