@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -22,6 +24,10 @@ func (f *listenFlag) Set(v string) error {
 	network, addr, _ := strings.Cut(v, ":")
 	switch {
 	case network == "unix" && addr != "":
+	case network == "fd":
+		if n, err := strconv.ParseUint(addr, 10, 31); err != nil || n < 3 {
+			return fmt.Errorf("%q is no descriptor; write fd:3, or a higher number", v)
+		}
 	case network == "tcp":
 		text := addr
 		if strings.HasPrefix(addr, ":") { // all addresses
@@ -38,7 +44,7 @@ func (f *listenFlag) Set(v string) error {
 			network = "tcp4"
 		}
 	default:
-		return fmt.Errorf("%q is neither tcp:ADDRESS:PORT nor unix:PATH; write tcp:127.0.0.1:8080 or unix:/run/guest.sock", v)
+		return fmt.Errorf("%q is neither tcp:ADDRESS:PORT, unix:PATH nor fd:NUMBER; write tcp:127.0.0.1:8080 or unix:/run/guest.sock", v)
 	}
 	*f = append(*f, listenAddr{v, network, addr})
 	return nil
@@ -59,7 +65,7 @@ func needsListen(c *runner.Command, listeners listenFlag) error {
 // open listens everywhere, or nowhere and tells why.
 func (f listenFlag) open() (listeners []net.Listener, err error) {
 	for _, a := range f {
-		l, err := net.Listen(a.network, a.addr)
+		l, err := a.open()
 		if err != nil {
 			closeAll(listeners)
 			return nil, fmt.Errorf("--listen %s: %s", a.text, a.why(err))
@@ -67,6 +73,19 @@ func (f listenFlag) open() (listeners []net.Listener, err error) {
 		listeners = append(listeners, l)
 	}
 	return listeners, nil
+}
+
+func (a listenAddr) open() (net.Listener, error) {
+	if a.network != "fd" {
+		return net.Listen(a.network, a.addr)
+	}
+	n, _ := strconv.Atoi(a.addr)
+	f := os.NewFile(uintptr(n), a.text)
+	l, err := net.FileListener(f)
+	if err != nil { // f may be the runtime's, and stays open
+		return nil, errors.New("it is no socket that listens; let whoever starts wasisock open it, such as systemd")
+	}
+	return l, f.Close()
 }
 
 func (a listenAddr) why(err error) string {

@@ -46,7 +46,11 @@ func TestListenErrors(t *testing.T) {
 		{"tcp:localhost:80", `"tcp:localhost:80" is no address and port; write tcp:127.0.0.1:8080`},
 		{"tcp:127.0.0.1", "is no address and port"},
 		{"tcp:127.0.0.1:0", `"tcp:127.0.0.1:0" has no port`},
-		{"udp:127.0.0.1:53", "is neither tcp:ADDRESS:PORT nor unix:PATH"},
+		{"fd:", "is no descriptor; write fd:3"},
+		{"fd:2", "is no descriptor; write fd:3"},
+		{"fd:4294967299", "is no descriptor; write fd:3"},
+		{"fd:1000000", "--listen fd:1000000: it is no socket that listens"},
+		{"udp:127.0.0.1:53", "is neither tcp:ADDRESS:PORT, unix:PATH nor fd:NUMBER"},
 		{"unix:", "is neither"},
 		{"8080", "is neither"},
 	} {

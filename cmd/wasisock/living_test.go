@@ -423,6 +423,33 @@ func main() {
 	s.wantExit(0)
 }
 
+// TestListenAtADescriptor is what systemd does with a socket of its own.
+func TestListenAtADescriptor(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	at := l.Addr().String()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{T: t, url: "http://" + at}
+	s.cmd = exec.Command(executable(t), "run", "--cache", filepath.Join(scratch, "cache"), "--listen", "fd:3", program(t), "serve", at)
+	s.cmd.Stderr, s.cmd.ExtraFiles = &s.out, []*os.File{f}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	defer s.cmd.Process.Kill()
+	if text := s.get("/"); text != "hello /\n" {
+		t.Errorf("%q", text)
+	}
+	s.signal(syscall.SIGTERM)
+	s.wantExit(0)
+}
+
 func TestFlagsOfLiving(t *testing.T) {
 	for _, test := range []struct{ flags, want string }{
 		{"--instances 2", "--instances needs --listen; name"},

@@ -47,7 +47,8 @@ would permit it.
   --learn             the same, and tell at the end which rules this run needed
   --listen ADDRESS    open tcp:127.0.0.1:80, tcp:[::]:80 or unix:PATH before the guest
                       starts, and give it to the guest that listens there; needs
-                      no --allow, and may be repeated
+                      no --allow, and may be repeated. fd:3 is one that whoever
+                      started wasisock has opened, such as systemd
   --restart WHEN      start the guest again when it has ended: no, on-failure, which
                       is with an exit code other than 0, or always; after 100 ms,
                       and after twice as long each time, at most 30 s
