@@ -115,12 +115,11 @@ func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
 // announce adds to what is told by this poll what no operating system tells of: the
 // listeners that have a connection, or an end, and the connections that have one.
 func (g *guest) announce() {
-	if g.draining.level == 0 {
-		return
-	}
-	for _, s := range g.table.sockets {
-		if s != nil && s.stage == idle && s.interest[reading] >= 0 {
-			g.interest.done.add(int(s.interest[reading]))
+	if g.draining.level > 0 {
+		for _, s := range g.table.sockets {
+			if s != nil && s.stage == idle && s.interest[reading] >= 0 {
+				g.interest.done.add(int(s.interest[reading]))
+			}
 		}
 	}
 	for s := range g.listening.addrs {
