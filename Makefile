@@ -40,6 +40,13 @@ test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and run on them what needs a
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
 
+.PHONY: test-wasmedge
+test-wasmedge: ## fetch WasmEdge 0.14 and 0.17, and test what embeds them by WasmEdge-go
+	@for version in 0.14 0.17; do \
+		environment=$$(scripts/get-wasmedge.sh --cgo-env $$version) && eval "$$environment" && \
+		(cd examples/embed-wasmedge && go mod tidy -diff && go vet ./... && go test -count=1 ./...) || exit 1; \
+	done
+
 .PHONY: check
 check: ## check format, vet, build for every system, tidy, race tests; must change no file
 	@mkdir -p build && $(tree_state) >build/tree-before

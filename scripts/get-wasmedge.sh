@@ -14,7 +14,7 @@ tried='0.14 and 0.17'
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/get-wasmedge.sh [0.14|0.17]
+usage: scripts/get-wasmedge.sh [--cgo-env] [0.14|0.17]
 
 Prints, on its last line, the path of a program that runs WasmEdge of that
 minor version (0.14 without an argument):
@@ -26,6 +26,11 @@ A wasmedge in PATH of that version is used as it is. Otherwise Debian's packages
 of their own, 42 MB to download and 190 MB on disk; nothing is installed on the
 system and root is not needed. A second call answers from that folder; remove
 the folder to fetch anew.
+
+  --cgo-env   prints instead what a shell needs to build programs that embed
+              this WasmEdge with WasmEdge-go, so that they find it when they run:
+
+    eval "$(scripts/get-wasmedge.sh --cgo-env 0.14)"
 
 environment:
   WASISOCK_WASMEDGE_PREFIX  where the folders go
@@ -47,6 +52,21 @@ minor_of() { sed -n 's/^\([0-9]*\.[0-9]*\).*/\1/p' <<<"$1"; }
 answer() {
 	say "wasmedge $(version_of "$1") ($1)"
 	printf '%s\n' "$1"
+}
+
+# print_cgo_env PREFIX. Programs start with the folder's own loader, and so with its
+# libc, which may be newer than this machine's; its linker need not know that.
+# RPATH holds for libraries of libraries too, as RUNPATH does not. WasmEdge-go needs the
+# headers of 0.14, and what is built with them runs on 0.17 too.
+print_cgo_env() {
+	local lib=$1/$libdir CGO_CFLAGS="-O2 -g -I$1/usr/include"
+	[ "$2" = 0.14 ] || eval "$("$0" --cgo-env 0.14)"
+	case $1 in
+	*[[:space:]]*) die "cgo takes no folder with a space in its name, which $1 has; name another in WASISOCK_WASMEDGE_PREFIX" ;;
+	esac
+	printf 'export CGO_ENABLED=1 CGO_CFLAGS=%s CGO_LDFLAGS=%s\n' \
+		"$(quoted "$CGO_CFLAGS")" \
+		"$(quoted "-O2 -g -L$lib -Wl,-rpath,$lib -Wl,--disable-new-dtags -Wl,--allow-shlib-undefined -Wl,--dynamic-linker=$lib/$loader")"
 }
 
 # has_minor PROGRAM MINOR: the program starts and is of that version.
@@ -190,7 +210,11 @@ unpack() {
 }
 
 main() {
-	local minor=0.14 suite program final
+	local minor=0.14 suite program='' final cgo_env=''
+	if [ "${1:-}" = --cgo-env ]; then
+		cgo_env=yes
+		shift
+	fi
 	case ${1:-} in
 	-h | --help)
 		usage
@@ -202,7 +226,7 @@ main() {
 	[ $# -le 1 ] || die "one version at a time; see --help"
 	suite=$(suite_of "$minor") || die "no way to get wasmedge '$minor': tried are $tried; see --help"
 
-	program=$(type -P wasmedge || true)
+	[ -n "$cgo_env" ] || program=$(type -P wasmedge || true)
 	if [ -n "$program" ] && has_minor "$program" "$minor"; then
 		answer "$program"
 		return
@@ -223,7 +247,11 @@ main() {
 		flock 9
 	fi
 	has_minor "$final/wasmedge" "$minor" || unpack "$suite" "$minor" "$final"
-	answer "$final/wasmedge"
+	if [ -n "$cgo_env" ]; then
+		print_cgo_env "$final" "$minor"
+	else
+		answer "$final/wasmedge"
+	fi
 }
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -12,7 +12,12 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
+	memory := flag.Int("memory", 0, "answer so many requests that come from memory, without a socket, and end")
 	flag.Parse()
+	if *memory > 0 {
+		serveMemory(*memory, http.HandlerFunc(echo))
+		return
+	}
 	log.Fatal(http.ListenAndServe(*addr, http.HandlerFunc(echo)))
 }
 
