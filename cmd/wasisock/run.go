@@ -100,7 +100,8 @@ would permit it.
                       calls; without one it is chosen and told
 
 SIGINT and SIGTERM end a guest that listens as --grace says, others and after a second
-signal at once. With --listen, SIGHUP loads the guest again, or builds it again.
+signal at once. With --listen, SIGHUP loads the guest again, or builds it again; once the
+terminal that wasisock was started at is gone, it ends the guest too.
 
 Exit code: the guest's (255 for those above); 124 if its time was over; 125 if
 wasisock or a build failed, 126 if the file is no guest, 127 if there is none, 134 if

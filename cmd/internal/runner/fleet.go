@@ -81,6 +81,7 @@ func (f *fleet) run(signals <-chan os.Signal) int {
 		f.watch()
 	}
 	f.load()
+	had := hasTerminal()
 	var late <-chan time.Time
 	for f.works() {
 		select {
@@ -88,7 +89,7 @@ func (f *fleet) run(signals <-chan os.Signal) int {
 			do()
 		case s := <-signals:
 			switch {
-			case s == syscall.SIGHUP:
+			case s == syscall.SIGHUP && had == hasTerminal():
 				f.load()
 			case f.signal != nil:
 				return exitCodeOf(s)
@@ -263,6 +264,15 @@ func (f *fleet) release(c *crew) {
 		}
 		p.released = true
 	}
+}
+
+// hasTerminal is whether somebody sits there. When they have gone, that is a SIGHUP too.
+func hasTerminal() bool {
+	f, err := os.Open("/dev/tty")
+	if err == nil {
+		f.Close()
+	}
+	return err == nil
 }
 
 func exitCodeOf(s os.Signal) int { return ExitSignal + int(s.(syscall.Signal)) }
