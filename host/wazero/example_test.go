@@ -1,0 +1,110 @@
+//go:build linux || darwin
+
+package wazero_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/wazero"
+)
+
+// built is a guest, from a package of this repository.
+func built(dir string) []byte {
+	temp, err := os.MkdirTemp("", "wasisock")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(temp)
+	file := filepath.Join(temp, "guest.wasm")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, dir)
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		log.Fatalf("%v\n%s", err, out)
+	}
+	wasm, err := os.ReadFile(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return wasm
+}
+
+// A guest serves at a port that the system chooses, is asked something, and ends.
+func Example() {
+	ctx := context.Background()
+	module, err := wazero.Compile(ctx, built("../../guest/server"), wazero.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer module.Close()
+
+	cmd := host.Command(module, "server", "-addr", "127.0.0.1:0")
+	cmd.Policy, _ = host.ParsePolicy("listen tcp 127.0.0.1:*")
+	listens := make(chan net.Addr, 1)
+	cmd.OnListen = func(a net.Addr) { listens <- a }
+	if err := cmd.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	response, err := http.Post("http://"+(<-listens).String(), "text/plain", strings.NewReader("hello"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	fmt.Printf("%s\n", body)
+
+	cmd.Shutdown(ctx)
+	fmt.Println(cmd.Wait(), cmd.ProcessState.Accepted)
+	// Output:
+	// echo: hello
+	// <nil> 1
+}
+
+// A guest may use no network but what its policy permits.
+func Example_policy() {
+	ctx := context.Background()
+	module, err := wazero.Compile(ctx, built("./testdata/guest"), wazero.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer module.Close()
+
+	cmd := host.Command(module, "guest", "dial", "127.0.0.1:25")
+	cmd.Policy = func(r host.Request) error {
+		fmt.Println("asked for", r.Op, r.Network, r.Addr)
+		return errors.New("not today")
+	}
+	cmd.Stdout = os.Stdout
+	fmt.Println(cmd.Run(ctx), cmd.ProcessState.Refused)
+	// Output:
+	// asked for dial tcp 127.0.0.1:25
+	// refused
+	// <nil> 1
+}
+
+// How a guest ended is told as package os/exec tells it of a program.
+func Example_exitCode() {
+	ctx := context.Background()
+	module, err := wazero.Compile(ctx, built("./testdata/guest"), wazero.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer module.Close()
+
+	err = host.Command(module, "guest", "exit", "3").Run(ctx)
+	var exit *host.ExitError
+	if errors.As(err, &exit) {
+		fmt.Println(exit.ExitCode, err)
+	}
+	// Output: 3 exit status 3
+}
