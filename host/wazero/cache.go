@@ -37,7 +37,7 @@ func (m *module) openCache(dir string, wasm []byte) wazero.CompilationCache {
 	if err != nil {
 		return nil
 	}
-	m.closers.add(func() { cache.Close(context.Background()) })
+	m.closers.Add(func() { cache.Close(context.Background()) })
 	if isNew {
 		prune(dir)
 	} else {

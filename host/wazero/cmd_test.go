@@ -122,7 +122,7 @@ func TestTimeLimits(t *testing.T) {
 		{"spin", host.Limits{WallTime: 50 * time.Millisecond}, "Limits.WallTime is 50ms"},
 		{"spin", host.Limits{CPUTime: 50 * time.Millisecond, WallTime: time.Hour}, "Limits.CPUTime is 50ms"},
 	} {
-		if test.limits.CPUTime > 0 && !cpuClockWorks {
+		if test.limits.CPUTime > 0 && runtime.GOOS != "linux" {
 			continue
 		}
 		cmd := commandOf(t, m, test.subcommand)
@@ -138,7 +138,7 @@ func TestTimeLimits(t *testing.T) {
 	}
 	cmd := commandOf(t, m, "exit", "0")
 	cmd.Limits = host.Limits{WallTime: time.Hour, CPUTime: time.Hour}
-	if err := cmd.Run(t.Context()); err != nil && cpuClockWorks {
+	if err := cmd.Run(t.Context()); err != nil && runtime.GOOS == "linux" {
 		t.Error(err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/preview1"
 )
 
 // allocator gives guests memory outside of Go's heap: an address range as large as
@@ -59,7 +61,7 @@ func (m *linearMemory) Reallocate(size uint64) []byte {
 	var err error
 	switch {
 	case size > m.most:
-		err = unusable("it needs %d bytes of memory and may have %d; raise the limit", size, m.allocator.limit)
+		err = preview1.Unusable("it needs %d bytes of memory and may have %d; raise the limit", size, m.allocator.limit)
 	case n >= m.size && uint64(n) == size:
 		if err = m.grow(n); err != nil {
 			err = fmt.Errorf("the guest's memory: mmap: %w; give the process more, or build a smaller guest", err)

@@ -11,14 +11,15 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/preview1"
 )
 
 // CacheOff as Config.CacheDir keeps no compiled code on disk.
@@ -60,7 +61,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err := inspect(wasm); err != nil {
+	if err := preview1.Inspect(wasm); err != nil {
 		return nil, err
 	}
 	m := &module{alone: cfg.Alone}
@@ -83,26 +84,14 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 type module struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
-	fdstat   api.GoModuleFunction // wazero's own fd_fdstat_get
+	imports  *preview1.Functions
 	alone    int
-	closers  closers
+	closers  preview1.Closers
 }
 
 func (m *module) Close() error {
-	m.closers.close()
+	m.closers.Close()
 	return nil
-}
-
-// closers are called once, in the other order.
-type closers []func()
-
-func (c *closers) add(f func()) { *c = append(*c, f) }
-
-func (c *closers) close() {
-	for i := len(*c) - 1; i >= 0; i-- {
-		(*c)[i]()
-	}
-	*c = nil
 }
 
 // compile makes the runtime, and the guest's machine code in it.
@@ -124,7 +113,7 @@ func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
 	}
 	m.newRuntime(ctx, config)
 	if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err != nil && ctx.Err() == nil {
-		return unusable("it is no module that can run here: %s; "+buildGuest, firstLine(err))
+		return preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, firstLine(err))
 	}
 	return err
 }
@@ -132,7 +121,12 @@ func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
 func (m *module) newRuntime(ctx context.Context, config wazero.RuntimeConfig) {
 	r := wazero.NewRuntimeWithConfig(ctx, config)
 	m.runtime = r
-	m.closers.add(func() { r.Close(context.Background()) })
+	m.closers.Add(func() { r.Close(context.Background()) })
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // progressAfter is how long compiling may take in silence.

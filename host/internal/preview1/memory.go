@@ -1,4 +1,4 @@
-package wazero
+package preview1
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package wazero
+package preview1
 
 import (
 	"context"
@@ -36,42 +36,27 @@ func (s *stdio) owns(stack []uint64) bool {
 }
 
 // wrap is wazero's function f with the behaviour above.
-func wrap(name string, f api.GoModuleFunction) api.GoModuleFunction {
-	if name == "fd_filestat_set_times" {
-		return noStdioTimes(f)
-	}
-	wrapper := map[string]func(*guest, []uint64, func()){
-		"fd_read":             (*guest).stdioRead,
-		"fd_write":            (*guest).stdioWrite,
-		"fd_close":            (*guest).stdioClose,
-		"fd_fdstat_get":       (*guest).stdioStat,
-		"fd_fdstat_set_flags": (*guest).stdioSetFlags,
+func wrap(name string, f api.GoModuleFunction) ownFunction {
+	wrapper := map[string]func(*Guest, []uint64, func()){
+		"fd_read":             (*Guest).stdioRead,
+		"fd_write":            (*Guest).stdioWrite,
+		"fd_close":            (*Guest).stdioClose,
+		"fd_fdstat_get":       (*Guest).stdioStat,
+		"fd_fdstat_set_flags": (*Guest).stdioSetFlags,
 	}[name]
-	if wrapper == nil {
-		return f
-	}
-	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
-		g := guestOf(ctx)
-		if !g.stdio.owns(stack) {
+	return func(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
+		switch {
+		case name == "fd_filestat_set_times" && uint32(stack[0]) <= 2:
+			stack[0] = uint64(sockabi.ENOTSUP) // wazero's panics where it has no folder
+		case wrapper != nil && g.stdio.owns(stack):
+			wrapper(g, stack, func() { f.Call(ctx, module, stack) })
+		default:
 			f.Call(ctx, module, stack)
-			return
 		}
-		wrapper(g, stack, func() { f.Call(ctx, module, stack) })
-	})
+	}
 }
 
-// noStdioTimes is f for what has times; wazero's panics where it has no folder.
-func noStdioTimes(f api.GoModuleFunction) api.GoModuleFunction {
-	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
-		if uint32(stack[0]) <= 2 {
-			stack[0] = uint64(sockabi.ENOTSUP)
-			return
-		}
-		f.Call(ctx, module, stack)
-	})
-}
-
-func (g *guest) stdioRead(stack []uint64, read func()) {
+func (g *Guest) stdioRead(stack []uint64, read func()) {
 	fd := uint32(stack[0])
 	if g.stdio.wait(fd, false, !g.stdio.nonblock[fd]) {
 		read()
@@ -83,7 +68,7 @@ func (g *guest) stdioRead(stack []uint64, read func()) {
 
 // stdioWrite writes part of what the guest of a non-blocking descriptor gave, without
 // blocking. Blocking writes are not for us: they write all.
-func (g *guest) stdioWrite(stack []uint64, write func()) {
+func (g *Guest) stdioWrite(stack []uint64, write func()) {
 	fd := uint32(stack[0])
 	if !g.stdio.nonblock[fd] || !g.stdio.blocks[fd] {
 		write()
@@ -124,14 +109,14 @@ func writeErrno(err error) sockabi.Errno {
 	return sockabi.EIO
 }
 
-func (g *guest) stdioClose(stack []uint64, close func()) {
+func (g *Guest) stdioClose(stack []uint64, close func()) {
 	fd := uint32(stack[0])
 	if close(); stack[0] == 0 {
 		g.stdio.files[fd] = nil
 	}
 }
 
-func (g *guest) stdioStat(stack []uint64, stat func()) {
+func (g *Guest) stdioStat(stack []uint64, stat func()) {
 	fd, ptr := uint32(stack[0]), uint32(stack[1])
 	if stat(); stack[0] == 0 && g.stdio.nonblock[fd] {
 		g.memory.setNonblock(ptr)
@@ -139,7 +124,7 @@ func (g *guest) stdioStat(stack []uint64, stat func()) {
 }
 
 // stdioSetFlags lets wazero judge the other flags.
-func (g *guest) stdioSetFlags(stack []uint64, setFlags func()) {
+func (g *Guest) stdioSetFlags(stack []uint64, setFlags func()) {
 	fd, nonblock := uint32(stack[0]), stack[1]&sockabi.FDFLAG_NONBLOCK != 0
 	stack[1] &^= sockabi.FDFLAG_NONBLOCK
 	if setFlags(); stack[0] == 0 {
@@ -148,7 +133,7 @@ func (g *guest) stdioSetFlags(stack []uint64, setFlags func()) {
 }
 
 // stdinOf is what wazero reads. An *os.File stays one: the guest can ask what it is.
-func (g *guest) stdinOf(r io.Reader) io.Reader {
+func (g *Guest) stdinOf(r io.Reader) io.Reader {
 	if _, ok := r.(*os.File); ok || r == nil {
 		return r
 	}
@@ -182,6 +167,6 @@ func (s stopReader) Read(p []byte) (int, error) {
 	case res := <-done:
 		return copy(p, buf[:res.n]), res.err
 	case <-s.stop:
-		return 0, errStopped
+		return 0, ErrStopped
 	}
 }

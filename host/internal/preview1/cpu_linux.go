@@ -1,4 +1,4 @@
-package wazero
+package preview1
 
 import (
 	"sync/atomic"

@@ -1,4 +1,4 @@
-package wazero
+package preview1
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ import (
 )
 
 // mount gives the guest its folders.
-func (g *guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error) {
+func (g *Guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error) {
 	config := wazero.NewFSConfig()
 	seen := map[string]bool{}
 	for _, d := range dirs {
@@ -45,7 +45,7 @@ func (g *guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error)
 			if err != nil {
 				return nil, err
 			}
-			g.closers.add(func() { root.Close() })
+			g.closers.Add(func() { root.Close() })
 			files = &confined{files, root}
 		}
 		if d.ReadOnly {

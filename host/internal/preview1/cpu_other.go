@@ -1,6 +1,6 @@
 //go:build !linux
 
-package wazero
+package preview1
 
 import "time"
 

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package wazero
+package preview1
 
 import (
 	"os"

@@ -1,0 +1,218 @@
+// Package preview1 is what guests of every engine import and are, besides their code:
+// the sockets and waiting of package system, and the files, clocks, arguments and
+// random numbers of wazero, whose functions can be called for guests that it does not
+// run.
+package preview1
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/system"
+)
+
+// A Guest is one run of a module. It is a host.Guest once it was started.
+type Guest struct {
+	system *system.System
+	rows   []system.Row
+	clock  func() int64
+	memory memory
+	config wazero.ModuleConfig
+	size   func() uint64
+	cpu    cpuClock
+	wall   atomic.Int64 // nanoseconds, once it ended
+	stdio  stdio
+	ended  sync.Once
+	stop   chan struct{} // closed when the guest is to end
+
+	closers Closers
+
+	done     chan struct{} // closed when it ended and all is freed
+	exitCode int
+	err      error
+}
+
+// ErrStopped ends a guest from within one of its calls.
+var ErrStopped = errors.New("the guest was stopped")
+
+// Closers are called once, in the other order.
+type Closers []func()
+
+func (c *Closers) Add(f func()) { *c = append(*c, f) }
+
+func (c *Closers) Close() {
+	for i := len(*c) - 1; i >= 0; i-- {
+		(*c)[i]()
+	}
+	*c = nil
+}
+
+// NewGuest is a guest as c says. size tells, at any time, how many bytes of memory it
+// has. Either Start or Close must be called.
+func (fs *Functions) NewGuest(c *host.Cmd, size func() uint64) (*Guest, error) {
+	if c.Limits.CPUTime > 0 && !cpuClockWorks {
+		return nil, fmt.Errorf("the CPU time of guests is not known on %s; leave Limits.CPUTime at 0: %w", runtime.GOOS, errors.ErrUnsupported)
+	}
+	began := time.Now()
+	g := &Guest{
+		clock:  func() int64 { return int64(time.Since(began)) },
+		memory: memory{fdstat: fs.fdstat},
+		size:   size,
+		stop:   make(chan struct{}),
+		done:   make(chan struct{}),
+	}
+	if err := g.open(c); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Guest) open(c *host.Cmd) (err error) {
+	g.system, err = system.New(system.Config{
+		Policy:     c.Policy,
+		Limits:     c.Limits,
+		OnListen:   c.OnListen,
+		Listeners:  c.Listeners,
+		Resolver:   c.Resolver,
+		Nameserver: !c.NoNameserver,
+		Stdin:      c.Stdin,
+		Stdout:     c.Stdout,
+		Stderr:     c.Stderr,
+		FDStat:     g.memory.filetype,
+		Nanotime:   g.clock,
+		Faults:     c.Faults,
+		Calls:      c.Calls,
+		Trace:      c.Trace,
+	})
+	if err != nil {
+		return fmt.Errorf("sockets: %w", err)
+	}
+	g.rows = g.system.Rows()
+	g.closers.Add(func() { g.system.Close() })
+	if err := g.stdio.open(c.Stdin, c.Stdout, c.Stderr); err != nil {
+		return fmt.Errorf("stdin: %w", err)
+	}
+	g.closers.Add(g.stdio.close)
+	return g.configure(c)
+}
+
+func (g *Guest) configure(c *host.Cmd) error {
+	config := wazero.NewModuleConfig().
+		WithName("").
+		WithStartFunctions().
+		WithArgs(c.Args...).
+		WithStdin(g.stdinOf(c.Stdin)).
+		WithStdout(c.Stdout).
+		WithStderr(c.Stderr).
+		WithSysWalltime().
+		WithNanotime(g.clock, 1).
+		WithRandSource(rand.Reader)
+	for _, v := range c.Env {
+		key, value, found := strings.Cut(v, "=")
+		if !found || key == "" || strings.ContainsRune(v, 0) {
+			return fmt.Errorf("the environment has %q; write KEY=value", v)
+		}
+		config = config.WithEnv(key, value)
+	}
+	for _, v := range c.Args {
+		if strings.ContainsRune(v, 0) {
+			return fmt.Errorf("the argument %q has a NUL, which no argument can have", v)
+		}
+	}
+	dirs, err := g.mount(c.Dirs, !c.NoNameserver)
+	if err != nil {
+		return err
+	}
+	g.config = config.WithFSConfig(dirs)
+	return nil
+}
+
+// Config is how a module of wazero's is instantiated for the guest, once.
+func (g *Guest) Config() wazero.ModuleConfig { return g.config }
+
+// OnEnd has f called when the guest has ended, before what was there earlier is freed.
+func (g *Guest) OnEnd(f func()) { g.closers.Add(f) }
+
+// Close frees all that a guest has that does not run.
+func (g *Guest) Close() { g.closers.Close() }
+
+// Start runs the guest, on a thread of its own, whose CPU time is the guest's. run is
+// its code from the beginning to the end. Its error is ErrStopped or that of a context
+// for a guest that was ended, a *sys.ExitError for one that exited, and else what
+// Wait returns.
+func (g *Guest) Start(ctx context.Context, run func(context.Context) error) {
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		g.cpu.start()
+		g.exitCode, g.err = g.outcome(ctx, run)
+		g.cpu.stop()
+		g.wall.Store(g.clock())
+		g.system.Close() // before what takes longer: clients wait for it
+		g.Close()
+		close(g.done)
+	}()
+}
+
+func (g *Guest) outcome(ctx context.Context, run func(context.Context) error) (exitCode int, err error) {
+	defer context.AfterFunc(ctx, g.end)()
+	err = run(ctx)
+	var exit *sys.ExitError
+	switch {
+	case err == nil:
+		return 0, nil
+	case ctx.Err() != nil && (errors.Is(err, ErrStopped) || errors.Is(err, ctx.Err())):
+		return -1, context.Cause(ctx)
+	case errors.As(err, &exit):
+		return int(exit.ExitCode()), nil
+	}
+	return -1, err
+}
+
+// end makes the guest end at its next call, and the call that it waits in return.
+func (g *Guest) end() {
+	g.ended.Do(func() {
+		close(g.stop)
+		g.system.Interrupt()
+		g.stdio.wake()
+	})
+}
+
+// checkStopped does not return when the guest is to end.
+func (g *Guest) checkStopped() {
+	if g.system.Interrupted() {
+		panic(ErrStopped)
+	}
+}
+
+func (g *Guest) Addrs() []net.Addr     { return g.system.Addrs() }
+func (g *Guest) Done() <-chan struct{} { return g.done }
+func (g *Guest) Drain(hurry bool)      { g.system.Drain(hurry) }
+
+func (g *Guest) Stats() host.Stats {
+	stats := g.system.Stats()
+	stats.Memory = g.size()
+	stats.CPUTime = g.cpu.time()
+	if stats.WallTime = time.Duration(g.wall.Load()); stats.WallTime == 0 {
+		stats.WallTime = time.Duration(g.clock())
+	}
+	return stats
+}
+
+func (g *Guest) Wait() (exitCode int, err error) {
+	<-g.done
+	return g.exitCode, g.err
+}

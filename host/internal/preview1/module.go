@@ -1,0 +1,81 @@
+package preview1
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// BuildGuest is what to do about a file that is no guest.
+const BuildGuest = "build one with GOOS=wasip1 GOARCH=wasm go build"
+
+// Unusable is the error for a module that cannot run.
+func Unusable(format string, args ...any) error {
+	return &host.ModuleError{Text: fmt.Sprintf(format, args...)}
+}
+
+// Inspect tells what is no wasm module at all.
+func Inspect(wasm []byte) error {
+	const moduleVersion, componentVersion = 1, 0x0001000d
+	switch {
+	case len(wasm) == 0:
+		return Unusable("it is empty; " + BuildGuest)
+	case !bytes.HasPrefix(wasm, []byte("\x00asm")):
+		return Unusable("it begins with %q, which no wasm file does; "+BuildGuest, wasm[:min(4, len(wasm))])
+	case len(wasm) < 8:
+		return Unusable("it ends after %d bytes; copy or build it again", len(wasm))
+	}
+	switch v := binary.LittleEndian.Uint32(wasm[4:]); v {
+	case moduleVersion:
+		return nil
+	case componentVersion:
+		return Unusable("it is a component, and only core modules can run here; " + BuildGuest)
+	default:
+		return Unusable("its wasm version is %#x, and only 1 can run here; "+BuildGuest, v)
+	}
+}
+
+// Exports is what a module exports, as far as it matters here.
+type Exports struct {
+	Functions map[string]Signature
+	Memories  []string
+}
+
+// CheckCommand tells what is a module, but no program.
+func CheckCommand(exports Exports, imports int) error {
+	start, ok := exports.Functions["_start"]
+	_, library := exports.Functions["_initialize"]
+	switch {
+	case ok && start != NewSignature(nil, nil):
+		return Unusable("its _start is %s and must take and return nothing; "+BuildGuest, start)
+	case ok:
+	case library:
+		return Unusable("it is a library, with _initialize and no _start; build a program, without -buildmode=c-shared")
+	default:
+		return Unusable("it exports no _start, so nothing tells where it begins; " + BuildGuest)
+	}
+	if !slices.Contains(exports.Memories, "memory") && imports > 0 {
+		return Unusable(`it exports no memory named "memory", where the host could put results; ` + BuildGuest)
+	}
+	return nil
+}
+
+// A Signature is such as "(i32 i32) i32".
+type Signature string
+
+func NewSignature(params, results []api.ValueType) Signature {
+	names := func(types []api.ValueType) string {
+		var names []string
+		for _, t := range types {
+			names = append(names, api.ValueTypeName(t))
+		}
+		return strings.Join(names, " ")
+	}
+	return Signature(strings.TrimSpace("(" + names(params) + ") " + names(results)))
+}
