@@ -85,6 +85,13 @@ check-race: wasm
 demo: wasm ## show the server and the client at work
 	@scripts/demo.sh
 
+# The branch prod/testsuite-base of github.com/WebAssembly/wasi-testsuite has the
+# programs compiled. Nothing of it is kept here.
+.PHONY: wasi-testsuite
+wasi-testsuite: ## run the programs of preview 1 of a copy of wasi-testsuite: DIR=/path/to/it
+	@[ -d "$(DIR)/tests" ] || { echo "make wasi-testsuite: DIR is to be a copy of github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base" >&2; exit 1; }
+	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v -run '^TestSuite$$' ./host/wazero
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME each (10s)
 	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(packages)); do \

@@ -4,6 +4,7 @@ package wazero
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,8 @@ func TestResolvConfIsTheHosts(t *testing.T) {
 				{"link " + other + "2 " + name, readOnly}, {"symlink " + name + " else", "File exists"},
 				{"readlink " + name, "Invalid argument"}, {"mkdir " + name, "File exists"}, {"chtimes " + name, readOnly},
 				{"read " + name, test.want},
+				{"root " + cmp.Or(at, "/"), ""}, {"root-write " + test.file + " text", readOnly}, {"root-remove " + test.file, readOnly},
+				{"root-read " + test.file, test.want},
 			}...)
 		}
 		cmd, want := command(t, "files"), ""

@@ -1,6 +1,7 @@
 package preview1
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -81,7 +82,8 @@ type confined struct {
 // inside fails if name, or when the last part of it is not to be followed the folder
 // that it is in, lies outside. What does not exist is inside: the act itself will tell.
 func (c *confined) inside(name string, follow bool) experimentalsys.Errno {
-	if !follow {
+	name = relative(name)
+	if !follow && !strings.HasSuffix(name, "/") { // systems follow what ends in a slash
 		name = path.Dir(path.Clean(name))
 	}
 	_, err := c.root.Stat(name)
@@ -93,6 +95,10 @@ func (c *confined) inside(name string, follow bool) experimentalsys.Errno {
 	}
 	return experimentalsys.EPERM
 }
+
+// relative is name without the slash that wazero puts before it when the folder that
+// the guest named it in was itself opened as ".".
+func relative(name string) string { return cmp.Or(strings.TrimPrefix(name, "/"), ".") }
 
 func (c *confined) OpenFile(name string, flag experimentalsys.Oflag, perm fs.FileMode) (experimentalsys.File, experimentalsys.Errno) {
 	if errno := c.inside(name, flag&experimentalsys.O_NOFOLLOW == 0); errno != 0 {
@@ -152,7 +158,7 @@ func (c *confined) both(from, to string) experimentalsys.Errno {
 
 // Symlink makes no link that leads outside either: other programs would follow it.
 func (c *confined) Symlink(target, name string) experimentalsys.Errno {
-	if !filepath.IsLocal(path.Join(path.Dir(path.Clean(name)), target)) {
+	if !filepath.IsLocal(path.Join(path.Dir(path.Clean(relative(name))), target)) {
 		return experimentalsys.EPERM
 	}
 	if errno := c.inside(name, false); errno != 0 {

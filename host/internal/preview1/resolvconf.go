@@ -35,7 +35,7 @@ func layResolvConf(files experimentalsys.FS, guest string) experimentalsys.FS {
 	return &resolvConf{files, name, &sysfs.AdaptFS{FS: resolvConfFS}}
 }
 
-func (r *resolvConf) is(name string) bool { return path.Clean(name) == r.name }
+func (r *resolvConf) is(name string) bool { return path.Clean(relative(name)) == r.name }
 
 // unchanged refuses to change the file, as a read-only mount does.
 func (r *resolvConf) unchanged(names ...string) experimentalsys.Errno {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/wasisock/wasisock/guest/poll"
 	"github.com/wasisock/wasisock/guest/socket"
@@ -152,6 +153,7 @@ func flags() {
 
 // files does what its arguments say, until something fails.
 func files(args []string) {
+	var root *os.Root
 	for _, arg := range args {
 		op, rest, _ := strings.Cut(arg, " ")
 		name, second, _ := strings.Cut(rest, " ")
@@ -186,6 +188,26 @@ func files(args []string) {
 			_, err = os.Lstat(name)
 		case "chtimes":
 			err = os.Chtimes(name, time.Unix(0, 0), time.Unix(0, 0))
+		case "root": // of what begins with root-
+			root, err = os.OpenRoot(name)
+		case "root-read":
+			var b []byte
+			b, err = root.ReadFile(name)
+			result = string(b)
+		case "root-write":
+			err = root.WriteFile(name, []byte(second), 0o666)
+		case "root-symlink":
+			err = root.Symlink(second, name)
+		case "root-remove":
+			err = root.Remove(name)
+		case "root-open": // the last part of the name is not to be followed
+			var f *os.File
+			if f, err = root.Open("."); err == nil {
+				var fd int32
+				if errno := pathOpen(int32(f.Fd()), 0, unsafe.StringData(name), uint32(len(name)), 0, 0, 0, 0, &fd); errno != 0 {
+					err = syscall.Errno(errno)
+				}
+			}
 		case "list":
 			var names []string
 			err = filepath.WalkDir(name, func(path string, _ fs.DirEntry, err error) error {
