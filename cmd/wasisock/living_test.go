@@ -6,14 +6,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,149 +26,6 @@ var another = sync.OnceValues(func() ([]byte, error) {
 	}
 	return os.ReadFile(file)
 })
-
-// A lockedBuffer is written by a process and read by a test.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-// A service is a guest that serves, in a process of the command.
-type service struct {
-	*testing.T
-	cmd    *exec.Cmd
-	url    string
-	out    lockedBuffer // of the command and the guest
-	client http.Client  // whose every request has a connection of its own
-}
-
-// serve runs it with flags, and waits until it answers.
-func serve(t *testing.T, file string, flags ...string) *service {
-	t.Helper()
-	at := "127.0.0.1:" + freePort(t)
-	s := &service{T: t, url: "http://" + at, client: http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}}
-	args := append([]string{"run", "--cache", filepath.Join(scratch, "cache"), "--listen", "tcp:" + at}, flags...)
-	s.cmd = exec.Command(executable(t), append(args, file, "serve", at)...)
-	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		s.cmd.Process.Kill()
-		s.cmd.Wait()
-		if t.Failed() {
-			t.Log(s.out.String())
-		}
-	})
-	dial(t, at).Close()
-	s.get("/")
-	return s
-}
-
-// dial waits until somebody listens there.
-func dial(t *testing.T, at string) net.Conn {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		c, err := net.Dial("tcp", at)
-		if err == nil {
-			return c
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
-	}
-}
-
-// get waits for as long as compiling takes: connections wait for who accepts them.
-func (s *service) get(path string) string {
-	s.Helper()
-	text, err := s.try(&s.client, path)
-	if err != nil {
-		s.Error(err)
-	}
-	return text
-}
-
-func (s *service) try(client *http.Client, path string) (string, error) {
-	answer, err := client.Get(s.url + path)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", path, answer.Status)
-	}
-	return string(text), err
-}
-
-// until waits until the command or the guest has said so, n times.
-func (s *service) until(n int, text string) {
-	s.Helper()
-	for end := time.Now().Add(time.Minute); strings.Count(s.out.String(), text) < n; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.Fatalf("it did not say %q", text)
-		}
-	}
-}
-
-func (s *service) signal(sig os.Signal) {
-	s.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.Error(err)
-	}
-}
-
-func (s *service) wantExit(code int) {
-	s.Helper()
-	s.cmd.Wait()
-	if got := s.cmd.ProcessState.ExitCode(); got != code {
-		s.Errorf("exit code %d, want %d", got, code)
-	}
-}
-
-// load asks without a pause, some clients on connections that they keep and some on
-// new ones, until stop. No request may fail, with which stop tells how many there were.
-func (s *service) load() (stop func() (requests int64)) {
-	var n atomic.Int64
-	var clients sync.WaitGroup
-	stopped := make(chan struct{})
-	for i := range 8 {
-		client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: i%2 == 0}}
-		clients.Go(func() {
-			defer client.CloseIdleConnections()
-			for {
-				select {
-				case <-stopped:
-					return
-				default:
-				}
-				n.Add(1)
-				if text, err := s.try(client, "/"); err != nil || !strings.HasSuffix(text, " /\n") {
-					s.Errorf("request %d: %q, %v", n.Load(), text, err)
-					return
-				}
-			}
-		})
-	}
-	return func() int64 {
-		close(stopped)
-		clients.Wait()
-		return n.Load()
-	}
-}
 
 func TestASignalLosesNoRequest(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -231,7 +86,7 @@ func TestRestart(t *testing.T) {
 	s := serve(t, program(t), "--restart", "on-failure", "--metrics", "127.0.0.1:0")
 	metrics := toldEndpoint.FindStringSubmatch(s.out.String())[2]
 	for i := range 3 {
-		if text, err := s.try(&s.client, "/exit"); err == nil {
+		if text, err := s.try(&s.client, "/exit?4"); err == nil {
 			t.Errorf("%q", text)
 		}
 		if text := s.get("/"); text != "hello /\n" {
@@ -317,7 +172,7 @@ func TestSwap(t *testing.T) {
 		if text := s.get("/"); text != "another /\n" {
 			t.Errorf("%q", text)
 		}
-		t.Log(stop(), "requests")
+		s.wantAllAnswered(stop())
 		s.signal(syscall.SIGTERM)
 		s.wantExit(0)
 	}
@@ -347,7 +202,7 @@ func TestInstances(t *testing.T) {
 	s.signal(syscall.SIGHUP)
 	s.until(1, "the new one serves")
 	s.until(3, "ended with exit code 3\n")
-	t.Log(stop(), "requests")
+	s.wantAllAnswered(stop())
 	go s.try(&s.client, "/sleep?2s")
 	s.until(1, "asleep")
 	s.signal(syscall.SIGTERM)
@@ -356,7 +211,7 @@ func TestInstances(t *testing.T) {
 
 func TestInstancesAreRestartedOneByOne(t *testing.T) {
 	s := serve(t, program(t), "--instances", "2", "--restart", "always")
-	s.try(&s.client, "/exit")
+	s.try(&s.client, "/exit?4")
 	if text := s.get("/"); text != "hello /\n" { // of the other guest, or of the next
 		t.Errorf("%q", text)
 	}
@@ -372,7 +227,6 @@ func TestRebuild(t *testing.T) {
 		text := fmt.Sprintf(`package main
 
 import (
-	"net"
 	"os"
 )
 
@@ -425,24 +279,7 @@ func main() {
 
 // TestListenAtADescriptor is what systemd does with a socket of its own.
 func TestListenAtADescriptor(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	at := l.Addr().String()
-	f, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &service{T: t, url: "http://" + at}
-	s.cmd = exec.Command(executable(t), "run", "--cache", filepath.Join(scratch, "cache"), "--listen", "fd:3", program(t), "serve", at)
-	s.cmd.Stderr, s.cmd.ExtraFiles = &s.out, []*os.File{f}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
-	defer s.cmd.Process.Kill()
+	s := serveOn(t, listener(t), program(t))
 	if text := s.get("/"); text != "hello /\n" {
 		t.Errorf("%q", text)
 	}

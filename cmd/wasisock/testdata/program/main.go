@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -41,7 +42,11 @@ func handler() http.Handler {
 			d, _ := time.ParseDuration(r.URL.RawQuery)
 			time.Sleep(d)
 		case "/exit":
-			os.Exit(4)
+			code, _ := strconv.Atoi(r.URL.RawQuery)
+			os.Exit(code)
+		case "/crash":
+			go panic("crash") // which net/http would recover from here
+			select {}
 		case "/mine": // differs from guest to guest
 			fmt.Fprintf(w, "%x\n", mine)
 			return
