@@ -94,7 +94,7 @@ func TestRestart(t *testing.T) {
 		}
 		s.until(1, fmt.Sprintf("wasisock: program.wasm ended with exit code 4\nwasisock: program.wasm starts again in %v\n", 100*time.Millisecond<<i))
 	}
-	if text := fetch(t, metrics); !strings.Contains(text, "\nwasisock_guest_restarts_total 3\n") || !strings.Contains(text, "\nwasisock_guest_exits_total{kind=\"exit\"} 3\n") {
+	if text := fetch(t, metrics); !strings.Contains(text, "\nwasisock_guest_restarts_total{reason=\"exit\"} 3\n") || !strings.Contains(text, "\nwasisock_guest_exits_total{kind=\"exit\"} 3\n") {
 		t.Error(text)
 	}
 	s.signal(syscall.SIGTERM)
@@ -203,6 +203,9 @@ func TestInstances(t *testing.T) {
 	s.until(1, "the new one serves")
 	s.until(3, "ended with exit code 3\n")
 	s.wantAllAnswered(stop())
+	if text := fetch(t, metrics); !strings.Contains(text, "\nwasisock_guest_restarts_total{reason=\"swap\"} 3\n") {
+		t.Error(text)
+	}
 	go s.try(&s.client, "/sleep?2s")
 	s.until(1, "asleep")
 	s.signal(syscall.SIGTERM)

@@ -18,12 +18,13 @@
 //	wasisock_memory_bytes                      of linear memory, now
 //	wasisock_cpu_seconds_total                 0 where the host does not tell, see host.Stats
 //	wasisock_guests_running                    started, and Wait has not returned
-//	wasisock_guest_restarts_total              as Restarted was told
+//	wasisock_guest_restarts_total{reason}      ok, exit, trap, limit, failed or swap, as Restarted was told
 //	wasisock_guest_exits_total{kind}           ok, exit, trap, stopped, limit or failed
 //
 // An exit is "ok" with exit code 0 and "exit" with another, "stopped" by Cmd.Stop or
 // the end of the context, "limit" at one of host.Limits, and "failed" where the host
-// could not run the guest.
+// could not run the guest. A restart has the end of the guest before as its reason, or
+// "swap" when that was stopped for the new one.
 package hostmetrics
 
 import (
@@ -46,7 +47,7 @@ type Metrics struct {
 	calls     *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	exits     *prometheus.CounterVec
-	restarts  prometheus.Counter
+	restarts  *prometheus.CounterVec
 	series    map[string]*[errnos]atomic.Pointer[series]
 
 	mu      sync.Mutex
@@ -77,9 +78,9 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 		exits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wasisock_guest_exits_total", Help: "How guests ended.",
 		}, []string{"kind"}),
-		restarts: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "wasisock_guest_restarts_total", Help: "Guests that were started in place of one that had ended.",
-		}),
+		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wasisock_guest_restarts_total", Help: "Guests that were started in place of another.",
+		}, []string{"reason"}),
 		series:  map[string]*[errnos]atomic.Pointer[series]{},
 		running: map[*guest]bool{},
 	}
@@ -89,14 +90,29 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 	for _, kind := range []string{"ok", "exit", "trap", "stopped", "limit", "failed"} {
 		m.exits.WithLabelValues(kind)
 	}
+	for _, reason := range []string{"ok", "exit", "trap", "limit", "failed", "swap"} {
+		m.restarts.WithLabelValues(reason)
+	}
 	if err := r.Register(collector{m}); err != nil {
 		return nil, fmt.Errorf("metrics of guests: %w; make them once for each registry, or wrap it with a label for each", err)
 	}
 	return m, nil
 }
 
-// Restarted counts a guest that was started in place of one that had ended.
-func (m *Metrics) Restarted() { m.restarts.Inc() }
+// Restarted counts a guest that was started in place of another. Before is what that
+// one's Cmd.Wait returned, or host.ErrStopped if it ends because the new one is there.
+func (m *Metrics) Restarted(before error) { m.restarts.WithLabelValues(reason(before)).Inc() }
+
+func reason(before error) string {
+	var exit *host.ExitError
+	switch {
+	case errors.Is(before, host.ErrStopped):
+		return "swap"
+	case errors.As(before, &exit):
+		return "exit"
+	}
+	return kind(context.Background(), 0, before)
+}
 
 // Module is m, of which all guests count.
 func (m *Metrics) Module(of host.Module) host.Module { return module{of, m} }

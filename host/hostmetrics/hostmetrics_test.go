@@ -288,10 +288,13 @@ func TestHowGuestsEnd(t *testing.T) {
 		{&host.Cmd{Module: m, Args: []string{"guest", "sleep"}, Limits: host.Limits{WallTime: 10 * time.Millisecond}}, new(host.LimitError)},
 		{&host.Cmd{Module: m, Args: []string{"a\x00b"}}, errors.New("")},
 	} {
-		if err := test.cmd.Run(t.Context()); fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.err) {
+		err := test.cmd.Run(t.Context())
+		if fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.err) {
 			t.Errorf("%q: %v", test.cmd.Args, err)
 		}
+		s.Restarted(err)
 	}
+	s.Restarted(host.ErrStopped)
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, errors.New("enough"))
 	defer cancel()
 	sleeper := &host.Cmd{Module: m, Args: []string{"guest", "sleep"}}
@@ -305,6 +308,12 @@ func TestHowGuestsEnd(t *testing.T) {
 		`wasisock_guest_exits_total{kind="limit"}`:                    1,
 		`wasisock_guest_exits_total{kind="stopped"}`:                  1,
 		`wasisock_guest_exits_total{kind="failed"}`:                   1,
+		`wasisock_guest_restarts_total{reason="ok"}`:                  3,
+		`wasisock_guest_restarts_total{reason="exit"}`:                1,
+		`wasisock_guest_restarts_total{reason="trap"}`:                1,
+		`wasisock_guest_restarts_total{reason="limit"}`:               1,
+		`wasisock_guest_restarts_total{reason="failed"}`:              1,
+		`wasisock_guest_restarts_total{reason="swap"}`:                1,
 		"wasisock_guests_running":                                     0,
 		"wasisock_connections_dialled_total":                          20,
 		"wasisock_refused_total":                                      3,

@@ -215,12 +215,16 @@ func (f *fleet) restart(p *place, err error) {
 			if f.signal != nil || p.crew != f.current {
 				return
 			}
-			if f.Restarted != nil {
-				f.Restarted()
-			}
+			f.restarted(err)
 			f.start(p)
 		})
 	})
+}
+
+func (f *fleet) restarted(before error) {
+	if f.Restarted != nil {
+		f.Restarted(before)
+	}
 }
 
 // end makes all guests end, and tells how long that may take.

@@ -57,9 +57,9 @@ type Command struct {
 	// Rebuild, if not nil, makes the file anew before it is loaded again.
 	Rebuild func() error
 
-	// Restarted, if not nil, is called for each guest that runs in place of one that
-	// ended.
-	Restarted func()
+	// Restarted, if not nil, is called for each guest that runs in place of another, with
+	// how that one ended, or host.ErrStopped if it ends because the new one is there.
+	Restarted func(before error)
 
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string

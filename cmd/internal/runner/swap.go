@@ -110,6 +110,9 @@ func (f *fleet) later(d time.Duration, c *crew, do func()) {
 func (f *fleet) swap() {
 	old := f.current
 	f.current = f.next
+	for range f.current.places {
+		f.restarted(host.ErrStopped)
+	}
 	f.release(old)
 	go old.close()
 	f.settle("the new one serves, and the old one ends")
