@@ -53,11 +53,22 @@ func atLimit(err error) bool {
 func sockets(n int) func(*host.Cmd)        { return func(c *host.Cmd) { c.Limits.Sockets = n } }
 func wall(d time.Duration) func(*host.Cmd) { return func(c *host.Cmd) { c.Limits.WallTime = d } }
 
+// hangs gives a guest a nameserver that takes no connection and refuses none.
+func hangs(c *host.Cmd) {
+	c.Limits.WallTime = 500 * time.Millisecond
+	c.Policy = func(host.Request) error { return nil }
+	c.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+}
+
 // harms is all of them, against a server at that port.
 func harms(port int) []harm {
 	return []harm{
 		{name: "bomb", arg: 100, cmd: sockets(100)},
 		{name: "forget", arg: 50, cmd: sockets(50)},
+		{name: "hang", cmd: hangs, ends: atLimit, slow: true},
 		{name: "many", arg: manySockets(), slow: true},
 		{name: "names"},
 		{name: "numbers"},

@@ -17,6 +17,7 @@ import (
 var harms = map[string]func(arg uint32){
 	"bomb":          bomb,
 	"forget":        forget,
+	"hang":          hang,
 	"many":          many,
 	"names":         names,
 	"numbers":       numbers,
@@ -183,6 +184,15 @@ func names(uint32) {
 		fail("%d addresses of 127.0.0.1", load(count))
 	}
 	want(bad, "sock_getaddrinfo", number, 9, 0, 0, hints, put(0), 1, count)
+}
+
+// hang asks for a name about which its nameserver never answers.
+func hang(uint32) {
+	data, count := room(32), put(0)
+	info := put(0, 0, 0, put(0, 32, data), 0, 0, 0)
+	name := text("hang.test")
+	call("sock_getaddrinfo", name, 9, 0, 0, put(2<<24, 0, 0, 0, 0, 0, 0), put(info), 1, count)
+	fail("there is an answer")
 }
 
 // reuse opens and closes the same port, with connections.

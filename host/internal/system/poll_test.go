@@ -191,6 +191,22 @@ func TestManySubscriptions(t *testing.T) {
 	}
 }
 
+func TestThousandsOfTimers(t *testing.T) {
+	g := newTester(t, Config{})
+	g.mem = make(memory, 1<<20)
+	fd := readable(g)
+	subs := make([]sockabi.Subscription, 5000)
+	for i := range subs {
+		subs[i] = timer(time.Hour - time.Duration(i))
+		subs[i].Target = uint32(i % 2)
+		subs[i].Userdata = uint64(i)
+	}
+	subs[3210].Timeout = uint64(20 * time.Millisecond)
+	g.scratch(func() { takesAtLeast(t, 20*time.Millisecond, func() { g.expectPoll("clock:3210", subs...) }) })
+	subs[4321] = read(fd)
+	g.scratch(func() { g.expectPoll("read:4321", subs...) })
+}
+
 // TestTheSameBytesForAnotherSocket repeats a poll, byte for byte, while what its
 // numbers mean changes.
 func TestTheSameBytesForAnotherSocket(t *testing.T) {

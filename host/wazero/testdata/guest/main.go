@@ -37,6 +37,7 @@ var subcommands = map[string]func(args []string){
 		all, err := io.ReadAll(os.Stdin)
 		fmt.Printf("%q %v\n", all, err)
 	},
+	"poll stdin": pollStdin,
 	"sleep":      func([]string) { ready(); time.Sleep(time.Hour) },
 	"spin":       func([]string) { ready(); spin() },
 	"clock":      func([]string) { ready(); readClock() },
