@@ -3,7 +3,7 @@ set -euo pipefail
 
 usage() {
 	cat <<'USAGE'
-usage: bench/run.sh [--net-http] [--smoke] [BENCH OPTION]...
+usage: bench/run.sh [--net-http|--hosts|--instances] [--smoke] [BENCH OPTION]...
 
 Measures guest/server side by side with a native server that does the same work,
 and leaves results.md and results.tsv in build/bench. About ten minutes on two
@@ -12,6 +12,9 @@ and compiles the server for it, some minutes more.
 
   --net-http    measures an ordinary server on net/http instead, bench/nethttp,
                 beside itself compiled natively
+  --hosts       measures hosts that are written in Go: that server on wasi-go, as
+                released and on our wazero, and on wasisock
+  --instances   measures one, two and 200 guests in one process
   --smoke       a few seconds of everything, to see that it runs: WasmEdge only
                 where the environment names it, and then it interprets. The
                 figures mean nothing.
@@ -67,8 +70,67 @@ build_guest() {
 	fi
 }
 
+# host_rows: the guest that is built with stealthrocket/net runs on both hosts.
+host_rows() {
+	local guest=$out/nethttp-stealthrocket.wasm
+	(
+		cd bench
+		GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags='-s -w' -tags stealthrocket -o "$guest" ./nethttp
+		go build -o "$out/wasirun" github.com/stealthrocket/wasi-go/cmd/wasirun
+		go build -modfile=wazero.mod -o "$out/wasirun-wazero" github.com/stealthrocket/wasi-go/cmd/wasirun
+	)
+	build_guest
+	row 'wasi-go' "$(quoted "$out/wasirun") --max-open-files 65536 $(quoted "$guest") -- -addr 127.0.0.1:{port}"
+	row 'wasi-go, our wazero' "$(quoted "$out/wasirun-wazero") --max-open-files 65536 $(quoted "$guest") -- -addr 127.0.0.1:{port}"
+	row 'wasisock, same guest' "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server nethttp-stealthrocket.wasm)"
+	row wasisock "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
+	[ -n "$smoke" ] || rows+=(-idle '0,5000,9000' -rest 10s)
+}
+
+instance_rows() {
+	local n
+	build_guest
+	for n in 1 2 200; do
+		row "$n" "$(quoted "$out/wasisock") run --listen tcp:127.0.0.1:{port} --instances $n $(server nethttp.wasm)"
+	done
+	[ -n "$smoke" ] || rows+=(-idle 0 -rest 10s)
+}
+
+# engine_rows: the program on every engine, and what is compiled natively beside it.
+engine_rows() {
+	local minor variable
+	if [ "$program" = server ]; then
+		flags='-quiet -idle-timeout 1h' # for as long as measuring takes
+		cc -O2 -Wall -Wextra -o "$out/epoll" bench/yardstick/epoll.c
+		row 'C epoll' "$(quoted "$out/epoll") 127.0.0.1 {port}"
+	else
+		flags=''
+		(cd bench && go build -o "$out/nethttp" ./nethttp)
+		row 'native, one thread' "env GOMAXPROCS=1 $(server nethttp)"
+		[ -n "$smoke" ] || rows+=(-idle '0,2000')
+	fi
+	if [ -n "$smoke" ]; then
+		build_guest
+		for minor in 0.14 0.17; do
+			variable=WASISOCK_WASMEDGE_${minor/./}
+			if [ -n "${!variable:-}" ]; then
+				row "WasmEdge $(version_of "${!variable}") interpreter" "$(quoted "${!variable}") $(server "$program.wasm")"
+			elif [ "${WASISOCK_ENGINES:-}" = required ]; then
+				die "$variable is not set"
+			fi
+		done
+	else
+		WASISOCK_WASMEDGE_014=$(wasmedge 0.14)
+		WASISOCK_WASMEDGE_017=$(wasmedge 0.17)
+		export WASISOCK_WASMEDGE_014 WASISOCK_WASMEDGE_017
+		build_guest --aot 0.14 --aot 0.17
+		wasmedge_rows 0.14 "$WASISOCK_WASMEDGE_014" ''
+		wasmedge_rows 0.17 "$WASISOCK_WASMEDGE_017" '--run-mode aot'
+	fi
+	row wazero "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server "$program.wasm")"
+}
+
 main() {
-	local smoke='' minor variable
 	while :; do
 		case ${1:-} in
 		-h | --help)
@@ -76,7 +138,7 @@ main() {
 			return
 			;;
 		--smoke) smoke=yes ;;
-		--net-http) program=nethttp ;;
+		--net-http | --hosts | --instances) program=nethttp session=${1#--} ;;
 		*) break ;;
 		esac
 		shift
@@ -91,38 +153,14 @@ main() {
 
 	(cd bench && go build -o "$out/bench" .)
 	go build -o "$out/wasisock" ./cmd/wasisock
-	if [ "$program" = server ]; then
-		flags='-quiet -idle-timeout 1h' # for as long as measuring takes
-		cc -O2 -Wall -Wextra -o "$out/epoll" bench/yardstick/epoll.c
-		row 'C epoll' "$(quoted "$out/epoll") 127.0.0.1 {port}"
-	else
-		flags=''
-		(cd bench && go build -o "$out/nethttp" ./nethttp)
-		row 'native, one thread' "env GOMAXPROCS=1 $(server nethttp)"
-		rows+=(-idle '0,2000')
-	fi
-	if [ -n "$smoke" ]; then
-		build_guest
-		for minor in 0.14 0.17; do
-			variable=WASISOCK_WASMEDGE_${minor/./}
-			if [ -n "${!variable:-}" ]; then
-				row "WasmEdge $(version_of "${!variable}") interpreter" "$(quoted "${!variable}") $(server "$program.wasm")"
-			elif [ "${WASISOCK_ENGINES:-}" = required ]; then
-				die "$variable is not set"
-			fi
-		done
-		rows+=(-idle '0,100' -conns 8 -rounds 1 -window 1s -rest 1s)
-	else
-		WASISOCK_WASMEDGE_014=$(wasmedge 0.14)
-		WASISOCK_WASMEDGE_017=$(wasmedge 0.17)
-		export WASISOCK_WASMEDGE_014 WASISOCK_WASMEDGE_017
-		build_guest --aot 0.14 --aot 0.17
-		wasmedge_rows 0.14 "$WASISOCK_WASMEDGE_014" ''
-		wasmedge_rows 0.17 "$WASISOCK_WASMEDGE_017" '--run-mode aot'
-	fi
-	row wazero "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server "$program.wasm")"
+	if [ -n "$smoke" ]; then rows+=(-idle '0,100' -conns 8 -rounds 1 -window 1s -rest 1s); fi
+	case $session in
+	hosts) host_rows ;;
+	instances) instance_rows ;;
+	*) engine_rows ;;
+	esac
 	exec "$out/bench" -out "$out" "${rows[@]}" "$@"
 }
 
-out='' rows=() program=server flags=''
+out='' smoke='' rows=() program=server session=server flags=''
 main "$@"

@@ -32,6 +32,7 @@ type process struct {
 	cmd    *exec.Cmd
 	output bytes.Buffer // what it said; to be read after ended
 	ended  chan struct{}
+	took   time.Duration // to its first answer
 }
 
 // start starts the server and waits until it echoes as it should.
@@ -51,6 +52,7 @@ func (s Server) start(ctx context.Context) (*process, error) {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p.cmd.Cancel = func() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 	p.cmd.WaitDelay = 5 * time.Second
+	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -61,12 +63,13 @@ func (s Server) start(ctx context.Context) (*process, error) {
 	for deadline := time.Now().Add(time.Minute); ; {
 		err = p.check()
 		if err == nil {
+			p.took = time.Since(began)
 			return p, nil
 		}
 		select {
 		case <-p.ended:
 			return nil, p.death()
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(2 * time.Millisecond):
 		}
 		if !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline) {
 			p.stop()
@@ -155,6 +158,29 @@ func tree(stats map[int]stat, pid int) usage {
 		}
 	}
 	return sum
+}
+
+// freeCPU is for how long the machine's CPUs have had nothing to do.
+func freeCPU() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseFree(string(text))
+}
+
+func parseFree(text string) (time.Duration, error) {
+	line, _, _ := strings.Cut(text, "\n")
+	fields := strings.Fields(line) // cpu user nice system idle iowait …
+	if len(fields) < 6 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("/proc/stat: unexpected line %q", line)
+	}
+	idle, err := strconv.ParseInt(fields[4], 10, 64)
+	waiting, err2 := strconv.ParseInt(fields[5], 10, 64)
+	if err != nil || err2 != nil {
+		return 0, fmt.Errorf("/proc/stat: unexpected line %q", line)
+	}
+	return time.Duration(idle+waiting) * tick, nil
 }
 
 // A stat is a line of /proc/PID/stat.

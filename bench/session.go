@@ -16,18 +16,22 @@ import (
 // A sample is one measurement of one server.
 type sample struct {
 	server      string
-	load        string // GET, POST, or rest
+	load        string // GET, POST, rest, or start
 	idle, conns int
 	round       int
 	result                      // of wrk; nothing at rest
 	fresh       []time.Duration // what newcomers waited meanwhile, if many are active
 	cpu         float64         // seconds of server CPU
+	free        float64         // seconds of CPU that nobody used
 	wall        float64         // seconds
 	rss         int64           // bytes, afterwards
 }
 
 func (s sample) perSecond() float64    { return float64(s.requests) / s.took.Seconds() }
 func (s sample) perCPUSecond() float64 { return float64(s.requests) / max(s.cpu, 0.01) }
+
+// usedCPU is how much of the CPU that was left to it the server used.
+func (s sample) usedCPU() float64 { return s.cpu / (s.cpu + s.free) }
 
 // A session is one run of a plan.
 type session struct {
@@ -68,6 +72,9 @@ func run(ctx context.Context, p plan) error {
 		return err
 	}
 	for round := range p.rounds {
+		if err := s.starts(ctx, round); err != nil {
+			return err
+		}
 		for _, level := range p.levels {
 			if err := s.level(ctx, round, level); err != nil {
 				return err
@@ -117,6 +124,20 @@ func (s *session) verifyCompiled(ctx context.Context) error {
 		if ratio < 2 {
 			return fmt.Errorf("%s is interpreted: its compiled code is not used", compiled.Name)
 		}
+	}
+	return nil
+}
+
+// starts starts each server once more, which has been started before: how long it
+// takes to the first answer.
+func (s *session) starts(ctx context.Context, round int) error {
+	for _, server := range s.servers {
+		p, err := server.start(ctx)
+		if err != nil {
+			return err
+		}
+		p.stop()
+		s.samples = append(s.samples, sample{server: server.Name, load: "start", round: round, wall: p.took.Seconds()})
 	}
 	return nil
 }
@@ -226,6 +247,10 @@ func (s *session) measure(ctx context.Context, p *process, load, script string, 
 	if err != nil {
 		return sample{}, errors.Join(err, p.alive())
 	}
+	free, err := freeCPU()
+	if err != nil {
+		return sample{}, err
+	}
 	began := time.Now()
 	loaded, ended := context.WithCancel(ctx)
 	defer ended()
@@ -249,6 +274,10 @@ func (s *session) measure(ctx context.Context, p *process, load, script string, 
 	if err != nil {
 		return sample{}, errors.Join(err, p.alive())
 	}
+	freeAfter, err := freeCPU()
+	if err != nil {
+		return sample{}, err
+	}
 	return sample{server: p.Name, load: load, conns: conns, result: r, fresh: fresh,
-		cpu: (after.cpu - before.cpu).Seconds(), wall: wall, rss: after.rss}, nil
+		cpu: (after.cpu - before.cpu).Seconds(), free: (freeAfter - free).Seconds(), wall: wall, rss: after.rss}, nil
 }

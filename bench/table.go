@@ -15,7 +15,7 @@ import (
 // write writes results.md and results.tsv, and prints the former.
 func (s *session) write() error {
 	var tsv strings.Builder
-	tsv.WriteString("server\tload\tidle\tconns\tround\treq_per_s\treq_per_cpu_s\tp50_us\tp99_us\tnew_p50_us\tnew_p99_us\tcpu_s\twall_s\trss_bytes\terrors\n")
+	tsv.WriteString("server\tload\tidle\tconns\tround\treq_per_s\treq_per_cpu_s\tp50_us\tp99_us\tnew_p50_us\tnew_p99_us\tcpu_s\tfree_cpu_s\twall_s\trss_bytes\terrors\n")
 	for _, x := range s.samples {
 		var rate [6]string
 		if x.took > 0 {
@@ -23,8 +23,8 @@ func (s *session) write() error {
 				fmt.Sprint(x.p50.Microseconds()), fmt.Sprint(x.p99.Microseconds()),
 				fmt.Sprint(quantile(x.fresh, 0.5).Microseconds()), fmt.Sprint(quantile(x.fresh, 0.99).Microseconds())}
 		}
-		fmt.Fprintf(&tsv, "%s\t%s\t%d\t%d\t%d\t%s\t%.2f\t%.2f\t%d\t%s\n",
-			x.server, x.load, x.idle, x.conns, x.round, strings.Join(rate[:], "\t"), x.cpu, x.wall, x.rss, x.errors)
+		fmt.Fprintf(&tsv, "%s\t%s\t%d\t%d\t%d\t%s\t%.2f\t%.2f\t%.3f\t%d\t%s\n",
+			x.server, x.load, x.idle, x.conns, x.round, strings.Join(rate[:], "\t"), x.cpu, x.free, x.wall, x.rss, x.errors)
 	}
 	if err := os.WriteFile(filepath.Join(s.out, "results.tsv"), []byte(tsv.String()), 0o644); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (s *session) markdown() string {
 			}
 		}
 	}
-	b.WriteString("\n### At rest: nobody asks\n\n")
+	b.WriteString("\n### Start, and at rest: nobody asks\n\n")
 	s.restTable(&b)
 	for i, fault := range s.faults {
 		if i == 0 {
@@ -65,7 +65,7 @@ func (s *session) any(load string, idle int) bool {
 // loadTable has a line for each server, and some columns for each number of
 // active connections.
 func (s *session) loadTable(b *strings.Builder, load string, idle int) {
-	columns := []string{"req/cpu-s", "of " + s.servers[0].Name, "req/s", "p50, p99", "new: p50, p99"}
+	columns := []string{"req/cpu-s", "of " + s.servers[0].Name, "req/s", "CPU used", "p50, p99", "new: p50, p99"}
 	if idle > 0 {
 		columns = slices.Insert(columns, 2, "of 0 idle")
 	}
@@ -82,6 +82,7 @@ func (s *session) loadTable(b *strings.Builder, load string, idle int) {
 				spread(values(mine, sample.perCPUSecond), 1e-3, "%.1f", "k"),
 				spread(ratios(mine, s.find(s.servers[0].Name, load, idle, conns)), 100, "%.0f", " %"),
 				spread(values(mine, sample.perSecond), 1e-3, "%.1f", "k"),
+				spread(values(mine, sample.usedCPU), 100, "%.0f", " %"),
 				short(median(values(mine, func(x sample) float64 { return float64(x.p50) }))) + ", " +
 					short(median(values(mine, func(x sample) float64 { return float64(x.p99) }))),
 				fresh(mine),
@@ -108,19 +109,21 @@ func fresh(samples []sample) string {
 	return short(float64(quantile(took, 0.5))) + ", " + short(float64(quantile(took, 0.99)))
 }
 
-// restTable tells of CPU use and memory without any request.
+// restTable tells how long the first answer takes, and of CPU use and memory without
+// any request.
 func (s *session) restTable(b *strings.Builder) {
-	b.WriteString("| server |")
+	b.WriteString("| server | first answer |")
 	for _, level := range s.levels {
 		fmt.Fprintf(b, " %d idle: CPU | memory |", level)
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---|---|", len(s.levels)) + "\n")
+	b.WriteString("\n|---|---|" + strings.Repeat("---|---|", len(s.levels)) + "\n")
 	for _, server := range s.servers {
-		fmt.Fprintf(b, "| %s |", server.Name)
+		starts := s.find(server.Name, "start", 0, 0)
+		fmt.Fprintf(b, "| %s | %s |", server.Name, spread(values(starts, func(x sample) float64 { return x.wall }), 1000, "%.0f", " ms"))
 		for _, level := range s.levels {
 			x := s.find(server.Name, "rest", level, 0)
 			fmt.Fprintf(b, " %s | %.0f MB |",
-				spread(values(x, func(x sample) float64 { return x.cpu / x.wall }), 100, "%.1f", " %"),
+				spread(values(x, func(x sample) float64 { return x.cpu / x.wall }), 100, "%.2f", " %"),
 				median(values(x, func(x sample) float64 { return float64(x.rss) / 1e6 })))
 		}
 		b.WriteString("\n")

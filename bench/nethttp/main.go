@@ -1,5 +1,5 @@
 // Nethttp is an ordinary server on net/http that answers "echo: " and the request's
-// body: what bench/net-http.sh measures, natively and on wasip1.
+// body: what bench/run.sh measures, natively and on wasip1.
 package main
 
 import (
@@ -18,7 +18,11 @@ func main() {
 		serveMemory(*memory, http.HandlerFunc(echo))
 		return
 	}
-	log.Fatal(http.ListenAndServe(*addr, http.HandlerFunc(echo)))
+	l, err := listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.Serve(l, http.HandlerFunc(echo)))
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {

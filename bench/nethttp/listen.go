@@ -1,0 +1,7 @@
+//go:build !stealthrocket || !wasip1
+
+package main
+
+import "net"
+
+var listen = net.Listen
