@@ -56,7 +56,7 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	answers, canon, errno := g.resolve(c.ctx, q)
+	answers, canon, errno := g.resolve(q)
 	if errno != 0 {
 		return errno
 	}
@@ -178,11 +178,11 @@ func (n node) put(q question, a answer, canon string) {
 }
 
 // resolve answers q. It asks the policy before it asks anyone else, and waits no
-// longer than until Interrupt.
-func (g *guest) resolve(ctx context.Context, q question) (answers []answer, canon string, errno sockabi.Errno) {
-	ctx, cancel := context.WithCancel(ctx)
+// longer than until Interrupt. It does not look at the call's own context: if that was
+// done first, the guest would see EINTR before it is known that it is to end.
+func (g *guest) resolve(q question) (answers []answer, canon string, errno sockabi.Errno) {
+	ctx, cancel := context.WithCancel(g.ended)
 	defer cancel()
-	defer context.AfterFunc(g.ended, cancel)()
 
 	addrs, errno, literal := q.literal()
 	if errno != 0 && literal {

@@ -41,6 +41,7 @@ type tester struct {
 	testing.TB
 	*System
 	mem   memory
+	ctx   context.Context // of the calls
 	calls map[string]Func // by name and number of parameters
 	next  uint32          // free memory begins here
 }
@@ -55,7 +56,7 @@ func newTester(t testing.TB, cfg Config) *tester {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	g := &tester{TB: t, System: s, mem: bytes.Repeat([]byte{'?'}, memorySize), calls: map[string]Func{}, next: 1024}
+	g := &tester{TB: t, System: s, ctx: context.Background(), mem: bytes.Repeat([]byte{'?'}, memorySize), calls: map[string]Func{}, next: 1024}
 	for _, row := range s.Rows() {
 		g.calls[fmt.Sprint(row.Name, row.NumParams())] = row.Call
 	}
@@ -73,7 +74,7 @@ func (g *tester) call(name string, args ...uint32) sockabi.Errno {
 	for i, a := range args {
 		wide[i] = uint64(a) | 0xdead<<32 // upper halves mean nothing
 	}
-	return call(context.Background(), g.mem, wide)
+	return call(g.ctx, g.mem, wide)
 }
 
 // ok is call for one that has to succeed.

@@ -283,8 +283,14 @@ func TestGetaddrinfoEndsWhenInterrupted(t *testing.T) {
 	g := newTester(t, Config{})
 	g.resolver = names{}
 	args := g.ask("hang.test", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(1, 26, 0))
+	ctx, cancel := context.WithCancel(t.Context())
+	g.ctx = ctx
+	cancel() // that alone does not end it
 	time.AfterFunc(10*time.Millisecond, g.Interrupt)
 	g.want(sockabi.EINTR, "sock_getaddrinfo", args...)
+	if !g.Interrupted() {
+		t.Error("it ended before the interrupt")
+	}
 	g.want(sockabi.EINTR, "sock_getaddrinfo", args...)
 }
 
