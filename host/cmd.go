@@ -38,6 +38,18 @@ type Cmd struct {
 	// Policy decides on every use of the network. Nil denies everything.
 	Policy Policy
 
+	// Dial makes the connections that the guest makes, TCP and UNIX streams, in the
+	// operating system's place: in memory, or through a VPN. The network is "tcp" or
+	// "unix", and the address, which Policy has permitted, is numeric or a path. The
+	// context ends when the guest has closed the socket, or ends; Dial must return
+	// then. It runs on a goroutine of its own.
+	//
+	// The guest is told the errno in an error, ETIMEDOUT for a timeout and ECONNREFUSED
+	// for others. The connection is the Cmd's to close, and needs a method CloseWrite
+	// if its peer is to learn that the guest has only ended sending. Options that the
+	// guest sets do not reach it. Nil dials as net.Dialer does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 	// Listeners are the host's own: a guest that listens at the address of one gets a
 	// copy of it instead of a listener of its own, whatever Policy says. So nothing is
 	// bound twice, several guests can share one, and none of them can close it or

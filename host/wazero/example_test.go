@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,6 +91,33 @@ func Example_policy() {
 	// asked for dial tcp 127.0.0.1:25
 	// refused
 	// <nil> 1
+}
+
+// A guest's connections are made by the program that runs it: here to a test server,
+// whatever address the guest has dialled.
+func Example_dial() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("asked", r.Host, "for", r.URL)
+	}))
+	defer server.Close()
+	ctx := context.Background()
+	module, err := wazero.Compile(ctx, built("../../guest/client"), wazero.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer module.Close()
+
+	cmd := host.Command(module, "client", "http://192.0.2.1/")
+	cmd.Policy, _ = host.ParsePolicy("dial tcp 192.0.2.0/24:80")
+	cmd.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		fmt.Println("dialling", network, address)
+		return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	fmt.Println(cmd.Run(ctx))
+	// Output:
+	// dialling tcp 192.0.2.1:80
+	// asked 192.0.2.1 for /
+	// <nil>
 }
 
 // How a guest ended is told as package os/exec tells it of a program.

@@ -85,6 +85,7 @@ func (g *Guest) open(c *host.Cmd) (err error) {
 		Policy:     c.Policy,
 		Limits:     c.Limits,
 		OnListen:   c.OnListen,
+		Dial:       c.Dial,
 		Listeners:  c.Listeners,
 		Resolver:   c.Resolver,
 		Nameserver: !c.NoNameserver,

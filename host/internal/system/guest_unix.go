@@ -29,6 +29,7 @@ type guest struct {
 	known      known
 	stdio      [3]stdio
 	onListen   func(net.Addr)
+	dial       func(ctx context.Context, network, address string) (net.Conn, error)
 	tracer
 
 	injects bool // some of faults
@@ -65,6 +66,7 @@ func (g *guest) open(cfg Config) error {
 	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
 	g.limits.set(cfg.Limits)
 	g.tracer, g.calls, g.onListen = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen
+	g.dial = cfg.Dial
 	g.resolver = net.DefaultResolver
 	if cfg.Resolver != nil {
 		g.resolver = cfg.Resolver

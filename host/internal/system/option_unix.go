@@ -64,6 +64,14 @@ func optionOf(level, name uint32) (option, bool) {
 	return o, ok
 }
 
+// facade is the descriptor whose options the guest sees.
+func (s *socket) facade() int {
+	if s.relay != nil {
+		return s.relay.facade
+	}
+	return s.fd
+}
+
 // getInt is the value of an option that is a number: of SO_ERROR the guest's
 // errno, of SO_TYPE the guest's type.
 func (g *guest) getInt(s *socket, o option) (int, error) {
@@ -75,7 +83,12 @@ func (g *guest) getInt(s *socket, o option) (int, error) {
 	case o.name == "SO_ACCEPTCONN" && s.given != nil && s.listener:
 		return 1, nil
 	}
-	v, err := unix.GetsockoptInt(s.fd, o.level, o.code)
+	if o.form == formErrno {
+		if err := g.failure(s, nil); err != nil {
+			return int(g.wire(err)), nil
+		}
+	}
+	v, err := unix.GetsockoptInt(s.facade(), o.level, o.code)
 	if o.form == formErrno && err == nil && v != 0 {
 		v = int(g.wire(unix.Errno(v)))
 	}
@@ -83,11 +96,11 @@ func (g *guest) getInt(s *socket, o option) (int, error) {
 }
 
 func setInt(s *socket, o option, v int) error {
-	return unix.SetsockoptInt(s.fd, o.level, o.code, v)
+	return unix.SetsockoptInt(s.facade(), o.level, o.code, v)
 }
 
 func getLinger(s *socket) (sockabi.Linger, error) {
-	v, err := unix.GetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger)
+	v, err := unix.GetsockoptLinger(s.facade(), unix.SOL_SOCKET, optLinger)
 	if err != nil {
 		return sockabi.Linger{}, err
 	}
@@ -95,7 +108,7 @@ func getLinger(s *socket) (sockabi.Linger, error) {
 }
 
 func setLinger(s *socket, v sockabi.Linger) error {
-	err := unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{Onoff: v.OnOff, Linger: v.Seconds})
+	err := unix.SetsockoptLinger(s.facade(), unix.SOL_SOCKET, optLinger, &unix.Linger{Onoff: v.OnOff, Linger: v.Seconds})
 	if err == nil {
 		s.lingers = v.OnOff != 0 && v.Seconds != 0
 	}
@@ -103,7 +116,7 @@ func setLinger(s *socket, v sockabi.Linger) error {
 }
 
 func getTime(s *socket, o option) (sockabi.Timeval, error) {
-	v, err := unix.GetsockoptTimeval(s.fd, o.level, o.code)
+	v, err := unix.GetsockoptTimeval(s.facade(), o.level, o.code)
 	if err != nil {
 		return sockabi.Timeval{}, err
 	}
@@ -122,7 +135,7 @@ func setTime(s *socket, o option, v sockabi.Timeval) error {
 		timeout = time.Duration(min(v.Seconds, math.MaxInt32))*time.Second + time.Duration(v.Microseconds)*time.Microsecond
 	}
 	tv := unix.NsecToTimeval(int64(timeout))
-	if err := unix.SetsockoptTimeval(s.fd, o.level, o.code, &tv); err != nil {
+	if err := unix.SetsockoptTimeval(s.facade(), o.level, o.code, &tv); err != nil {
 		return err
 	}
 	if o.code == unix.SO_RCVTIMEO {

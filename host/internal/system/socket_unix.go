@@ -28,6 +28,7 @@ type socket struct {
 	listener    bool
 	lingers     bool     // SO_LINGER with a time is set
 	virtual     *os.File // the other end, where s is connected to the nameserver
+	relay       *relay   // where it is connected to a net.Conn of the embedder's
 
 	given   *given // that it has taken, or nil
 	lent    int    // its copy of that, which connections come to instead of to fd
@@ -146,7 +147,11 @@ func (g *guest) connect(s *socket, to endpoint) error {
 		return unix.EISCONN
 	}
 	sa := to.sockaddr()
-	err := g.block(s, unix.POLLOUT, s.sndtimeo, func() error { return unix.Connect(s.fd, sa) })
+	connect := func() error { return unix.Connect(s.fd, sa) }
+	if g.dial != nil && s.stream() {
+		connect = func() error { return g.dialled(s, to) }
+	}
+	err := g.block(s, unix.POLLOUT, s.sndtimeo, connect)
 	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
 		g.count.dialled.Add(1)
 	}
@@ -170,7 +175,7 @@ func (g *guest) connect(s *socket, to endpoint) error {
 		} else if err != nil {
 			return err
 		}
-		err = unix.Connect(s.fd, sa)
+		err = connect()
 	}
 }
 
@@ -198,6 +203,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			}
 			return err
 		})
+		if err == nil && got == 0 && n == 0 && sizeOf(bufs) > 0 {
+			err = g.failure(s, nil)
+		}
 		if err != nil {
 			if n > 0 {
 				err = nil
@@ -238,6 +246,9 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 			sent, err = unix.SendmsgBuffers(s.fd, g.limits.out.part(s, bufs), nil, sa, sendFlags)
 			return err
 		})
+		if err == unix.EPIPE {
+			err = g.failure(s, err)
+		}
 		if err != nil {
 			if n > 0 {
 				err = nil
@@ -271,6 +282,10 @@ func localEndpoint(s *socket) (endpoint, error) {
 		const port = 49152 // any: the pair has none
 		return s.virtualAt(port), nil
 	}
+	if s.relay != nil {
+		e, _, err := s.relay.names()
+		return e, err
+	}
 	sa, err := unix.Getsockname(s.queue())
 	return endpointOf(sa), err
 }
@@ -278,6 +293,10 @@ func localEndpoint(s *socket) (endpoint, error) {
 func peerEndpoint(s *socket) (endpoint, error) {
 	if s.virtual != nil {
 		return s.virtualPeer(), nil
+	}
+	if s.relay != nil {
+		_, e, err := s.relay.names()
+		return e, err
 	}
 	sa, err := unix.Getpeername(s.fd)
 	return endpointOf(sa), err
@@ -294,6 +313,9 @@ func (g *guest) closeSocket(s *socket) {
 		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
 	}
 	unix.Close(s.fd)
+	if s.relay != nil {
+		s.relay.close()
+	}
 	s.giveBack()
 	s.closePending()
 	g.listening.remove(s)

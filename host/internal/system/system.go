@@ -114,6 +114,9 @@ type Config struct {
 	// datagrams, to be bound. The guest waits for it. It may be nil.
 	OnListen func(net.Addr)
 
+	// Dial makes the guest's connections, as host.Cmd says; nil dials.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 	// Listeners is what the guest gets when it binds a stream to their address, which
 	// is not asked of Policy. They stay the caller's.
 	Listeners []net.Listener

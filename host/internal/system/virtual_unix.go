@@ -49,7 +49,7 @@ func (s *socket) virtualAt(port uint16) endpoint {
 // attach connects s to the nameserver, instead of what it is now.
 func (g *guest) attach(s *socket) error {
 	switch {
-	case s.virtual != nil:
+	case s.virtual != nil || s.relay != nil:
 		return unix.EISCONN
 	case s.listener:
 		return unix.EINVAL

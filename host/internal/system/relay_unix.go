@@ -1,0 +1,290 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// lingering is for how long what the guest has sent before it closed a connection is
+// still delivered, and lastly the same after its end.
+const (
+	lingering = time.Minute
+	lastly    = time.Second
+)
+
+// A relay carries a connection of the guest's to a net.Conn and back. The guest has one
+// end of a pair of sockets, which to the poller is as any other.
+type relay struct {
+	end    *net.UnixConn // the host's
+	filled int64         // bytes that keep the guest's end from being writable until it is connected
+	facade int           // a socket such as the guest believes to have, for its options
+	peer   endpoint
+	ctx    context.Context // done when the guest has closed its end
+	cancel func()
+
+	mu        sync.Mutex
+	connected bool
+	local     endpoint // none is that of facade
+	pending   error    // that the guest was not told
+}
+
+// newRelay makes of fd, a socket, the guest's end. The caller runs the relay.
+func (g *guest) newRelay(fd int, peer endpoint) (*relay, error) {
+	ours, theirs, err := socketPair(unix.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	r := &relay{peer: peer}
+	file := os.NewFile(uintptr(ours), "relay")
+	end, err := net.FileConn(file)
+	file.Close()
+	if err != nil {
+		unix.Close(theirs)
+		return nil, err
+	}
+	r.end = end.(*net.UnixConn)
+	if r.facade, err = copyFD(fd); err != nil {
+		unix.Close(theirs)
+		r.end.Close()
+		return nil, err
+	}
+	r.filled = fill(theirs)
+	if err := replace(theirs, fd); err != nil {
+		unix.Close(r.facade)
+		r.end.Close()
+		return nil, err
+	}
+	r.ctx, r.cancel = context.WithCancel(g.ended)
+	return r, nil
+}
+
+// fill writes as much as fd takes, and is how much that was.
+func fill(fd int) (n int64) {
+	var chunk [32 << 10]byte
+	for {
+		written, err := unix.Write(fd, chunk[:])
+		switch {
+		case err == nil:
+			n += int64(written)
+		case err != unix.EINTR:
+			return n
+		}
+	}
+}
+
+// dialled is connect by the embedder's function: a socket connects while that runs.
+func (g *guest) dialled(s *socket, to endpoint) error {
+	switch {
+	case s.relay != nil:
+		return s.relay.outcome()
+	case s.accepted || s.listener || s.virtual != nil:
+		return unix.EISCONN
+	}
+	g.forget(s)
+	r, err := g.newRelay(s.fd, to)
+	if err != nil {
+		return err
+	}
+	s.relay = r
+	network, address := s.network(), to.path
+	if s.family != sockabi.AF_UNIX {
+		address = netip.AddrPortFrom(to.addr.Addr().Unmap(), to.addr.Port()).String()
+	}
+	family := s.family
+	g.serving.Go(func() {
+		defer r.end.Close()
+		conn, err := g.dial(r.ctx, network, address)
+		if err != nil {
+			r.fail(err)
+			r.end.CloseRead() // what the guest sends now fails at once
+			r.end.CloseWrite()
+			r.drain()
+			return
+		}
+		defer conn.Close()
+		r.mu.Lock()
+		r.connected, r.local = true, endpointFor(family, conn.LocalAddr())
+		r.mu.Unlock()
+		g.carry(r, conn)
+	})
+	return unix.EINPROGRESS
+}
+
+// outcome is what connecting once more comes to.
+func (r *relay) outcome() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch err := r.pending; {
+	case r.connected:
+		return unix.EISCONN
+	case err != nil:
+		r.pending = nil
+		return err
+	case r.ctx.Err() != nil:
+		return unix.ECONNABORTED
+	}
+	return unix.EALREADY
+}
+
+// drain makes the guest's end writable.
+func (r *relay) drain() error {
+	_, err := io.CopyN(io.Discard, r.end, r.filled)
+	return err
+}
+
+// carry returns when both directions have ended, or the guest has closed its end and
+// all that it had sent is delivered.
+func (g *guest) carry(r *relay, conn net.Conn) {
+	if r.drain() != nil {
+		return
+	}
+	var both sync.WaitGroup
+	sent := make(chan struct{})
+	both.Go(func() {
+		defer close(sent)
+		if err := forward(conn, r.end); err != nil {
+			r.fail(err)
+			r.end.CloseRead()
+		} else if c, ok := conn.(interface{ CloseWrite() error }); ok {
+			c.CloseWrite()
+		}
+	})
+	both.Go(func() {
+		if err := forward(r.end, conn); err != nil && !errors.Is(err, unix.EPIPE) { // which is the guest's doing
+			r.fail(err)
+		}
+		r.end.CloseWrite()
+	})
+	ended := make(chan struct{})
+	go func() {
+		both.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return
+	case <-r.ctx.Done():
+	}
+	select {
+	case <-sent:
+	case <-time.After(lingering):
+	case <-g.ended.Done():
+		select {
+		case <-sent:
+		case <-time.After(lastly):
+		}
+	}
+	conn.Close()
+	r.end.Close()
+	<-ended
+}
+
+// forward copies without splice, which takes a pipe for each connection.
+func forward(to io.Writer, from io.Reader) error {
+	_, err := io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from})
+	return err
+}
+
+// A relayError is what the guest is told of an error of the embedder's.
+type relayError struct {
+	errno unix.Errno
+	err   error
+}
+
+func (e *relayError) Error() string { return e.err.Error() }
+func (e *relayError) Unwrap() error { return e.errno }
+
+// fail keeps an error for the guest.
+func (r *relay) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fallback := unix.ECONNREFUSED
+	if r.connected {
+		fallback = unix.ECONNRESET
+	}
+	var errno unix.Errno
+	var timeout net.Error
+	switch {
+	case errors.As(err, &errno):
+	case errors.Is(err, os.ErrPermission):
+		errno = unix.EACCES
+	case errors.As(err, &timeout) && timeout.Timeout():
+		errno = unix.ETIMEDOUT
+	}
+	r.pending = cmp.Or(r.pending, error(&relayError{cmp.Or(errno, fallback), err}))
+}
+
+// failure is the error that the guest was not told yet of what it reads from or writes
+// to s, or err.
+func (g *guest) failure(s *socket, err error) error {
+	if s.relay == nil {
+		return err
+	}
+	s.relay.mu.Lock()
+	defer s.relay.mu.Unlock()
+	pending := s.relay.pending
+	if pending == nil {
+		return err
+	}
+	s.relay.pending = nil
+	if g.rec != nil {
+		g.rec.why = pending.Error()
+	}
+	return pending
+}
+
+// close is for when the guest has closed its end.
+func (r *relay) close() {
+	r.cancel()
+	unix.Close(r.facade)
+}
+
+// names is the addresses of the two ends, or ENOTCONN for a peer that is not there.
+func (r *relay) names() (local, peer endpoint, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if local = r.local; local.family == sockabi.AF_UNSPEC {
+		sa, err := unix.Getsockname(r.facade)
+		if err != nil {
+			return endpoint{}, endpoint{}, err
+		}
+		local = endpointOf(sa)
+	}
+	if !r.connected {
+		return local, endpoint{}, unix.ENOTCONN
+	}
+	return local, r.peer, nil
+}
+
+// endpointFor is a for a socket of that family, or none.
+func endpointFor(family uint8, a net.Addr) endpoint {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		at := a.AddrPort()
+		ip := at.Addr().Unmap().WithZone("")
+		switch {
+		case family == sockabi.AF_INET6 && ip.IsValid():
+			return inet(netip.AddrFrom16(ip.As16()), at.Port())
+		case family == sockabi.AF_INET4 && ip.Is4():
+			return inet(ip, at.Port())
+		}
+	case *net.UnixAddr:
+		if family == sockabi.AF_UNIX {
+			return endpoint{family: family, path: a.Name}
+		}
+	}
+	return endpoint{}
+}
