@@ -56,9 +56,14 @@ type Cmd struct {
 	// change its options. A guest that listens at all addresses of IPv4 or of IPv6
 	// gets a listener at all of either.
 	//
-	// They must be sockets of the operating system, as *net.TCPListener and
-	// *net.UnixListener are. A guest that sees the folder of a UNIX socket can remove
-	// its file, and Go programs do so when they close.
+	// A guest that sees the folder of a UNIX socket can remove its file, and Go programs
+	// do so when they close.
+	//
+	// One that is no socket of the operating system, as *net.TCPListener and
+	// *net.UnixListener are, is accepted from until it fails or is closed, which Cmd does
+	// not do: such a listener, in memory or of a VPN, gives connections that are carried
+	// to the guest and back as those of Dial, and what comes between two guests waits for
+	// the second.
 	Listeners []net.Listener
 
 	// Resolver looks up the names that the guest asks for. Nil is net.DefaultResolver.
@@ -96,6 +101,14 @@ type Cmd struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	guest  Guest
+}
+
+// A Published is a listener, for Cmd.Listeners, that a guest gets when it listens at Port
+// of whatever address. The guest believes to be at Port; Cmd.Addrs and Cmd.OnListen tell
+// where the Listener is.
+type Published struct {
+	net.Listener
+	Port uint16
 }
 
 // A Dir is a folder of the host that the guest sees. Symbolic links that lead out of

@@ -96,18 +96,21 @@ func (g *guest) retire(s *socket) {
 }
 
 // next is a connection from the queue of l.
-func (g *guest) next(l *socket) (fd int, err error) {
+func (g *guest) next(l *socket) (fd int, r *relay, err error) {
 	g.heed()
 	switch {
+	case !l.retired && l.given != nil && l.given.feed != nil:
+		return g.fetch(l)
 	case !l.retired:
-		return acceptSocket(l.queue())
+		fd, err = acceptSocket(l.queue())
+		return fd, nil, err
 	case len(l.pending) > 0:
 		fd, l.pending = l.pending[0], l.pending[1:]
-		return fd, nil
+		return fd, nil, nil
 	case g.failing(l):
-		return 0, unix.EINVAL // as Linux says of a listener that was shut down
+		return 0, nil, unix.EINVAL // as Linux says of a listener that was shut down
 	}
-	return 0, unix.EAGAIN
+	return 0, nil, unix.EAGAIN
 }
 
 func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }

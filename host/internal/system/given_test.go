@@ -3,7 +3,6 @@
 package system
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -182,8 +181,13 @@ func TestListenersThatCannotBeGiven(t *testing.T) {
 		l    net.Listener
 		want string
 	}{
-		{nil, "listener 1, nil: a <nil> is no socket of the operating system; give a *net.TCPListener"},
-		{tls.NewListener(open, nil), "listener 1, tcp 127.0.0.1:"},
+		{nil, "listener 1, nil: a <nil> is no listener that can be told from others; give a pointer"},
+		{struct {
+			net.Listener
+			f func()
+		}{Listener: open}, "listener 1, tcp 127.0.0.1:"},
+		{&memoryListener{}, "listener 1, memory nowhere: no guest can listen there; give a host.Published with a port"},
+		{host.Published{Listener: ours(t, "unix", filepath.Join(t.TempDir(), "s")), Port: 80}, "which a guest that listens at a port cannot have; give a TCP listener"},
 		{closed, "use of closed network connection"},
 	} {
 		if _, err := New(Config{Listeners: []net.Listener{open, test.l}}); err == nil || !strings.Contains(err.Error(), test.want) {

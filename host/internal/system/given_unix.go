@@ -5,9 +5,13 @@ package system
 import (
 	"fmt"
 	"net"
+	"reflect"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
 )
 
 // A given is a listener of the host's, which the guest gets when it binds a socket to
@@ -15,9 +19,12 @@ import (
 // for, options above all, it answers itself, as the host's must be for the next guest
 // what it was for this one.
 type given struct {
-	fd    int // a copy of the host's, to make others of
-	at    endpoint
-	taker *socket // which has it now, or nil
+	fd    int      // a copy of the host's, to make others of
+	addr  net.Addr // the host's
+	at    endpoint // where it is for the guest
+	port  uint16   // if the guest gets it at any address and that port
+	feed  *feed    // where connections come from if fd is no socket, but copies its tokens
+	taker *socket  // which has it now, or nil
 }
 
 // A preset is an option that the guest has set on a listener, for its connections.
@@ -46,15 +53,67 @@ func addrText(l net.Listener) string {
 }
 
 func give(l net.Listener) (*given, error) {
-	c, ok := l.(syscall.Conn)
-	if !ok {
-		return nil, fmt.Errorf("a %T is no socket of the operating system; give a *net.TCPListener or a *net.UnixListener", l)
+	gv := new(given)
+	if p, ok := l.(*host.Published); ok {
+		l = *p
 	}
-	raw, err := c.SyscallConn()
+	if p, ok := l.(host.Published); ok {
+		l, gv.port = p.Listener, p.Port
+	}
+	var err error
+	if c, ok := l.(syscall.Conn); ok {
+		err = gv.openSocket(c)
+	} else {
+		err = gv.openFeed(l)
+	}
 	if err != nil {
 		return nil, err
 	}
-	gv := new(given)
+	gv.addr = l.Addr()
+	switch {
+	case gv.port != 0 && gv.at.family == sockabi.AF_UNIX:
+		err = fmt.Errorf("it is at a path, which a guest that listens at a port cannot have; give a TCP listener")
+	case gv.port != 0 && gv.at.family == sockabi.AF_UNSPEC:
+		gv.at.family = sockabi.AF_INET4
+		fallthrough
+	case gv.port != 0:
+		gv.at = unspecified(gv.at.family, gv.port)
+	}
+	if err != nil {
+		gv.close()
+		return nil, err
+	}
+	return gv, nil
+}
+
+func (gv *given) openFeed(l net.Listener) (err error) {
+	if l == nil || !reflect.ValueOf(l).Comparable() {
+		return fmt.Errorf("a %T is no listener that can be told from others; give a pointer", l)
+	}
+	if gv.at = endpointAt(l.Addr()); gv.port == 0 && gv.at.family == sockabi.AF_UNSPEC {
+		return fmt.Errorf("no guest can listen there; give a host.Published with a port")
+	}
+	if gv.feed, err = feedOf(l); err != nil {
+		return err
+	}
+	if gv.fd, err = gv.feed.copyTokens(); err != nil {
+		gv.feed.release()
+	}
+	return err
+}
+
+func (gv *given) close() {
+	unix.Close(gv.fd)
+	if gv.feed != nil {
+		gv.feed.release()
+	}
+}
+
+func (gv *given) openSocket(c syscall.Conn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
 	cerr := raw.Control(func(fd uintptr) {
 		var listens int
 		if listens, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens == 0 {
@@ -71,7 +130,7 @@ func give(l net.Listener) (*given, error) {
 	if err != nil && gv.fd > 0 {
 		unix.Close(gv.fd)
 	}
-	return gv, err
+	return err
 }
 
 // copyFD is never 0.
@@ -79,7 +138,7 @@ func copyFD(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPF
 
 func (g *guest) closeGivens() {
 	for _, gv := range g.givens {
-		unix.Close(gv.fd)
+		gv.close()
 	}
 	g.givens = nil
 }
@@ -92,7 +151,7 @@ func (g *guest) givenAt(s *socket, e endpoint) *given {
 	}
 	var found *given
 	for _, gv := range g.givens {
-		if gv.at.sameAs(e) && (found == nil || found.taker != nil) {
+		if (gv.at.sameAs(e) || gv.port != 0 && gv.port == e.addr.Port()) && (found == nil || found.taker != nil) {
 			found = gv
 		}
 	}
@@ -118,7 +177,7 @@ func (g *guest) take(s *socket, gv *given) error {
 		return err
 	}
 	g.forget(s) // what it watched for was another descriptor's
-	s.given, s.lent, s.named, s.family = gv, fd, true, gv.at.family
+	s.given, s.lent, s.named, s.family, s.port = gv, fd, true, gv.at.family, gv.port
 	gv.taker = s
 	return nil
 }

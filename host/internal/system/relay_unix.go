@@ -42,12 +42,12 @@ type relay struct {
 }
 
 // newRelay makes of fd, a socket, the guest's end. The caller runs the relay.
-func (g *guest) newRelay(fd int, peer endpoint) (*relay, error) {
+func (g *guest) newRelay(fd int) (*relay, error) {
 	ours, theirs, err := socketPair(unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}
-	r := &relay{peer: peer}
+	r := new(relay)
 	file := os.NewFile(uintptr(ours), "relay")
 	end, err := net.FileConn(file)
 	file.Close()
@@ -61,7 +61,6 @@ func (g *guest) newRelay(fd int, peer endpoint) (*relay, error) {
 		r.end.Close()
 		return nil, err
 	}
-	r.filled = fill(theirs)
 	if err := replace(theirs, fd); err != nil {
 		unix.Close(r.facade)
 		r.end.Close()
@@ -94,11 +93,11 @@ func (g *guest) dialled(s *socket, to endpoint) error {
 		return unix.EISCONN
 	}
 	g.forget(s)
-	r, err := g.newRelay(s.fd, to)
+	r, err := g.newRelay(s.fd)
 	if err != nil {
 		return err
 	}
-	s.relay = r
+	s.relay, r.peer, r.filled = r, to, fill(s.fd)
 	network, address := s.network(), to.path
 	if s.family != sockabi.AF_UNIX {
 		address = netip.AddrPortFrom(to.addr.Addr().Unmap(), to.addr.Port()).String()
@@ -271,20 +270,37 @@ func (r *relay) names() (local, peer endpoint, err error) {
 
 // endpointFor is a for a socket of that family, or none.
 func endpointFor(family uint8, a net.Addr) endpoint {
+	e := endpointAt(a)
+	ip := e.addr.Addr()
+	switch {
+	case e.family == family:
+		return e
+	case family == sockabi.AF_INET6 && ip.Is4():
+		return inet(netip.AddrFrom16(ip.As16()), e.addr.Port())
+	}
+	return endpoint{}
+}
+
+// endpointAt is a, or none if it is of another kind than a socket's.
+func endpointAt(a net.Addr) endpoint {
 	switch a := a.(type) {
-	case *net.TCPAddr:
-		at := a.AddrPort()
-		ip := at.Addr().Unmap().WithZone("")
-		switch {
-		case family == sockabi.AF_INET6 && ip.IsValid():
-			return inet(netip.AddrFrom16(ip.As16()), at.Port())
-		case family == sockabi.AF_INET4 && ip.Is4():
-			return inet(ip, at.Port())
-		}
+	case nil:
 	case *net.UnixAddr:
-		if family == sockabi.AF_UNIX {
-			return endpoint{family: family, path: a.Name}
+		return endpoint{family: sockabi.AF_UNIX, path: a.Name}
+	default:
+		if at, err := netip.ParseAddrPort(a.String()); err == nil {
+			return inet(at.Addr().Unmap().WithZone(""), at.Port())
 		}
 	}
 	return endpoint{}
+}
+
+func unspecified(family uint8, port uint16) endpoint {
+	switch family {
+	case sockabi.AF_INET4:
+		return inet(netip.IPv4Unspecified(), port)
+	case sockabi.AF_INET6:
+		return inet(netip.IPv6Unspecified(), port)
+	}
+	return endpoint{family: family}
 }

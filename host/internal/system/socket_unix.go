@@ -3,6 +3,7 @@
 package system
 
 import (
+	"net/netip"
 	"os"
 	"time"
 
@@ -25,6 +26,7 @@ type socket struct {
 	from        *socket // the listener that accepted it
 	connections int     // how many it accepted that are open
 	named       bool    // bound by the guest, or accepted
+	port        uint16  // that the guest believes to have, where the host's listener has another
 	listener    bool
 	lingers     bool     // SO_LINGER with a time is set
 	virtual     *os.File // the other end, where s is connected to the nameserver
@@ -70,23 +72,27 @@ func (g *guest) socket(family, kind uint8) (*socket, error) {
 	if err := g.room(nil); err != nil {
 		return nil, err
 	}
-	domain, osKind := unix.AF_INET, unix.SOCK_STREAM
-	switch family {
-	case sockabi.AF_INET6:
-		domain = unix.AF_INET6
-	case sockabi.AF_UNIX:
-		domain = unix.AF_UNIX
-	}
+	osKind := unix.SOCK_STREAM
 	if kind == sockabi.SOCK_DGRAM {
 		osKind = unix.SOCK_DGRAM
 	}
-	fd, err := newSocket(domain, osKind)
+	fd, err := newSocket(domainOf(family), osKind)
 	if err != nil {
 		return nil, err
 	}
 	s := &socket{fd: fd, family: family, kind: kind, interest: [2]int32{-1, -1}}
 	g.table.add(s)
 	return s, nil
+}
+
+func domainOf(family uint8) int {
+	switch family {
+	case sockabi.AF_INET6:
+		return unix.AF_INET6
+	case sockabi.AF_UNIX:
+		return unix.AF_UNIX
+	}
+	return unix.AF_INET
 }
 
 // accept takes a connection off the queue. Room for it is made sure of before,
@@ -96,14 +102,15 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 		return nil, err
 	}
 	var fd int
+	var r *relay
 	err := g.block(l, unix.POLLIN, l.rcvtimeo, func() (err error) {
-		fd, err = g.next(l)
+		fd, r, err = g.next(l)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, from: l, named: true,
+	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, from: l, named: true, relay: r, port: l.port,
 		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
 	s.inherit(l)
 	g.enters(s, fresh)
@@ -278,15 +285,26 @@ func advance(bufs [][]byte, n int) [][]byte {
 }
 
 func localEndpoint(s *socket) (endpoint, error) {
+	e, err := ownEndpoint(s)
+	if s.port != 0 {
+		e.addr = netip.AddrPortFrom(e.addr.Addr(), s.port)
+	}
+	return e, err
+}
+
+func ownEndpoint(s *socket) (endpoint, error) {
 	if s.virtual != nil {
 		const port = 49152 // any: the pair has none
 		return s.virtualAt(port), nil
+	}
+	if s.given != nil {
+		return s.given.at, nil
 	}
 	if s.relay != nil {
 		e, _, err := s.relay.names()
 		return e, err
 	}
-	sa, err := unix.Getsockname(s.queue())
+	sa, err := unix.Getsockname(s.fd)
 	return endpointOf(sa), err
 }
 

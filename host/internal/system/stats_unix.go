@@ -44,6 +44,9 @@ func (g *guest) listens(s *socket) {
 		return
 	}
 	addr := e.netAddr(s)
+	if s.given != nil {
+		addr = s.given.addr
+	}
 	g.listening.mu.Lock()
 	if g.listening.addrs == nil {
 		g.listening.addrs = map[*socket]net.Addr{}
