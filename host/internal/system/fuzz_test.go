@@ -28,7 +28,7 @@ func (p *tape) byte() byte {
 	return b
 }
 
-func (p *tape) u32() uint32 {
+func (p *tape) word() uint32 {
 	return uint32(p.byte()) | uint32(p.byte())<<8 | uint32(p.byte())<<16 | uint32(p.byte())<<24
 }
 
@@ -83,7 +83,7 @@ func FuzzRows(f *testing.F) {
 			for i := range args {
 				switch k := p.byte(); {
 				case k == 255:
-					args[i] = p.u32()
+					args[i] = p.word()
 				case k >= 128:
 					args[i] = uint32(k-128) * 64 % memorySize
 				default:
@@ -91,8 +91,8 @@ func FuzzRows(f *testing.F) {
 				}
 			}
 			for range p.pick(4) { // and any memory
-				ptr := p.u32() % (memorySize - 4)
-				le.PutUint32(g.mem[ptr:], p.u32())
+				ptr := p.word() % (memorySize - 4)
+				le.PutUint32(g.mem[ptr:], p.word())
 			}
 			was := bytes.Clone(g.mem)
 			errno := g.call(fn.Name, args...)
