@@ -11,12 +11,16 @@ import (
 	"syscall"
 
 	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/host"
 )
 
-// listenFlag is the addresses of the flag --listen, which may be repeated.
+// listenFlag is the addresses of the flags --listen and --publish, which may be repeated.
 type listenFlag []listenAddr
 
-type listenAddr struct{ text, network, addr string }
+type listenAddr struct {
+	flag, text, network, addr string
+	port                      uint16 // the guest's, of --publish
+}
 
 func (f *listenFlag) String() string { return "" }
 
@@ -40,13 +44,35 @@ func (f *listenFlag) Set(v string) error {
 		if at.Port() == 0 {
 			return fmt.Errorf("%q has no port; write the one that the guest listens at, as in tcp:127.0.0.1:8080", v)
 		}
-		if at.Addr().Is4() { // or 0.0.0.0 would be IPv6's too
-			network = "tcp4"
-		}
+		network = tcpOf(at)
 	default:
 		return fmt.Errorf("%q is neither tcp:ADDRESS:PORT, unix:PATH nor fd:NUMBER; write tcp:127.0.0.1:8080 or unix:/run/guest.sock", v)
 	}
-	*f = append(*f, listenAddr{v, network, addr})
+	*f = append(*f, listenAddr{"--listen", v, network, addr, 0})
+	return nil
+}
+
+// tcpOf is the network of an address: 0.0.0.0 would be IPv6's too in "tcp".
+func tcpOf(at netip.AddrPort) string {
+	if at.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
+// publish reads [ADDRESS:]PORT:GUESTPORT.
+func (f *listenFlag) publish(v string) error {
+	i := strings.LastIndexByte(v, ':')
+	addr, guest := v[:max(i, 0)], v[i+1:]
+	if !strings.Contains(addr, ":") { // all addresses
+		addr = "[::]:" + addr
+	}
+	at, err := netip.ParseAddrPort(addr)
+	port, perr := strconv.ParseUint(guest, 10, 16)
+	if i < 0 || err != nil || perr != nil || at.Port() == 0 || port == 0 {
+		return fmt.Errorf("%q is not PORT:GUESTPORT, perhaps with an address in front; write 80:8080 or 127.0.0.1:80:8080", v)
+	}
+	*f = append(*f, listenAddr{"--publish", v, tcpOf(at), addr, uint16(port)})
 	return nil
 }
 
@@ -68,7 +94,10 @@ func (f listenFlag) open() (listeners []net.Listener, err error) {
 		l, err := a.open()
 		if err != nil {
 			closeAll(listeners)
-			return nil, fmt.Errorf("--listen %s: %s", a.text, a.why(err))
+			return nil, fmt.Errorf("%s %s: %s", a.flag, a.text, a.why(err))
+		}
+		if a.port != 0 {
+			l = host.Published{Listener: l, Port: a.port}
 		}
 		listeners = append(listeners, l)
 	}

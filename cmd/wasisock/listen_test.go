@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -59,9 +60,41 @@ func TestListenErrors(t *testing.T) {
 			t.Errorf("%s: %d, %q; want %q", test.listen, code, stderr, test.want)
 		}
 	}
+	for _, test := range []struct{ publish, want string }{
+		{l.Addr().String() + ":8080", fmt.Sprintf("--publish %v:8080: the address is in use; end what listens there", l.Addr())},
+		{"8080", `"8080" is not PORT:GUESTPORT, perhaps with an address in front; write 80:8080`},
+		{"0:8080", "is not PORT"},
+		{"80:0", "is not PORT"},
+		{"80:65536", "is not PORT"},
+		{"localhost:80:8080", "is not PORT"},
+		{"::1:80:8080", "is not PORT"},
+	} {
+		code, _, stderr := start(t, "run", "--publish", test.publish, "GUEST", "exit", "0")
+		if code != 125 || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: %d, %q; want %q", test.publish, code, stderr, test.want)
+		}
+	}
+	for _, publish := range []string{freePort(t) + ":80", "127.0.0.1:" + freePort(t) + ":80"} {
+		if code, _, stderr := start(t, "run", "--publish", publish, "GUEST", "exit", "0"); code != 0 || stderr != "" {
+			t.Errorf("%s: %d, %s", publish, code, stderr)
+		}
+	}
 	for _, listen := range []string{"tcp:127.0.0.1:" + freePort(t), "tcp::" + freePort(t), "tcp:[::]:" + freePort(t), "unix:" + path + "2"} {
 		if code, _, stderr := start(t, "run", "--listen", listen, "GUEST", "exit", "0"); code != 0 || stderr != "" {
 			t.Errorf("%s: %d, %s", listen, code, stderr)
 		}
 	}
+}
+
+// TestPublish: the guest listens at a port, and clients find it at another.
+func TestPublish(t *testing.T) {
+	at := "127.0.0.1:" + freePort(t)
+	s := serveAt(t, "127.0.0.1:8080", nil, program(t), "--publish", at+":8080")
+	dial(t, at).Close()
+	s.url = "http://" + at
+	if text := s.get("/"); text != "hello /\n" {
+		t.Errorf("%q", text)
+	}
+	s.signal(syscall.SIGTERM)
+	s.wantExit(0)
 }

@@ -49,10 +49,12 @@ would permit it.
                       starts, and give it to the guest that listens there; needs
                       no --allow, and may be repeated. fd:3 is one that whoever
                       started wasisock has opened, such as systemd
+  --publish 80:8080   open port 80 of all addresses, or of one as in 127.0.0.1:80:8080,
+                      in the same way for the guest that listens at port 8080
   --restart WHEN      start the guest again when it has ended: no, on-failure, which
                       is with an exit code other than 0, or always; after 100 ms,
                       and after twice as long each time, at most 30 s
-  --instances N       run N guests that share what --listen opens
+  --instances N       run N guests that share what --listen and --publish open
   --watch             load GUEST.wasm again when it has changed, as after SIGHUP: the
                       new guest listens where --listen says, and when it has done so
                       for a second, the old one ends. One that fails is not used
@@ -132,6 +134,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
 	flags.Var(&listeners, "listen", "")
+	flags.Func("publish", "", listeners.publish)
 	flags.Var(&command.Restart, "restart", "")
 	flags.BoolVar(&command.Watch, "watch", false, "")
 	flags.Func("grace", "", runner.Time(&command.Grace, 0))
