@@ -68,25 +68,6 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-func TestParseFree(t *testing.T) {
-	for _, tt := range []struct{ text, want string }{
-		{"cpu  1 2 3 400 50 6 7 8 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n", "4.5s"},
-		{"cpu  1 2 3 4\n", "!"},
-		{"cpu0 1 2 3 4 5 6\n", "!"},
-		{"cpu  1 2 3 x 5 6\n", "!"},
-		{"", "!"},
-	} {
-		free, err := parseFree(tt.text)
-		got := free.String()
-		if err != nil {
-			got = "!"
-		}
-		if got != tt.want {
-			t.Errorf("%q: got %s, want %s", tt.text, got, tt.want)
-		}
-	}
-}
-
 func TestAProcessIsCountedWithItsDescendantsAndNobodyElse(t *testing.T) {
 	stats := map[int]stat{}
 	for _, line := range []string{
@@ -186,8 +167,8 @@ func TestTablesNameEveryServerAtEveryLevel(t *testing.T) {
 	for i, server := range s.servers {
 		for _, idle := range s.levels {
 			s.samples = append(s.samples,
-				sample{server: server.Name, load: "POST", idle: idle, conns: 1, cpu: float64(1 + i), free: 1,
-					result: result{requests: 30000 / (1 + idle), took: time.Second, p50: 1500 * time.Nanosecond, p99: 12 * time.Millisecond}},
+				sample{server: server.Name, load: "POST", idle: idle, conns: 1, cpu: float64(1 + i), wall: 2, cpus: 2,
+					result: result{requests: 30000 / (1 + idle), took: time.Second, p50: 1500 * time.Nanosecond, p99: 12 * time.Millisecond, wrkCPU: time.Second}},
 				sample{server: server.Name, load: "rest", idle: idle, cpu: 0.03, wall: 3, rss: 5e6})
 		}
 		s.samples = append(s.samples, sample{server: server.Name, load: "start", wall: 0.15})
@@ -197,7 +178,7 @@ func TestTablesNameEveryServerAtEveryLevel(t *testing.T) {
 		"### POST, 0 idle connections",
 		"| mine | 15.0k | 50 % | 30.0k | 67 % | 1 us, 12.0 ms | - |",
 		"### POST, 9 idle connections",
-		"| yard | 3.0k | 100 % | 10 % | 3.0k | 50 % | 1 us, 12.0 ms | - |",
+		"| yard | 3.0k | 100 % | 10 % | 3.0k | 33 % | 1 us, 12.0 ms | - |",
 		"| mine | 150 ms | 1.00 % | 5 MB | 1.00 % | 5 MB |",
 	} {
 		if !strings.Contains(got, want+"\n") {

@@ -71,7 +71,8 @@ func (s Server) start(ctx context.Context) (*process, error) {
 			return nil, p.death()
 		case <-time.After(2 * time.Millisecond):
 		}
-		if !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline) {
+		early := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
+		if !early || time.Now().After(deadline) {
 			p.stop()
 			return nil, fmt.Errorf("%s: %w; it said: %s", s.Name, err, p.said())
 		}
@@ -158,29 +159,6 @@ func tree(stats map[int]stat, pid int) usage {
 		}
 	}
 	return sum
-}
-
-// freeCPU is for how long the machine's CPUs have had nothing to do.
-func freeCPU() (time.Duration, error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, err
-	}
-	return parseFree(string(text))
-}
-
-func parseFree(text string) (time.Duration, error) {
-	line, _, _ := strings.Cut(text, "\n")
-	fields := strings.Fields(line) // cpu user nice system idle iowait …
-	if len(fields) < 6 || fields[0] != "cpu" {
-		return 0, fmt.Errorf("/proc/stat: unexpected line %q", line)
-	}
-	idle, err := strconv.ParseInt(fields[4], 10, 64)
-	waiting, err2 := strconv.ParseInt(fields[5], 10, 64)
-	if err != nil || err2 != nil {
-		return 0, fmt.Errorf("/proc/stat: unexpected line %q", line)
-	}
-	return time.Duration(idle+waiting) * tick, nil
 }
 
 // A stat is a line of /proc/PID/stat.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type sample struct {
 	result                      // of wrk; nothing at rest
 	fresh       []time.Duration // what newcomers waited meanwhile, if many are active
 	cpu         float64         // seconds of server CPU
-	free        float64         // seconds of CPU that nobody used
+	cpus        float64         // of the machine
 	wall        float64         // seconds
 	rss         int64           // bytes, afterwards
 }
@@ -30,8 +31,8 @@ type sample struct {
 func (s sample) perSecond() float64    { return float64(s.requests) / s.took.Seconds() }
 func (s sample) perCPUSecond() float64 { return float64(s.requests) / max(s.cpu, 0.01) }
 
-// usedCPU is how much of the CPU that was left to it the server used.
-func (s sample) usedCPU() float64 { return s.cpu / (s.cpu + s.free) }
+// usedCPU is how much the server used of the CPU that wrk left.
+func (s sample) usedCPU() float64 { return s.cpu / (s.cpus*s.wall - s.wrkCPU.Seconds()) }
 
 // A session is one run of a plan.
 type session struct {
@@ -247,10 +248,6 @@ func (s *session) measure(ctx context.Context, p *process, load, script string, 
 	if err != nil {
 		return sample{}, errors.Join(err, p.alive())
 	}
-	free, err := freeCPU()
-	if err != nil {
-		return sample{}, err
-	}
 	began := time.Now()
 	loaded, ended := context.WithCancel(ctx)
 	defer ended()
@@ -274,10 +271,6 @@ func (s *session) measure(ctx context.Context, p *process, load, script string, 
 	if err != nil {
 		return sample{}, errors.Join(err, p.alive())
 	}
-	freeAfter, err := freeCPU()
-	if err != nil {
-		return sample{}, err
-	}
 	return sample{server: p.Name, load: load, conns: conns, result: r, fresh: fresh,
-		cpu: (after.cpu - before.cpu).Seconds(), free: (freeAfter - free).Seconds(), wall: wall, rss: after.rss}, nil
+		cpu: (after.cpu - before.cpu).Seconds(), cpus: float64(runtime.NumCPU()), wall: wall, rss: after.rss}, nil
 }

@@ -15,7 +15,7 @@ import (
 // write writes results.md and results.tsv, and prints the former.
 func (s *session) write() error {
 	var tsv strings.Builder
-	tsv.WriteString("server\tload\tidle\tconns\tround\treq_per_s\treq_per_cpu_s\tp50_us\tp99_us\tnew_p50_us\tnew_p99_us\tcpu_s\tfree_cpu_s\twall_s\trss_bytes\terrors\n")
+	tsv.WriteString("server\tload\tidle\tconns\tround\treq_per_s\treq_per_cpu_s\tp50_us\tp99_us\tnew_p50_us\tnew_p99_us\tcpu_s\twrk_cpu_s\twall_s\trss_bytes\terrors\n")
 	for _, x := range s.samples {
 		var rate [6]string
 		if x.took > 0 {
@@ -24,7 +24,7 @@ func (s *session) write() error {
 				fmt.Sprint(quantile(x.fresh, 0.5).Microseconds()), fmt.Sprint(quantile(x.fresh, 0.99).Microseconds())}
 		}
 		fmt.Fprintf(&tsv, "%s\t%s\t%d\t%d\t%d\t%s\t%.2f\t%.2f\t%.3f\t%d\t%s\n",
-			x.server, x.load, x.idle, x.conns, x.round, strings.Join(rate[:], "\t"), x.cpu, x.free, x.wall, x.rss, x.errors)
+			x.server, x.load, x.idle, x.conns, x.round, strings.Join(rate[:], "\t"), x.cpu, x.wrkCPU.Seconds(), x.wall, x.rss, x.errors)
 	}
 	if err := os.WriteFile(filepath.Join(s.out, "results.tsv"), []byte(tsv.String()), 0o644); err != nil {
 		return err

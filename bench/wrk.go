@@ -27,7 +27,8 @@ type result struct {
 	requests int
 	took     time.Duration
 	p50, p99 time.Duration
-	errors   string // socket errors and answers other than 2xx and 3xx; "" is none
+	wrkCPU   time.Duration // that wrk used itself
+	errors   string        // socket errors and answers other than 2xx and 3xx; "" is none
 }
 
 // wrk loads addr from one thread with n connections.
@@ -38,11 +39,14 @@ func wrk(ctx context.Context, addr string, n int, window time.Duration, script s
 	if script != "" {
 		args = append(args, "-s", script)
 	}
-	out, err := exec.CommandContext(ctx, "wrk", append(args, "http://"+addr+"/")...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "wrk", append(args, "http://"+addr+"/")...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return result{}, fmt.Errorf("wrk: %w: %s", err, out)
 	}
-	return parseWrk(string(out))
+	r, err := parseWrk(string(out))
+	r.wrkCPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return r, err
 }
 
 var (
