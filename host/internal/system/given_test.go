@@ -119,6 +119,21 @@ func TestGivenListener(t *testing.T) {
 	l.Close()
 }
 
+// TestGivenListenerIsNothingElse tries to give it a second address, or a peer.
+func TestGivenListenerIsNothingElse(t *testing.T) {
+	l := ours(t, "tcp", "127.0.0.1:0")
+	g := newTester(t, Config{Listeners: []net.Listener{l}})
+	_, free := g.listen()
+	at := g.addr("127.0.0.1")
+	dialled := g.open(inet4, tcp)
+	g.ok("sock_connect", dialled, at, free)
+	g.want(sockabi.EINVAL, "sock_bind", dialled, at, port(l))
+	fd := g.open(inet4, tcp)
+	g.ok("sock_bind", fd, at, port(l))
+	g.want(sockabi.EINVAL, "sock_bind", fd, at, 0)
+	g.want(sockabi.EISCONN, "sock_connect", fd, at, free)
+}
+
 // TestGivenListenersOfAllAddresses: which family it is, is the host's to choose.
 func TestGivenListenersOfAllAddresses(t *testing.T) {
 	for _, at := range []struct{ network, addr string }{{"tcp4", "0.0.0.0:0"}, {"tcp", "[::]:0"}} {

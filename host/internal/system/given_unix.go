@@ -166,8 +166,11 @@ func (e endpoint) sameAs(f endpoint) bool {
 
 // take is bind to what the host gives.
 func (g *guest) take(s *socket, gv *given) error {
+	at, err := localEndpoint(s)
 	switch {
-	case s.named:
+	case err != nil:
+		return err
+	case s.named || at.addr.Port() != 0: // which dialling gives too
 		return unix.EINVAL
 	case gv.taker != nil:
 		return unix.EADDRINUSE

@@ -83,6 +83,8 @@ func (m *model) doBind() {
 		allowed = either(sockabi.EAFNOSUPPORT, sockabi.EINVAL)
 	case what == "denied":
 		allowed = either(sockabi.EACCES)
+	case s.bound && s.family != local && port != 0 && what == "taken":
+		allowed = either(sockabi.EINVAL, sockabi.EADDRINUSE)
 	case s.bound || s.dialled || what == "mapped":
 		allowed = append(allowed, sockabi.EINVAL, sockabi.EADDRINUSE)
 	case what == "taken":
@@ -153,7 +155,7 @@ func (m *model) doConnect() {
 		allowed = either(sockabi.EAFNOSUPPORT, sockabi.EINVAL)
 	case what == "denied":
 		allowed = either(sockabi.EACCES)
-	case s.listens:
+	case s.listens && !s.shut:
 		allowed = either(sockabi.EISCONN, sockabi.EINVAL)
 		if s.family == local { // who looks for the other first
 			allowed = append(allowed, sockabi.ECONNREFUSED, sockabi.EAGAIN, sockabi.EPROTOTYPE)
@@ -162,7 +164,7 @@ func (m *model) doConnect() {
 		allowed = either(sockabi.ESUCCESS, sockabi.ECONNREFUSED, sockabi.EPROTOTYPE, sockabi.EINVAL, sockabi.EPERM)
 	}
 	if what == "mapped" {
-		allowed = append(allowed, sockabi.ENETUNREACH, sockabi.EADDRNOTAVAIL)
+		allowed = append(allowed, sockabi.ENETUNREACH, sockabi.EADDRNOTAVAIL, sockabi.EAFNOSUPPORT)
 	}
 	if errno := m.do(s, allowed, "sock_connect", fd, addr, port); s != nil && errno != sockabi.EACCES && errno != sockabi.EFAULT && errno != sockabi.EAFNOSUPPORT {
 		s.dialled = true

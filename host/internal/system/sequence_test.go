@@ -5,6 +5,8 @@ package system
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -41,10 +43,11 @@ const mostSockets = 12
 // FuzzSequence calls all functions one after another, with arguments that mostly make
 // sense.
 func FuzzSequence(f *testing.F) {
-	for i := range len(moves) { // a listener and two connections to it, then each move some times
-		seed := []byte{0, 0, 1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 2, 0, 4, 1, 0, 0, 4, 2, 0, 0, 3, 0, 0, 3, 0, 1}
-		for range 6 {
-			seed = append(seed, byte(i), byte(i)*7, 1, byte(i), 2, 3)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		seed := make([]byte, 600)
+		for i := range seed {
+			seed[i] = byte(random.Uint32())
 		}
 		f.Add(seed)
 	}
@@ -78,9 +81,12 @@ func (m *model) out(size int) uint32 {
 	return ptr
 }
 
-// some is a socket; its number can be one that is not open.
+// some is a socket; now and then its number is one that is not open.
 func (m *model) some() (fd uint32, s *modelled) {
-	fd = FirstSocket + uint32(m.pick(mostSockets+2))
+	k := m.byte()
+	if fd = FirstSocket + uint32(k%(mostSockets+2)); k < 240 && len(m.open) > 0 {
+		fd = slices.Sorted(maps.Keys(m.open))[int(k)%len(m.open)]
+	}
 	return fd, m.open[fd]
 }
 

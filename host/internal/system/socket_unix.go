@@ -121,6 +121,9 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 }
 
 func (g *guest) bind(s *socket, to endpoint) error {
+	if s.given != nil {
+		return unix.EINVAL
+	}
 	err := unix.Bind(s.fd, to.sockaddr())
 	s.named = s.named || err == nil
 	if err == nil && !s.stream() {
@@ -150,7 +153,7 @@ func (g *guest) listen(s *socket, backlog int) error {
 
 // connect of a blocking socket that does not succeed in time is EINPROGRESS.
 func (g *guest) connect(s *socket, to endpoint) error {
-	if s.faulty.reset {
+	if s.faulty.reset || s.given != nil {
 		return unix.EISCONN
 	}
 	sa := to.sockaddr()
