@@ -192,6 +192,23 @@ func (c *Cmd) Wait() error {
 	return nil
 }
 
+// ErrEnded is that a guest whose function was to be called has ended. Wait tells why.
+var ErrEnded = errors.New("the guest has ended")
+
+// Call calls a function that the guest of a library exports. Arguments and results are
+// those of wasm, in 64 bits each: an i32 in the lower half, a float by its bits. A guest
+// makes one call at a time, and others wait; between calls it does nothing, and its
+// sockets stay as they are. Call may be called from any goroutine after Start.
+//
+// A call that traps or exits ends the guest. One that has begun goes on when ctx ends,
+// but Call does not wait for it.
+func (c *Cmd) Call(ctx context.Context, name string, args ...uint64) ([]uint64, error) {
+	if c.guest == nil {
+		return nil, errors.New("there is no guest to call; call Start before")
+	}
+	return c.guest.Call(ctx, name, args)
+}
+
 // Stop ends the guest as the end of Start's context does, from any goroutine. It does
 // not wait.
 func (c *Cmd) Stop() {

@@ -11,6 +11,15 @@
 //	cmd.Policy, err = host.ParsePolicy("listen tcp 127.0.0.1:8080")
 //	…
 //	err = cmd.Run(ctx)
+//
+// Where an engine can be told that a module is a library, as go build -buildmode=c-shared
+// makes them, its functions are called, and what the guest holds lives from call to call:
+//
+//	err = cmd.Start(ctx)
+//	results, err := cmd.Call(ctx, "handle", 1, 2)
+//	…
+//	cmd.Stop()
+//	err = cmd.Wait() // ErrStopped
 package host
 
 import (
@@ -40,6 +49,9 @@ type Guest interface {
 	// Drain begins what Cmd.Shutdown asks for. In a hurry, no request is waited for.
 	Drain(hurry bool)
 	Stats() Stats
+
+	// Call is as Cmd.Call says.
+	Call(ctx context.Context, name string, args []uint64) ([]uint64, error)
 }
 
 // A ModuleError says why a file cannot be a guest, in one line: what is wrong with

@@ -3,6 +3,7 @@ package wazero
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 
@@ -34,6 +35,9 @@ func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	if g.Guest, err = m.imports.NewGuest(c, g.pages.size.Load); err != nil {
 		return nil, err
 	}
+	if m.library {
+		g.Library()
+	}
 	g.Guest.Start(ctx, g.run)
 	return g.Guest, nil
 }
@@ -50,8 +54,11 @@ func (g *guest) run(ctx context.Context) error {
 		}
 		return err
 	}
-	g.computes.Store(true)
-	_, err = instance.ExportedFunction("_start").Call(calls)
+	if g.library {
+		err = g.serve(calls, instance)
+	} else {
+		_, err = g.call(calls, instance.ExportedFunction("_start"), nil)
+	}
 	var exit *sys.ExitError
 	switch {
 	case err == nil, errors.Is(err, preview1.ErrStopped), errors.As(err, &exit):
@@ -60,6 +67,30 @@ func (g *guest) run(ctx context.Context) error {
 		return err
 	}
 	return &host.TrapError{Text: err.Error()}
+}
+
+func (g *guest) call(ctx context.Context, f api.Function, args []uint64) ([]uint64, error) {
+	g.computes.Store(true)
+	defer g.computes.Store(false)
+	return f.Call(ctx, args...)
+}
+
+// serve initializes the guest, and calls what Cmd.Call asks for.
+func (g *guest) serve(ctx context.Context, instance api.Module) error {
+	if _, err := g.call(ctx, instance.ExportedFunction("_initialize"), nil); err != nil {
+		return err
+	}
+	return g.Serve(func(name string, params int) (func([]uint64) ([]uint64, error), error) {
+		f := instance.ExportedFunction(name)
+		switch {
+		case f == nil || name == "_initialize":
+			return nil, fmt.Errorf("the guest exports no function %q", name)
+		case len(f.Definition().ParamTypes()) != params:
+			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name,
+				preview1.NewSignature(f.Definition().ParamTypes(), f.Definition().ResultTypes()), params)
+		}
+		return func(args []uint64) ([]uint64, error) { return g.call(ctx, f, args) }, nil
+	})
 }
 
 // instantiate gives the guest its memory. A guest can end already here, if its

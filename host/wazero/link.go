@@ -21,7 +21,11 @@ func (m *module) link(ctx context.Context) (err error) {
 	for name, f := range m.compiled.ExportedFunctions() {
 		exports.Functions[name] = preview1.NewSignature(f.ParamTypes(), f.ResultTypes())
 	}
-	if err := preview1.CheckCommand(exports, len(imports)); err != nil {
+	check := preview1.CheckCommand
+	if m.library {
+		check = preview1.CheckLibrary
+	}
+	if err := check(exports, len(imports)); err != nil {
 		return err
 	}
 	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {

@@ -35,7 +35,7 @@ var programs = struct {
 }{wasm: map[string][]byte{}}
 
 // built compiles a Go program for wasip1, once.
-func built(t testing.TB, dir string) []byte {
+func built(t testing.TB, dir string, flags ...string) []byte {
 	t.Helper()
 	programs.Lock()
 	defer programs.Unlock()
@@ -43,7 +43,7 @@ func built(t testing.TB, dir string) []byte {
 		return wasm
 	}
 	file := filepath.Join(scratch, filepath.Base(dir)+".wasm")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, ".")
+	cmd := exec.Command("go", append(append([]string{"build", "-ldflags=-s -w"}, flags...), "-o", file, ".")...)
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	out, err := cmd.CombinedOutput()

@@ -41,6 +41,10 @@ type Config struct {
 	// guest ends.
 	Alone int
 
+	// Library is for a module such as go build -buildmode=c-shared makes: Cmd.Call calls
+	// the functions that its guests export, once Cmd.Start has begun to initialize them.
+	Library bool
+
 	// Name is what Progress calls the module.
 	Name string
 
@@ -64,7 +68,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 	if err := preview1.Inspect(wasm); err != nil {
 		return nil, err
 	}
-	m := &module{alone: cfg.Alone}
+	m := &module{alone: cfg.Alone, library: cfg.Library}
 	err := m.compile(ctx, wasm, cfg)
 	if err == nil {
 		err = m.link(ctx)
@@ -86,6 +90,7 @@ type module struct {
 	compiled wazero.CompiledModule
 	imports  *preview1.Functions
 	alone    int
+	library  bool
 	closers  preview1.Closers
 }
 

@@ -37,6 +37,8 @@ type Guest struct {
 	ended  sync.Once
 	stop   chan struct{} // closed when the guest is to end
 
+	requests chan request // nil for a program
+
 	closers Closers
 
 	done     chan struct{} // closed when it ended and all is freed

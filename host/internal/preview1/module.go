@@ -60,6 +60,22 @@ func CheckCommand(exports Exports, imports int) error {
 	default:
 		return Unusable("it exports no _start, so nothing tells where it begins; " + BuildGuest)
 	}
+	return checkMemory(exports, imports)
+}
+
+// CheckLibrary tells what is a module, but no library.
+func CheckLibrary(exports Exports, imports int) error {
+	start, ok := exports.Functions["_initialize"]
+	switch {
+	case !ok:
+		return Unusable("it exports no _initialize, so it is no library; " + BuildGuest + " -buildmode=c-shared")
+	case start != NewSignature(nil, nil):
+		return Unusable("its _initialize is %s and must take and return nothing; "+BuildGuest+" -buildmode=c-shared", start)
+	}
+	return checkMemory(exports, imports)
+}
+
+func checkMemory(exports Exports, imports int) error {
 	if !slices.Contains(exports.Memories, "memory") && imports > 0 {
 		return Unusable(`it exports no memory named "memory", where the host could put results; ` + BuildGuest)
 	}
