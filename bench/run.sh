@@ -4,6 +4,7 @@ set -euo pipefail
 usage() {
 	cat <<'USAGE'
 usage: bench/run.sh [--net-http|--hosts|--instances] [--smoke] [BENCH OPTION]...
+       bench/run.sh --soak [TIME]
 
 Measures guest/server side by side with a native server that does the same work,
 and leaves results.md and results.tsv in build/bench. About ten minutes on two
@@ -15,6 +16,9 @@ and compiles the server for it, some minutes more.
   --hosts       measures hosts that are written in Go: that server on wasi-go, as
                 released and on our wazero, and on wasisock
   --instances   measures one, two and 200 guests in one process
+  --soak        loads that server for TIME, 30m by default, with wrk and others, with
+                clients that reset, and with a new guest every 15 seconds: an error
+                is a request that is lost, and memory or descriptors that grow
   --smoke       a few seconds of everything, to see that it runs: WasmEdge only
                 where the environment names it, and then it interprets. The
                 figures mean nothing.
@@ -130,6 +134,12 @@ engine_rows() {
 	row wazero "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server "$program.wasm")"
 }
 
+# soak TIME: wasisock and not a shell gets the signals.
+soak() {
+	build_guest
+	exec "$out/bench" soak "$(quoted "$out/wasisock") run --restart always --listen tcp:127.0.0.1:{port} $(server nethttp.wasm)" "$1"
+}
+
 main() {
 	while :; do
 		case ${1:-} in
@@ -138,6 +148,7 @@ main() {
 			return
 			;;
 		--smoke) smoke=yes ;;
+		--soak) program=nethttp session=soak ;;
 		--net-http | --hosts | --instances) program=nethttp session=${1#--} ;;
 		*) break ;;
 		esac
@@ -157,6 +168,7 @@ main() {
 	case $session in
 	hosts) host_rows ;;
 	instances) instance_rows ;;
+	soak) soak "${1:-30m}" ;;
 	*) engine_rows ;;
 	esac
 	exec "$out/bench" -out "$out" "${rows[@]}" "$@"

@@ -83,7 +83,7 @@ func (m *model) doBind() {
 		allowed = either(sockabi.EAFNOSUPPORT, sockabi.EINVAL)
 	case what == "denied":
 		allowed = either(sockabi.EACCES)
-	case s.bound && s.family != local && port != 0 && what == "taken":
+	case s.bound && s.stream() && s.family != local && what == "taken":
 		allowed = either(sockabi.EINVAL, sockabi.EADDRINUSE)
 	case s.bound || s.dialled || what == "mapped":
 		allowed = append(allowed, sockabi.EINVAL, sockabi.EADDRINUSE)
@@ -163,7 +163,7 @@ func (m *model) doConnect() {
 	case !s.stream():
 		allowed = either(sockabi.ESUCCESS, sockabi.ECONNREFUSED, sockabi.EPROTOTYPE, sockabi.EINVAL, sockabi.EPERM)
 	}
-	if what == "mapped" {
+	if s != nil && s.family == inet6 { // which may have an address of IPv4 already
 		allowed = append(allowed, sockabi.ENETUNREACH, sockabi.EADDRNOTAVAIL, sockabi.EAFNOSUPPORT)
 	}
 	if errno := m.do(s, allowed, "sock_connect", fd, addr, port); s != nil && errno != sockabi.EACCES && errno != sockabi.EFAULT && errno != sockabi.EAFNOSUPPORT {
@@ -239,8 +239,8 @@ func (m *model) doSendTo() {
 		allowed = either(sockabi.ESUCCESS, sockabi.EAGAIN, sockabi.ECONNREFUSED, sockabi.EISCONN, sockabi.EMSGSIZE, sockabi.EPIPE, sockabi.EPROTOTYPE,
 			sockabi.EINVAL, sockabi.EPERM, sockabi.ECONNRESET)
 	}
-	if what == "mapped" {
-		allowed = append(allowed, sockabi.ENETUNREACH)
+	if s != nil && s.family == inet6 {
+		allowed = append(allowed, sockabi.ENETUNREACH, sockabi.EADDRNOTAVAIL, sockabi.EAFNOSUPPORT)
 	}
 	if m.do(s, allowed, "sock_send_to", fd, iovs, n, addr, port, 0, count) == 0 {
 		m.counted(count, size)
