@@ -21,14 +21,14 @@ func TestAloneCollectsDuringCallsOnly(t *testing.T) {
 	var stats runtime.MemStats
 	collections := func() uint32 { runtime.ReadMemStats(&stats); return stats.NumGC }
 	var first uint32
-	began := time.Now()
+	var began time.Time
 	cmd, cfg := command(t, "print"), cached()
 	cfg.Alone = 1
 	calls := 0
 	cmd.Stdout = writeFunc(func(p []byte) (int, error) {
 		switch calls++; {
 		case calls == 1:
-			first = collections()
+			first, began = collections(), time.Now()
 			if got := debug.SetGCPercent(-1); got != -1 {
 				t.Errorf("the collector runs by itself, at %d", got)
 			}
