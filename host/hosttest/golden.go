@@ -53,14 +53,14 @@ func (ts *transcripts) add(sentence, transcript string) {
 }
 
 // writeGolden writes the files anew with what e wrote, where e is the oracle.
-// A sentence that the oracle does not survive has wazero for its oracle.
+// A sentence that the oracle does not survive has wasisock for its oracle.
 func writeGolden(t *testing.T, e Engine, listed []line, taken *transcripts) {
 	golden := readGolden(t)
 	files := map[string]*strings.Builder{}
 	for _, l := range listed {
 		from := oracle
 		if d, ok := differenceOf(l.sentence, oracle); ok && d.notRun {
-			from = "wazero"
+			from = "wasisock"
 		}
 		transcript, ok := golden[l.sentence]
 		if got, shown := taken.bySentence[l.sentence]; shown && from == e.Name {

@@ -16,43 +16,60 @@ import (
 	"github.com/wasisock/wasisock/host/wazero"
 )
 
-// childVariable holds, as JSON, the Guest that this process is to run on wazero
-// instead of tests: so the race detector and what the tests link hold for it.
-const childVariable = "WASISOCK_HOSTTEST_GUEST"
+// childVariable holds, as JSON, the child that this process is to be instead of
+// running tests: so the race detector and what the tests link hold for it.
+const childVariable = "WASISOCK_HOSTTEST_CHILD"
+
+// A child runs a guest on one of the engines.
+type child struct {
+	Engine string
+	Guest  hosttest.Guest
+}
+
+// compilers are those of the engines that wasisock's host has here.
+var compilers = map[string]func(wasm []byte) (host.Module, error){
+	"wazero": func(wasm []byte) (host.Module, error) {
+		return wazero.Compile(context.Background(), wasm, wazero.Config{})
+	},
+}
 
 func TestMain(m *testing.M) {
-	if guest := os.Getenv(childVariable); guest != "" {
-		os.Exit(runOnWazero(guest))
+	if text := os.Getenv(childVariable); text != "" {
+		os.Exit(beChild(text))
 	}
 	os.Exit(m.Run())
 }
 
-func TestWazero(t *testing.T) {
+func TestHost(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	hosttest.Test(t, hosttest.Engine{
-		Name: "wazero",
-		Command: func(g hosttest.Guest) *exec.Cmd {
-			guest, err := json.Marshal(g)
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.Command(self)
-			cmd.Env = append(os.Environ(), childVariable+"="+string(guest))
-			return cmd
-		},
-	})
+	for engine := range compilers {
+		t.Run(engine, func(t *testing.T) {
+			hosttest.Test(t, hosttest.Engine{
+				Name: "wasisock",
+				Command: func(g hosttest.Guest) *exec.Cmd {
+					text, err := json.Marshal(child{engine, g})
+					if err != nil {
+						t.Fatal(err)
+					}
+					cmd := exec.Command(self)
+					cmd.Env = append(os.Environ(), childVariable+"="+string(text))
+					return cmd
+				},
+			})
+		})
+	}
 }
 
-// runOnWazero runs a guest with the network of loopback and is its exit code.
-func runOnWazero(guest string) int {
-	var g hosttest.Guest
-	err := json.Unmarshal([]byte(guest), &g)
+// beChild runs a guest with the network of loopback and is its exit code.
+func beChild(text string) int {
+	var c child
+	err := json.Unmarshal([]byte(text), &c)
 	if err == nil {
 		var code int
-		if code, err = runGuest(g); err == nil {
+		if code, err = run(c.Guest, compilers[c.Engine]); err == nil {
 			return code
 		}
 	}
@@ -60,7 +77,7 @@ func runOnWazero(guest string) int {
 	return 125
 }
 
-func runGuest(g hosttest.Guest) (int, error) {
+func run(g hosttest.Guest, compile func([]byte) (host.Module, error)) (int, error) {
 	rules := []string{
 		"resolve localhost",
 		"listen tcp 192.0.2.1:*", // not this machine's: the system refuses it
@@ -81,7 +98,7 @@ func runGuest(g hosttest.Guest) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	module, err := wazero.Compile(context.Background(), wasm, wazero.Config{})
+	module, err := compile(wasm)
 	if err != nil {
 		return 0, err
 	}

@@ -18,7 +18,7 @@ import (
 
 func compiled(t testing.TB, cfg Config) host.Module {
 	t.Helper()
-	m, err := Compile(t.Context(), guestWasm(t), cfg)
+	m, err := compile(t.Context(), guestWasm(t), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

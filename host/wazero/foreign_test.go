@@ -21,7 +21,7 @@ func TestGuestsOfStealthrocket(t *testing.T) {
 	if testing.Short() {
 		t.Skip("with the race detector it takes a minute to compile net/http")
 	}
-	m, err := Compile(t.Context(), built(t, "../../testdata/foreign/stealthrocket"), cached())
+	m, err := compile(t.Context(), built(t, "../../testdata/foreign/stealthrocket"), cached())
 	if err != nil {
 		t.Fatal(err)
 	}

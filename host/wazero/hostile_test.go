@@ -108,7 +108,7 @@ func newArsenal(t *testing.T) arsenal {
 	add := func(name string, wasm []byte) {
 		cfg := cached()
 		cfg.Interruptible = name == "spin.wat" || name == "start.wat"
-		m, err := Compile(t.Context(), wasm, cfg)
+		m, err := compile(t.Context(), wasm, cfg)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -159,7 +159,7 @@ type innocent struct {
 
 func newInnocent(t *testing.T) *innocent {
 	t.Helper()
-	m, err := Compile(t.Context(), built(t, "../../guest/server"), cached())
+	m, err := compile(t.Context(), built(t, "../../guest/server"), cached())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,17 @@
 package wasmedge
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"time"
 
 	"github.com/wasisock/wasisock/cmd/internal/child"
+	"github.com/wasisock/wasisock/internal/aotcache"
 )
 
 // Output is the name of the file that wasm is compiled to for a minor version.
@@ -30,120 +27,49 @@ func (p Program) Compile(wasm, out string, progress io.Writer) (code int, err er
 	if err != nil {
 		return -1, err
 	}
-	cache, err := CacheDir("aot")
+	dir, err := aotcache.Dir()
 	if err != nil {
 		return -1, err
 	}
-	kept := filepath.Join(cache, Key(p.Version, cpuKind(), text)+".wasm")
-	now := time.Now()
-	if os.Chtimes(kept, now, now) != nil {
-		if code, err := p.fill(kept, wasm, progress); code != 0 || err != nil {
-			return code, err
-		}
+	code = -1
+	kept, err := aotcache.File(dir, aotcache.Key(p.Version, text), func(kept string) error {
+		what := filepath.Base(wasm) + " for wasmedge " + p.Version
+		return aotcache.Tell(progress, what, func() error {
+			code, err = p.run(wasm, kept)
+			return err
+		})
+	})
+	switch {
+	case errors.Is(err, errEnded):
+		return code, nil
+	case err != nil:
+		return code, err
 	}
 	return 0, place(kept, out)
 }
 
-// Key names what a version of WasmEdge makes of a module on a kind of CPU.
-// scripts/build-wasm.sh computes the same.
-func Key(version, cpu string, wasm []byte) string {
-	return sum([]byte(version + " " + cpu + " " + sum(wasm) + "\n"))
-}
+// errEnded is that a signal ended wasmedge, as the code tells.
+var errEnded = errors.New("wasmedge was ended")
 
-func sum(text []byte) string {
-	s := sha256.Sum256(text)
-	return hex.EncodeToString(s[:])
-}
-
-// cpuKind: WasmEdge compiles for the features of the CPU that it runs on.
-func cpuKind() string {
-	kind, err := exec.Command("uname", "-sm").Output()
-	if err != nil {
-		kind = []byte(runtime.GOOS + " " + runtime.GOARCH + "\n")
-	}
-	if f, err := os.Open("/proc/cpuinfo"); err == nil {
-		defer f.Close()
-		lines := bufio.NewScanner(f)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			if line := lines.Text(); strings.HasPrefix(line, "flags") || strings.HasPrefix(line, "Features") {
-				kind = append(kind, line+"\n"...)
-				break
-			}
-		}
-	}
-	return sum(kind)
-}
-
-// month is how long a result is kept that nobody asks for.
-const month = 30 * 24 * time.Hour
-
-// fill compiles wasm into the cache. The result is a universal file, whose name has to
-// end in .wasm: other engines interpret it.
-func (p Program) fill(kept, wasm string, progress io.Writer) (code int, err error) {
-	cache := filepath.Dir(kept)
-	unusable := func(err error) (int, error) {
-		return -1, fmt.Errorf("%w; make %s writable, or name another folder in XDG_CACHE_HOME", err, cache)
-	}
-	if err := os.MkdirAll(cache, 0o777); err != nil {
-		return unusable(err)
-	}
-	forget(cache)
-	f, err := os.CreateTemp(cache, strings.TrimSuffix(filepath.Base(kept), ".wasm")+".tmp.*.wasm")
-	if err != nil {
-		return unusable(err)
-	}
-	f.Close()
-	defer os.Remove(f.Name())
-
-	what := filepath.Base(wasm) + " for wasmedge " + p.Version
-	cmd := exec.Command(p.Path, "compile", wasm, f.Name())
+func (p Program) run(wasm, out string) (code int, err error) {
+	cmd := exec.Command(p.Path, "compile", wasm, out)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
-	began, done := time.Now(), make(chan struct{})
-	told := make(chan bool)
-	go func() { told <- tell(progress, what, done) }()
 	code, err = child.Run(cmd)
-	close(done)
-	if slow := <-told; slow && code == 0 && err == nil {
-		fmt.Fprintf(progress, "compiled %s in %.0f s\n", what, time.Since(began).Seconds())
+	switch {
+	case err == nil && code == 0:
+		return 0, nil
+	case code >= 0 && code < 128:
+		return code, fmt.Errorf("%s could not compile %s: %s", p.Path, wasm, lastLines(log.String(), 4))
+	case err == nil:
+		err = errEnded
 	}
-	if err != nil || code != 0 {
-		if code >= 0 && code < 128 {
-			err = fmt.Errorf("%s could not compile %s: %s", p.Path, wasm, lastLines(log.String(), 4))
-		}
-		return code, err
-	}
-	return 0, os.Rename(f.Name(), kept)
-}
-
-// tell tells after two seconds, and then every ten, that the work goes on.
-func tell(progress io.Writer, what string, done <-chan struct{}) (told bool) {
-	began := time.Now()
-	for wait := 2 * time.Second; ; wait = 10 * time.Second {
-		select {
-		case <-done:
-			return told
-		case <-time.After(wait):
-			told = true
-			fmt.Fprintf(progress, "compiling %s: %.0f s\n", what, time.Since(began).Seconds())
-		}
-	}
+	return code, err
 }
 
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-// forget removes what nobody has asked for in a month.
-func forget(cache string) {
-	entries, _ := os.ReadDir(cache)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > month {
-			os.Remove(filepath.Join(cache, e.Name()))
-		}
-	}
 }
 
 // place copies a file so that the other appears whole.

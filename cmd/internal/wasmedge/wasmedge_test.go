@@ -97,20 +97,6 @@ func TestFind(t *testing.T) {
 }
 
 // TestKey computes the key as scripts/build-wasm.sh does, with the script's functions.
-func TestKey(t *testing.T) {
-	script := `
-		eval "$(sed -n '/^sha256() /p; /^cpu_kind() {/,/^}/p' ../../../scripts/build-wasm.sh)"
-		full=0.14.1 wasm=$1 line=$(sed -n 's/^\tkey=/key=/p' ../../../scripts/build-wasm.sh)
-		eval "$line" && echo "$key"`
-	out, err := exec.Command("bash", "-c", script, "bash", write(t, "m.wasm", module)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if got, want := Key("0.14.1", cpuKind(), []byte(module)), strings.TrimSpace(string(out)); got != want {
-		t.Errorf("%s, and in the script %s", got, want)
-	}
-}
-
 func TestOutput(t *testing.T) {
 	for file, want := range map[string]string{"a/b.wasm": "a/b.aot-0.14.wasm", "b": "b.aot-0.14.wasm"} {
 		if got := Output(file, "0.14"); got != want {

@@ -1,0 +1,184 @@
+//go:build wasmedge
+
+#include "engine.h"
+#include "_cgo_export.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+// computes is whether this thread runs code of a guest's.
+static __thread volatile sig_atomic_t computes;
+
+// WasmEdge 0.17 looks at compiled code only when it is told to; 0.14 has no such function.
+extern void WasmEdge_ConfigureSetRunMode(WasmEdge_ConfigureContext *config, int mode) __attribute__((weak));
+
+void wasisock_ahead_of_time(WasmEdge_ConfigureContext *config)
+{
+	enum { ahead_of_time = 2 }; // WasmEdge_RunMode_AOT
+	if (WasmEdge_ConfigureSetRunMode)
+		WasmEdge_ConfigureSetRunMode(config, ahead_of_time);
+}
+
+uint8_t wasisock_value_type(WasmEdge_ValType type)
+{
+	if (WasmEdge_ValTypeIsI32(type))
+		return 0x7f;
+	if (WasmEdge_ValTypeIsI64(type))
+		return 0x7e;
+	if (WasmEdge_ValTypeIsF32(type))
+		return 0x7d;
+	if (WasmEdge_ValTypeIsF64(type))
+		return 0x7c;
+	return 0x6f; // no function of ours has another
+}
+
+// The offset and the length have 32 bits until 0.14 and 64 since; a register has them all.
+extern uint8_t *memory_pointer(WasmEdge_MemoryInstanceContext *memory, uint64_t offset, uint64_t length)
+	__asm__("WasmEdge_MemoryInstanceGetPointer");
+
+static WasmEdge_Result call(void *data, const WasmEdge_CallingFrameContext *frame,
+			    const WasmEdge_Value *params, WasmEdge_Value *returns)
+{
+	computes = 0;
+	wasisock_import *import = data;
+	uint64_t stack[16] = {0};
+	for (uint32_t i = 0; i < import->params; i++)
+		stack[i] = WasmEdge_ValTypeIsI32(params[i].Type) ? (uint32_t)WasmEdge_ValueGetI32(params[i])
+								 : (uint64_t)WasmEdge_ValueGetI64(params[i]);
+	WasmEdge_MemoryInstanceContext *memory = WasmEdge_CallingFrameGetMemoryInstance(frame, 0);
+	uint32_t pages = memory ? (uint32_t)WasmEdge_MemoryInstanceGetPageSize(memory) : 0;
+	uint8_t *base = pages ? memory_pointer(memory, 0, 1) : NULL;
+
+	uint32_t code = wasisockCall(import->guest, import->function, stack, base, pages);
+	if (import->results)
+		returns[0] = WasmEdge_ValueGenI32((int32_t)stack[0]);
+	computes = 1;
+	return (WasmEdge_Result){.Code = code};
+}
+
+WasmEdge_FunctionInstanceContext *wasisock_function(const WasmEdge_FunctionTypeContext *type, wasisock_import *import)
+{
+	return WasmEdge_FunctionInstanceCreate(type, call, import, 0);
+}
+
+WasmEdge_Result wasisock_instantiate(WasmEdge_ExecutorContext *executor, WasmEdge_ModuleInstanceContext **module,
+				     WasmEdge_StoreContext *store, const WasmEdge_ASTModuleContext *ast)
+{
+	computes = 1;
+	WasmEdge_Result result = WasmEdge_ExecutorInstantiate(executor, module, store, ast);
+	computes = 0;
+	return result;
+}
+
+WasmEdge_Result wasisock_invoke(WasmEdge_ExecutorContext *executor, const WasmEdge_FunctionInstanceContext *function)
+{
+	computes = 1;
+	WasmEdge_Result result = WasmEdge_ExecutorInvoke(executor, function, NULL, 0, NULL, 0);
+	computes = 0;
+	return result;
+}
+
+static WasmEdge_Result nothing(void *data, const WasmEdge_CallingFrameContext *frame,
+			       const WasmEdge_Value *params, WasmEdge_Value *returns)
+{
+	return WasmEdge_Result_Success;
+}
+
+// wasisock_canceller is for WasmEdge_AsyncCancel, which stops what the executor runs,
+// whoever began it.
+WasmEdge_Async *wasisock_canceller(WasmEdge_ExecutorContext *executor)
+{
+	WasmEdge_FunctionTypeContext *type = WasmEdge_FunctionTypeCreate(NULL, 0, NULL, 0);
+	WasmEdge_FunctionInstanceContext *function = WasmEdge_FunctionInstanceCreate(type, nothing, NULL, 0);
+	WasmEdge_FunctionTypeDelete(type);
+	WasmEdge_Async *async = WasmEdge_ExecutorAsyncInvoke(executor, function, NULL, 0);
+	if (async)
+		WasmEdge_AsyncWait(async);
+	WasmEdge_FunctionInstanceDelete(function);
+	return async;
+}
+
+// Signals. While compiled code runs, WasmEdge handles SIGSEGV, SIGBUS and SIGFPE, for
+// the whole process, and when none does any more they have no handler at all. Go needs
+// them too. So one guest of compiled code stays parked for ever: WasmEdge then sets its
+// handlers once, and these here, which know whose thread it is, take their place.
+
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE};
+enum { count = sizeof signals / sizeof *signals };
+static struct sigaction go_actions[count], wasmedge_actions[count];
+static sem_t parked;
+
+static void handle(int sig, siginfo_t *info, void *context)
+{
+	struct sigaction *actions = computes ? wasmedge_actions : go_actions;
+	for (int i = 0; i < count; i++)
+		if (signals[i] == sig)
+			actions[i].sa_sigaction(sig, info, context);
+}
+
+static WasmEdge_Result park(void *data, const WasmEdge_CallingFrameContext *frame,
+			    const WasmEdge_Value *params, WasmEdge_Value *returns)
+{
+	struct sigaction action = {.sa_sigaction = handle};
+	for (int i = 0; i < count; i++) {
+		sigaction(signals[i], NULL, &wasmedge_actions[i]);
+		action.sa_flags = go_actions[i].sa_flags; // with SA_ONSTACK and SA_SIGINFO
+		action.sa_mask = go_actions[i].sa_mask;
+		sigaction(signals[i], &action, NULL);
+	}
+	sem_post(&parked);
+	for (;;)
+		pause();
+}
+
+typedef struct {
+	WasmEdge_ExecutorContext *executor;
+	WasmEdge_StoreContext *store;
+	const WasmEdge_ASTModuleContext *ast;
+} parking;
+
+static void *run_parking(void *data)
+{
+	parking *p = data;
+	WasmEdge_String name = WasmEdge_StringWrap("wasisock", 8);
+	WasmEdge_ModuleInstanceContext *imports = WasmEdge_ModuleInstanceCreate(name), *module = NULL;
+	WasmEdge_FunctionTypeContext *type = WasmEdge_FunctionTypeCreate(NULL, 0, NULL, 0);
+	WasmEdge_ModuleInstanceAddFunction(imports, WasmEdge_StringWrap("park", 4),
+					   WasmEdge_FunctionInstanceCreate(type, park, NULL, 0));
+	WasmEdge_FunctionTypeDelete(type);
+	if (WasmEdge_ResultOK(WasmEdge_ExecutorRegisterImport(p->executor, p->store, imports)) &&
+	    WasmEdge_ResultOK(WasmEdge_ExecutorInstantiate(p->executor, &module, p->store, p->ast)))
+		WasmEdge_ExecutorInvoke(p->executor, WasmEdge_ModuleInstanceFindFunction(module, WasmEdge_StringWrap("park", 4)),
+					NULL, 0, NULL, 0);
+	sem_post(&parked); // it could not be parked
+	return NULL;
+}
+
+// wasisock_own_signals is called once. It answers whether it worked.
+int wasisock_own_signals(WasmEdge_ExecutorContext *executor, WasmEdge_StoreContext *store,
+			 const WasmEdge_ASTModuleContext *ast)
+{
+	static parking p;
+	p = (parking){executor, store, ast};
+	for (int i = 0; i < count; i++)
+		sigaction(signals[i], NULL, &go_actions[i]);
+	sem_init(&parked, 0, 0);
+
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_t thread;
+	int failed = pthread_create(&thread, NULL, run_parking, &p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed)
+		return 0;
+	pthread_detach(thread);
+	while (sem_wait(&parked) != 0)
+		;
+	struct sigaction now;
+	sigaction(SIGSEGV, NULL, &now);
+	return now.sa_sigaction == handle;
+}

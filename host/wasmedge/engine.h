@@ -1,0 +1,22 @@
+#pragma once
+
+#include <stdint.h>
+#include <wasmedge/wasmedge.h>
+
+// An import is what stands behind one function that a guest imports.
+typedef struct {
+	uintptr_t guest;   // a cgo.Handle
+	uint32_t function; // of the module's
+	uint32_t params;
+	uint32_t results;
+} wasisock_import;
+
+void wasisock_ahead_of_time(WasmEdge_ConfigureContext *config);
+uint8_t wasisock_value_type(WasmEdge_ValType type);
+WasmEdge_FunctionInstanceContext *wasisock_function(const WasmEdge_FunctionTypeContext *type, wasisock_import *import);
+WasmEdge_Result wasisock_instantiate(WasmEdge_ExecutorContext *executor, WasmEdge_ModuleInstanceContext **module,
+				     WasmEdge_StoreContext *store, const WasmEdge_ASTModuleContext *ast);
+WasmEdge_Result wasisock_invoke(WasmEdge_ExecutorContext *executor, const WasmEdge_FunctionInstanceContext *function);
+WasmEdge_Async *wasisock_canceller(WasmEdge_ExecutorContext *executor);
+int wasisock_own_signals(WasmEdge_ExecutorContext *executor, WasmEdge_StoreContext *store,
+			 const WasmEdge_ASTModuleContext *ast);

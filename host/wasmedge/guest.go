@@ -1,0 +1,222 @@
+//go:build wasmedge && cgo
+
+package wasmedge
+
+// #include <stdlib.h>
+// #include "engine.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/cgo"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/second-state/WasmEdge-go/wasmedge"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+const pageSize = 1 << 16
+
+// A guest is one run of a module.
+type guest struct {
+	*preview1.Guest
+	*code
+	module *Module
+	ctx    context.Context
+	pages  atomic.Uint32 // of its memory
+	limit  uint64        // of its memory, in bytes; 0 is none
+
+	memory memory
+	proxy  api.Module // whose memory is the guest's
+	err    error      // why it ended, if in a call
+}
+
+// A memory is a guest's, as wazero sees it.
+type memory struct{ bytes []byte }
+
+func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
+func (m *memory) Reallocate(size uint64) []byte                  { return m.bytes[:size:size] }
+func (m *memory) Free()                                          {}
+
+// Start prepares the guest here, and runs it on a goroutine of its own.
+func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
+	g := &guest{module: m, code: m.code.Load(), limit: c.Limits.Memory}
+	var err error
+	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize })
+	if err != nil {
+		return nil, err
+	}
+	g.memory.bytes = []byte{}
+	ctxOfProxy := experimental.WithMemoryAllocator(context.Background(), &g.memory)
+	if g.proxy, err = m.runtime.InstantiateModule(ctxOfProxy, m.proxy, g.Config()); err != nil {
+		g.Close()
+		return nil, err
+	}
+	g.OnEnd(func() { g.proxy.Close(context.Background()) })
+	g.Guest.Start(ctx, g.run)
+	return g.Guest, nil
+}
+
+// run has WasmEdge run the guest, with an executor and instances of its own.
+func (g *guest) run(ctx context.Context) error {
+	g.ctx = ctx
+	config := g.configure()
+	defer config.Release()
+	executor := wasmedge.NewExecutorWithConfig(config)
+	defer executor.Release()
+	store := wasmedge.NewStore()
+	defer store.Release()
+	executorContext := (*C.WasmEdge_ExecutorContext)(inner(executor))
+
+	handle := cgo.NewHandle(g)
+	defer handle.Delete()
+	imports, free := g.makeImports(handle)
+	defer free()
+	if err := executor.RegisterImport(store, imports); err != nil {
+		return fmt.Errorf("the guest's imports: %w", err)
+	}
+	defer cancelWith(ctx, executorContext)()
+
+	var instance *C.WasmEdge_ModuleInstanceContext
+	result := C.wasisock_instantiate(executorContext, &instance, (*C.WasmEdge_StoreContext)(inner(store)), (*C.WasmEdge_ASTModuleContext)(inner(g.ast)))
+	if instance != nil {
+		defer C.WasmEdge_ModuleInstanceDelete(instance)
+	}
+	switch {
+	case g.err != nil:
+		return g.err
+	case ctx.Err() != nil:
+		return preview1.ErrStopped
+	case !bool(C.WasmEdge_ResultOK(result)):
+		return preview1.Unusable("it does not start: %s; ask whoever built it", message(result))
+	}
+	name := C.CString("_start")
+	defer C.free(unsafe.Pointer(name))
+	start := C.WasmEdge_ModuleInstanceFindFunction(instance, C.WasmEdge_StringWrap(name, 6))
+	result = C.wasisock_invoke(executorContext, start)
+	switch {
+	case g.err != nil:
+		return g.err
+	case bool(C.WasmEdge_ResultOK(result)):
+		return nil
+	case ctx.Err() != nil && C.WasmEdge_ResultGetCode(result) == interrupted:
+		return preview1.ErrStopped
+	}
+	return &host.TrapError{Text: message(result)}
+}
+
+// cancelWith stops what executor runs when ctx ends, until release is called. A guest
+// that is in a call then ends there, and the executor is stopped in vain.
+func cancelWith(ctx context.Context, executor *C.WasmEdge_ExecutorContext) (release func()) {
+	var mu sync.Mutex
+	canceller := C.wasisock_canceller(executor)
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if canceller != nil {
+			C.WasmEdge_AsyncCancel(canceller)
+		}
+	})
+	return func() {
+		stop()
+		mu.Lock()
+		defer mu.Unlock()
+		C.WasmEdge_AsyncDelete(canceller)
+		canceller = nil
+	}
+}
+
+// interrupted is WasmEdge's code for what AsyncCancel stopped: ErrCode Interrupted in
+// enum.inc.
+const interrupted = 0x07
+
+func message(r C.WasmEdge_Result) string {
+	return fmt.Sprintf("%s (WasmEdge's code %#x)", C.GoString(C.WasmEdge_ResultGetMessage(r)), uint32(C.WasmEdge_ResultGetCode(r)))
+}
+
+func (g *guest) configure() *wasmedge.Configure {
+	config := wasmedge.NewConfigure()
+	if g.limit > 0 {
+		config.SetMaxMemoryPage(uint(min(g.limit/pageSize, 1<<16)))
+	}
+	if g.compiled {
+		C.wasisock_ahead_of_time((*C.WasmEdge_ConfigureContext)(inner(config)))
+	}
+	return config
+}
+
+// makeImports is the module that the guest imports from. free also frees what the
+// functions of it know, and is for when none is called any more.
+func (g *guest) makeImports(handle cgo.Handle) (imports *wasmedge.Module, free func()) {
+	imports = wasmedge.NewModule(sockabi.Module)
+	module := (*C.WasmEdge_ModuleInstanceContext)(inner(imports))
+	array := (*C.wasisock_import)(C.calloc(C.size_t(len(g.functions)+1), C.sizeof_wasisock_import))
+	all := unsafe.Slice(array, len(g.functions))
+	for i, f := range g.functions {
+		all[i] = C.wasisock_import{
+			guest:    C.uintptr_t(handle),
+			function: C.uint32_t(i),
+			params:   C.uint32_t(len(f.Params)),
+			results:  C.uint32_t(len(f.Results)),
+		}
+		name := C.CString(g.names[i])
+		C.WasmEdge_ModuleInstanceAddFunction(module, C.WasmEdge_StringWrap(name, C.uint32_t(len(g.names[i]))), C.wasisock_function(g.types[i], &all[i]))
+		C.free(unsafe.Pointer(name))
+	}
+	return imports, func() {
+		imports.Release()
+		C.free(unsafe.Pointer(array))
+	}
+}
+
+// What a host function answers to WasmEdge: enum.inc's ErrCode.
+const (
+	success   = 0
+	terminate = 1
+	fail      = 2
+)
+
+//export wasisockCall
+func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, base *C.uint8_t, pages C.uint32_t) (code C.uint32_t) {
+	g := cgo.Handle(handle).Value().(*guest)
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+			return
+		case error:
+			var exit *sys.ExitError
+			if errors.Is(v, preview1.ErrStopped) || errors.As(v, &exit) {
+				g.err, code = v, terminate
+				return
+			}
+			g.err, code = hostPanic(v), fail
+		default:
+			g.err, code = hostPanic(v), fail
+		}
+	}()
+	if size := int(pages) * pageSize; size != len(g.memory.bytes) || size > 0 && &g.memory.bytes[0] != (*byte)(base) {
+		g.resize((*byte)(base), uint32(pages))
+	}
+	f := g.functions[function]
+	f.Call(g.ctx, g.Guest, g.proxy, unsafe.Slice((*uint64)(stack), 16))
+	return success
+}
+
+func hostPanic(v any) error { return fmt.Errorf("the host panicked: %v\n%s", v, debug.Stack()) }
+
+// resize follows the guest's memory, which only grows.
+func (g *guest) resize(base *byte, pages uint32) {
+	g.memory.bytes = unsafe.Slice(base, int(pages)*pageSize)
+	g.proxy.Memory().Grow(pages - g.pages.Swap(pages))
+}

@@ -1,0 +1,226 @@
+//go:build wasmedge && cgo
+
+package wasmedge
+
+// #include "engine.h"
+// #cgo LDFLAGS: -lwasmedge
+import "C"
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/second-state/WasmEdge-go/wasmedge"
+	"github.com/tetratelabs/wazero"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/preview1"
+)
+
+// tested are the versions that this package is tested with.
+var tested = []string{"0.14", "0.17"}
+
+func init() { wasmedge.SetLogOff() }
+
+// checkVersion refuses a libwasmedge that was never tried: its functions could be others
+// than those of the headers.
+func checkVersion() error {
+	version := wasmedge.GetVersion()
+	for _, v := range tested {
+		if strings.HasPrefix(version, v+".") {
+			return nil
+		}
+	}
+	return fmt.Errorf("this is libwasmedge %s, and wasisock is tested with %s alone; install one of those: %w", version, strings.Join(tested, " and "), errors.ErrUnsupported)
+}
+
+// Compile makes wasm ready to run, unless ctx ends before: the error is then its cause,
+// and what WasmEdge compiles goes on in the background, in vain. It is a
+// *host.ModuleError when wasm is no module that can run here.
+func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err := cmp.Or(checkVersion(), preview1.Inspect(wasm)); err != nil {
+		return nil, err
+	}
+	m := &Module{cfg: cfg, wasm: wasm}
+	if err := m.prepare(ctx); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// A Module is a guest's code.
+type Module struct {
+	cfg     Config
+	wasm    []byte
+	code    atomic.Pointer[code] // the best there is
+	codes   []*code              // all there are
+	mu      sync.Mutex           // guards codes
+	filling sync.WaitGroup
+
+	imports *preview1.Functions
+	proxy   wazero.CompiledModule // of every guest
+	runtime wazero.Runtime
+	closers preview1.Closers
+}
+
+// A code is a module as WasmEdge has loaded it.
+type code struct {
+	config    *wasmedge.Configure // but for the memory limit
+	ast       *wasmedge.AST
+	functions []preview1.Function // that it imports
+	types     []*C.WasmEdge_FunctionTypeContext
+	names     []string
+	compiled  bool
+}
+
+// proxyModule has a memory and nothing else. wazero's functions are called with an
+// instance of it in a guest's stead, whose memory is the guest's.
+//
+//	(module (memory (export "memory") 0))
+var proxyModule = []byte("\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x00\x07\x0a\x01\x06memory\x02\x00")
+
+func (m *Module) prepare(ctx context.Context) (err error) {
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+	m.closers.Add(func() { m.runtime.Close(context.Background()) })
+	if m.proxy, err = m.runtime.CompileModule(ctx, proxyModule); err != nil {
+		return err
+	}
+	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
+		return err
+	}
+	if m.cfg.AOT != AOTWait {
+		interpreted, err := m.load(m.wasm, false)
+		if err != nil {
+			return err
+		}
+		m.code.Store(interpreted)
+	}
+	switch m.cfg.AOT {
+	case AOTWait:
+		return m.compile(ctx)
+	case AOTAuto:
+		m.filling.Go(func() { m.compile(context.Background()) })
+	}
+	return nil
+}
+
+// Compiled is whether guests that start now run compiled code, not interpreted.
+func (m *Module) Compiled() bool { return m.code.Load().compiled }
+
+// Close waits for the compiler too, which cannot be stopped.
+func (m *Module) Close() error {
+	m.filling.Wait()
+	for _, c := range m.codes {
+		c.ast.Release()
+		c.config.Release()
+	}
+	m.codes = nil
+	m.closers.Close()
+	return nil
+}
+
+// load has WasmEdge read a module, and finds what each of its imports means.
+func (m *Module) load(text []byte, compiled bool) (*code, error) {
+	config := wasmedge.NewConfigure()
+	if compiled {
+		C.wasisock_ahead_of_time((*C.WasmEdge_ConfigureContext)(inner(config)))
+	}
+	loader := wasmedge.NewLoaderWithConfig(config)
+	defer loader.Release()
+	ast, err := loader.LoadBuffer(text)
+	if err != nil {
+		config.Release()
+		return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
+	}
+	c := &code{config: config, ast: ast, compiled: compiled}
+	m.mu.Lock()
+	m.codes = append(m.codes, c)
+	m.mu.Unlock()
+
+	validator := wasmedge.NewValidatorWithConfig(config)
+	defer validator.Release()
+	if err := validator.Validate(ast); err != nil {
+		return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
+	}
+	return c, c.link(m.imports)
+}
+
+func (c *code) link(available *preview1.Functions) error {
+	var wanted []preview1.Import
+	astContext := (*C.WasmEdge_ASTModuleContext)(inner(c.ast))
+	for _, i := range c.ast.ListImports() {
+		if i.GetExternalType() != wasmedge.ExternType_Function {
+			return preview1.Unusable("it imports %s of %q, which is no function; build it without", i.GetExternalName(), i.GetModuleName())
+		}
+		f := C.WasmEdge_ImportTypeGetFunctionType(astContext, (*C.WasmEdge_ImportTypeContext)(inner(i)))
+		params, results := typesOf(f)
+		wanted = append(wanted, preview1.Import{Module: i.GetModuleName(), Name: i.GetExternalName(), Params: params, Results: results})
+		if !slices.Contains(c.names, i.GetExternalName()) {
+			c.types = append(c.types, f)
+			c.names = append(c.names, i.GetExternalName())
+		}
+	}
+	exports := preview1.Exports{Functions: map[string]preview1.Signature{}}
+	for _, e := range c.ast.ListExports() {
+		switch e.GetExternalType() {
+		case wasmedge.ExternType_Function:
+			f := C.WasmEdge_ExportTypeGetFunctionType(astContext, (*C.WasmEdge_ExportTypeContext)(inner(e)))
+			exports.Functions[e.GetExternalName()] = preview1.NewSignature(typesOf(f))
+		case wasmedge.ExternType_Memory:
+			exports.Memories = append(exports.Memories, e.GetExternalName())
+		}
+	}
+	if err := preview1.CheckCommand(exports, len(wanted)); err != nil {
+		return err
+	}
+	chosen, err := available.Choose(wanted)
+	if err != nil {
+		return err
+	}
+	for _, name := range c.names {
+		c.functions = append(c.functions, chosen[name])
+	}
+	return nil
+}
+
+// typesOf is what a function takes and returns, with wasm's own numbers for types, as
+// wazero has them. WasmEdge-go's GetParameters panics.
+func typesOf(f *C.WasmEdge_FunctionTypeContext) (params, results []byte) {
+	list := func(n C.uint32_t, get func(*C.WasmEdge_ValType, C.uint32_t)) (types []byte) {
+		if n == 0 {
+			return nil
+		}
+		all := make([]C.WasmEdge_ValType, n)
+		get(&all[0], n)
+		for _, t := range all {
+			types = append(types, byte(C.wasisock_value_type(t)))
+		}
+		return types
+	}
+	params = list(C.WasmEdge_FunctionTypeGetParametersLength(f), func(p *C.WasmEdge_ValType, n C.uint32_t) {
+		C.WasmEdge_FunctionTypeGetParameters(f, p, n)
+	})
+	results = list(C.WasmEdge_FunctionTypeGetReturnsLength(f), func(p *C.WasmEdge_ValType, n C.uint32_t) {
+		C.WasmEdge_FunctionTypeGetReturns(f, p, n)
+	})
+	return params, results
+}
+
+// inner is what a value of WasmEdge-go's wraps: the first field of each, which it does
+// not export.
+func inner[T wasmedge.Configure | wasmedge.AST | wasmedge.ImportType | wasmedge.ExportType | wasmedge.Executor | wasmedge.Store | wasmedge.Module](v *T) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(v))
+}
+
+var _ host.Module = (*Module)(nil)

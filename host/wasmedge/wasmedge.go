@@ -1,0 +1,53 @@
+// Package wasmedge compiles guests with WasmEdge, ahead of time to machine code or for
+// its interpreter.
+//
+// WasmEdge only computes. What guests import is wasisock's, as with package
+// host/wazero: the same sockets, policy, limits, files and errors. WasmEdge's own WASI
+// is not there.
+//
+// It needs the build tag wasmedge, cgo and libwasmedge 0.14 or 0.17, built against the
+// headers of 0.14. Without the tag the package compiles, and Compile answers
+// errors.ErrUnsupported. scripts/get-wasmedge.sh --cgo-env prints an environment for
+// the build.
+//
+// The first guest of compiled code takes over SIGSEGV, SIGBUS and SIGFPE for the rest
+// of the process's life, so that faults of Go's are still panics while guests run, and
+// after: WasmEdge takes them over itself, and does not give them back. It keeps one
+// thread for that.
+package wasmedge
+
+import "io"
+
+// Config is how a module is compiled, and what holds for all its guests.
+type Config struct {
+	// AOT is when the module is compiled ahead of time, and so whether its guests are.
+	AOT AOT
+
+	// Interruptible lets guests of compiled code be stopped while they compute. It
+	// costs work on every iteration of every loop. Without it such a guest stops at its
+	// next call of the host, never if there is none. Interpreted guests can always be
+	// stopped.
+	Interruptible bool
+
+	// Name is what Progress calls the module.
+	Name string
+
+	// Progress receives a line when compiling takes more than two seconds, and more
+	// until it ends. Nil is silent.
+	Progress io.Writer
+
+	// CacheDir is the folder for compiled code; "" is wasisock/aot in the user's cache
+	// folder. What nobody has used for a month is deleted there. Whoever can write to
+	// the folder can change the code that runs.
+	CacheDir string
+}
+
+// AOT says when a module is compiled ahead of time. That takes about a minute for a
+// program with net/http, once: the code is kept on disk.
+type AOT int
+
+const (
+	AOTWait AOT = iota // before Compile returns
+	AOTAuto            // beside guests that start meanwhile and are interpreted
+	AOTOff             // never
+)

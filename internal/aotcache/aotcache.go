@@ -1,0 +1,122 @@
+// Package aotcache keeps what WasmEdge has compiled ahead of time.
+package aotcache
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Dir is the folder that it is in unless another is named, which scripts/build-wasm.sh
+// uses too.
+func Dir() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "wasisock", "aot"), err
+}
+
+// Key names what a version of WasmEdge makes of a module on this CPU.
+// scripts/build-wasm.sh computes the same. options are those that it is not given there.
+func Key(version string, wasm []byte, options ...string) string {
+	parts := append([]string{version, cpuKind(), sum(wasm)}, options...)
+	return sum([]byte(strings.Join(parts, " ") + "\n"))
+}
+
+func sum(text []byte) string {
+	s := sha256.Sum256(text)
+	return hex.EncodeToString(s[:])
+}
+
+// cpuKind: WasmEdge compiles for the features of the CPU that it runs on.
+var cpuKind = sync.OnceValue(func() string {
+	kind, err := exec.Command("uname", "-sm").Output()
+	if err != nil {
+		kind = []byte(runtime.GOOS + " " + runtime.GOARCH + "\n")
+	}
+	if f, err := os.Open("/proc/cpuinfo"); err == nil {
+		defer f.Close()
+		lines := bufio.NewScanner(f)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			if line := lines.Text(); strings.HasPrefix(line, "flags") || strings.HasPrefix(line, "Features") {
+				kind = append(kind, line+"\n"...)
+				break
+			}
+		}
+	}
+	return sum(kind)
+})
+
+// month is how long a result is kept that nobody asks for.
+const month = 30 * 24 * time.Hour
+
+// File is what is kept in dir under key. If there is nothing, compile is to write it to
+// out: a universal file, whose name has to end in .wasm.
+func File(dir, key string, compile func(out string) error) (string, error) {
+	kept := filepath.Join(dir, key+".wasm")
+	now := time.Now()
+	if os.Chtimes(kept, now, now) == nil {
+		return kept, nil
+	}
+	unusable := func(err error) (string, error) {
+		return "", fmt.Errorf("%w; make %s writable, or name another folder in XDG_CACHE_HOME", err, dir)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return unusable(err)
+	}
+	forget(dir)
+	f, err := os.CreateTemp(dir, key+".tmp.*.wasm")
+	if err != nil {
+		return unusable(err)
+	}
+	f.Close()
+	defer os.Remove(f.Name())
+	if err := compile(f.Name()); err != nil {
+		return "", err
+	}
+	return kept, os.Rename(f.Name(), kept)
+}
+
+// forget removes what nobody has asked for in a month.
+func forget(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > month {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// Tell does the work of compiling what. It tells progress after two seconds, and then
+// every ten, that the work goes on, and at the end how long it took if that was long.
+func Tell(progress io.Writer, what string, work func() error) error {
+	began, done := time.Now(), make(chan struct{})
+	told := make(chan bool)
+	go func() { told <- tell(progress, what, began, done) }()
+	err := work()
+	close(done)
+	if slow := <-told; slow && err == nil {
+		fmt.Fprintf(progress, "compiled %s in %.0f s\n", what, time.Since(began).Seconds())
+	}
+	return err
+}
+
+func tell(progress io.Writer, what string, began time.Time, done <-chan struct{}) (told bool) {
+	for wait := 2 * time.Second; ; wait = 10 * time.Second {
+		select {
+		case <-done:
+			return told
+		case <-time.After(wait):
+			told = true
+			fmt.Fprintf(progress, "compiling %s: %.0f s\n", what, time.Since(began).Seconds())
+		}
+	}
+}

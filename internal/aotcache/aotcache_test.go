@@ -1,0 +1,72 @@
+//go:build linux || darwin
+
+package aotcache
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const module = "\x00asm\x01\x00\x00\x00"
+
+func TestKey(t *testing.T) {
+	wasm := filepath.Join(t.TempDir(), "m.wasm")
+	if err := os.WriteFile(wasm, []byte(module), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	script := `
+		eval "$(sed -n '/^sha256() /p; /^cpu_kind() {/,/^}/p' ../../scripts/build-wasm.sh)"
+		full=0.14.1 wasm=$1 line=$(sed -n 's/^\tkey=/key=/p' ../../scripts/build-wasm.sh)
+		eval "$line" && echo "$key"`
+	out, err := exec.Command("bash", "-c", script, "bash", wasm).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	key := Key("0.14.1", []byte(module))
+	if want := strings.TrimSpace(string(out)); key != want {
+		t.Errorf("%s, and in the script %s", key, want)
+	}
+	for _, other := range []string{Key("0.14.2", []byte(module)), Key("0.14.1", []byte(module+"\x00")), Key("0.14.1", []byte(module), "interruptible")} {
+		if other == key {
+			t.Error("what differs has the same key")
+		}
+	}
+}
+
+func TestFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	compiled := 0
+	compile := func(out string) error {
+		compiled++
+		return os.WriteFile(out, []byte("code"), 0o666)
+	}
+	failure := errors.New("the compiler failed")
+	if _, err := File(dir, "key", func(string) error { return failure }); err != failure {
+		t.Errorf("%v, want %v", err, failure)
+	}
+	for range 2 {
+		file, err := File(dir, "key", compile)
+		if text, _ := os.ReadFile(file); err != nil || string(text) != "code" || compiled != 1 {
+			t.Errorf("%q, %v, compiled %d times", text, err, compiled)
+		}
+	}
+	old := time.Now().Add(-month - time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, "key.wasm"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := File(dir, "other", compile); err != nil {
+		t.Error(err)
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 1 || entries[0].Name() != "other.wasm" {
+		t.Errorf("there is %v, want other.wasm alone", entries)
+	}
+	if _, err := File("/dev/null/dir", "key", compile); err == nil || !strings.Contains(err.Error(), "name another folder in XDG_CACHE_HOME") {
+		t.Error(err)
+	}
+}
