@@ -2,6 +2,7 @@
 
 package wasmedge
 
+// #include <stdlib.h>
 // #include "engine.h"
 import "C"
 
@@ -13,6 +14,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"unsafe"
 
 	"github.com/second-state/WasmEdge-go/wasmedge"
 
@@ -73,7 +75,12 @@ func compiled(wasm []byte, cfg Config, what string) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
+// compiling is one module at a time: LLVM takes over signals, and gives them back.
+var compiling sync.Mutex
+
 func compileTo(out string, wasm []byte, interruptible bool) error {
+	compiling.Lock()
+	defer compiling.Unlock()
 	config := wasmedge.NewConfigure()
 	defer config.Release()
 	C.WasmEdge_ConfigureCompilerSetInterruptible((*C.WasmEdge_ConfigureContext)(inner(config)), C.bool(interruptible))
@@ -82,8 +89,12 @@ func compileTo(out string, wasm []byte, interruptible bool) error {
 		return errors.New("this libwasmedge has no compiler; install one that was built with LLVM, or interpret")
 	}
 	defer compiler.Release()
-	if err := compiler.CompileBuffer(wasm, out); err != nil {
-		return fmt.Errorf("WasmEdge could not compile it: %w", err)
+	path := C.CString(out)
+	defer C.free(unsafe.Pointer(path))
+	bytes := C.WasmEdge_Bytes{Buf: (*C.uint8_t)(C.CBytes(wasm)), Length: C.uint32_t(len(wasm))}
+	defer C.free(unsafe.Pointer(bytes.Buf))
+	if result := C.wasisock_compile((*C.WasmEdge_CompilerContext)(inner(compiler)), bytes, path); !bool(C.WasmEdge_ResultOK(result)) {
+		return fmt.Errorf("WasmEdge could not compile it: %s", message(result))
 	}
 	return nil
 }

@@ -105,28 +105,55 @@ WasmEdge_Async *wasisock_canceller(WasmEdge_ExecutorContext *executor)
 // the whole process, and when none does any more they have no handler at all. Go needs
 // them too. So one guest of compiled code stays parked for ever: WasmEdge then sets its
 // handlers once, and these here, which know whose thread it is, take their place.
+// LLVM handles all signals that end a process while it compiles, and some after.
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE};
-enum { count = sizeof signals / sizeof *signals };
+enum { count = sizeof signals / sizeof *signals, all_count = 32 };
 static struct sigaction go_actions[count], wasmedge_actions[count];
 static sem_t parked;
 
 static void handle(int sig, siginfo_t *info, void *context)
 {
-	struct sigaction *actions = computes ? wasmedge_actions : go_actions;
+	struct sigaction *actions = wasmedge_actions;
+	if (!computes) {
+		sigset_t all; // as Go wants it; for WasmEdge, which does not return, none may be blocked
+		sigfillset(&all);
+		pthread_sigmask(SIG_BLOCK, &all, NULL);
+		actions = go_actions;
+	}
 	for (int i = 0; i < count; i++)
 		if (signals[i] == sig)
 			actions[i].sa_sigaction(sig, info, context);
 }
 
+static int is_default(const struct sigaction *action)
+{
+	return !(action->sa_flags & SA_SIGINFO) && (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN);
+}
+
+// wasisock_compile leaves the handlers of signals to those who had them before, and to
+// Go what it has taken over meanwhile.
+WasmEdge_Result wasisock_compile(WasmEdge_CompilerContext *compiler, WasmEdge_Bytes wasm, const char *out)
+{
+	struct sigaction before[all_count], go, now;
+	sigaction(SIGURG, NULL, &go); // which Go uses by itself, and with the one handler that it has
+	for (int sig = 1; sig < all_count; sig++)
+		sigaction(sig, NULL, &before[sig]);
+	WasmEdge_Result result = WasmEdge_CompilerCompileFromBytes(compiler, wasm, out);
+	for (int sig = 1; sig < all_count; sig++) {
+		sigaction(sig, NULL, &now);
+		if (now.sa_sigaction != before[sig].sa_sigaction && now.sa_sigaction != go.sa_sigaction && !is_default(&now))
+			sigaction(sig, &before[sig], NULL);
+	}
+	return result;
+}
+
 static WasmEdge_Result park(void *data, const WasmEdge_CallingFrameContext *frame,
 			    const WasmEdge_Value *params, WasmEdge_Value *returns)
 {
-	struct sigaction action = {.sa_sigaction = handle};
+	struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 	for (int i = 0; i < count; i++) {
 		sigaction(signals[i], NULL, &wasmedge_actions[i]);
-		action.sa_flags = go_actions[i].sa_flags; // with SA_ONSTACK and SA_SIGINFO
-		action.sa_mask = go_actions[i].sa_mask;
 		sigaction(signals[i], &action, NULL);
 	}
 	sem_post(&parked);

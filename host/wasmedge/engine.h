@@ -18,5 +18,6 @@ WasmEdge_Result wasisock_instantiate(WasmEdge_ExecutorContext *executor, WasmEdg
 				     WasmEdge_StoreContext *store, const WasmEdge_ASTModuleContext *ast);
 WasmEdge_Result wasisock_invoke(WasmEdge_ExecutorContext *executor, const WasmEdge_FunctionInstanceContext *function);
 WasmEdge_Async *wasisock_canceller(WasmEdge_ExecutorContext *executor);
+WasmEdge_Result wasisock_compile(WasmEdge_CompilerContext *compiler, WasmEdge_Bytes wasm, const char *out);
 int wasisock_own_signals(WasmEdge_ExecutorContext *executor, WasmEdge_StoreContext *store,
 			 const WasmEdge_ASTModuleContext *ast);

@@ -52,6 +52,9 @@ func (m *memory) Free()                                          {}
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	g := &guest{module: m, code: m.code.Load(), limit: c.Limits.Memory}
+	if g.limit > 0 && m.least > g.limit { // WasmEdge would give it less than its least
+		return nil, preview1.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
+	}
 	var err error
 	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize })
 	if err != nil {

@@ -9,6 +9,7 @@ import "C"
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,6 +64,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 type Module struct {
 	cfg     Config
 	wasm    []byte
+	least   uint64               // bytes of memory
 	code    atomic.Pointer[code] // the best there is
 	codes   []*code              // all there are
 	mu      sync.Mutex           // guards codes
@@ -99,13 +101,12 @@ func (m *Module) prepare(ctx context.Context) (err error) {
 	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	if m.cfg.AOT != AOTWait {
-		interpreted, err := m.load(m.wasm, false)
-		if err != nil {
-			return err
-		}
-		m.code.Store(interpreted)
+	interpreted, err := m.load(m.wasm, false)
+	if err != nil {
+		return err
 	}
+	m.code.Store(interpreted)
+	m.least = leastMemory(m.wasm)
 	switch m.cfg.AOT {
 	case AOTWait:
 		return m.compile(ctx)
@@ -154,6 +155,31 @@ func (m *Module) load(text []byte, compiled bool) (*code, error) {
 		return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
 	}
 	return c, c.link(m.imports)
+}
+
+// leastMemory is the size that the memory of a valid module has at first. WasmEdge-go
+// can ask for it with 0.14 alone.
+func leastMemory(wasm []byte) uint64 {
+	const memorySection, header = 5, 8
+	number := func(b []byte) (uint64, []byte) {
+		n, size := binary.Uvarint(b)
+		return n, b[max(size, 0):]
+	}
+	for rest := wasm[header:]; len(rest) > 1; {
+		id := rest[0]
+		size, section := number(rest[1:])
+		if size > uint64(len(section)) {
+			break
+		}
+		if rest = section[size:]; id != memorySection {
+			continue
+		}
+		if count, memory := number(section[:size]); count > 0 && len(memory) > 1 {
+			pages, _ := number(memory[1:]) // after the flags
+			return pages * pageSize
+		}
+	}
+	return 0
 }
 
 func (c *code) link(available *preview1.Functions) error {
@@ -219,7 +245,7 @@ func typesOf(f *C.WasmEdge_FunctionTypeContext) (params, results []byte) {
 
 // inner is what a value of WasmEdge-go's wraps: the first field of each, which it does
 // not export.
-func inner[T wasmedge.Configure | wasmedge.AST | wasmedge.ImportType | wasmedge.ExportType | wasmedge.Executor | wasmedge.Store | wasmedge.Module](v *T) unsafe.Pointer {
+func inner[T wasmedge.Configure | wasmedge.AST | wasmedge.ImportType | wasmedge.ExportType | wasmedge.Executor | wasmedge.Store | wasmedge.Module | wasmedge.Compiler](v *T) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(v))
 }
 

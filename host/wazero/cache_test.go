@@ -35,6 +35,7 @@ func runCached(t *testing.T, dir string) {
 }
 
 func TestCompiledCodeIsKept(t *testing.T) {
+	aboutWazero(t)
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	runCached(t, dir)
 	files := cachedFiles(t, dir)
@@ -53,6 +54,7 @@ func TestCompiledCodeIsKept(t *testing.T) {
 }
 
 func TestTheUsersCacheIsTheDefault(t *testing.T) {
+	aboutWazero(t)
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
@@ -66,6 +68,7 @@ func TestTheUsersCacheIsTheDefault(t *testing.T) {
 }
 
 func TestCacheOff(t *testing.T) {
+	aboutWazero(t)
 	dir := t.TempDir()
 	t.Setenv("HOME", dir)
 	t.Setenv("XDG_CACHE_HOME", dir)
@@ -78,6 +81,7 @@ func TestCacheOff(t *testing.T) {
 
 // TestCachesThatFail holds that a guest runs nevertheless.
 func TestCachesThatFail(t *testing.T) {
+	aboutWazero(t)
 	for _, test := range []struct {
 		name  string
 		spoil func(t *testing.T, dir string)
@@ -137,6 +141,7 @@ func TestCachesThatFail(t *testing.T) {
 }
 
 func TestOnlyTheLastUsedCodeIsKept(t *testing.T) {
+	aboutWazero(t)
 	dir := t.TempDir()
 	old := time.Now().Add(-time.Hour)
 	for i := range keepCached + 10 {

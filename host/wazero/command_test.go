@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"testing"
 
 	"github.com/wasisock/wasisock/host"
 )
@@ -15,7 +16,18 @@ var scratch string
 func cached() Config { return Config{CacheDir: filepath.Join(scratch, "cache")} }
 
 // compile is Compile, or that of another engine that is to pass these tests too.
-var compile = Compile
+var (
+	compile = Compile
+	engine  = "wazero"
+)
+
+// aboutWazero skips what another engine need not pass.
+func aboutWazero(t *testing.T) {
+	t.Helper()
+	if engine != "wazero" {
+		t.Skip("this is about wazero, and the engine is " + engine)
+	}
+}
 
 // run compiles wasm and runs it once.
 func run(ctx context.Context, wasm []byte, cmd *host.Cmd) (exitCode int, err error) {

@@ -120,6 +120,7 @@ func TestAModuleThatMayGrowBeyondTheLimitRuns(t *testing.T) {
 }
 
 func TestMemoryThatCannotBeHadAtTheStart(t *testing.T) {
+	aboutWazero(t)
 	withoutRanges(t)
 	before := mapMemory
 	mapMemory = noRange
@@ -131,6 +132,7 @@ func TestMemoryThatCannotBeHadAtTheStart(t *testing.T) {
 }
 
 func TestAGoGuestWithoutReservedRanges(t *testing.T) {
+	aboutWazero(t)
 	withoutRanges(t)
 	var out bytes.Buffer
 	cfg := command(t, "work")

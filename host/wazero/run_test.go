@@ -196,6 +196,9 @@ func TestTraps(t *testing.T) {
 		{"division by zero", wasmModule{pages: 1, code: instructions(constI32(1), constI32(0), divideI32, drop)}, "integer divide by zero"},
 		{"endless recursion", recursive, "stack overflow"},
 	} {
+		if engine != "wazero" && test.name == "endless recursion" {
+			continue // compiled by others it is an endless loop
+		}
 		for _, interruptible := range []bool{false, true} {
 			cfg := cached()
 			cfg.Interruptible = interruptible
@@ -204,7 +207,7 @@ func TestTraps(t *testing.T) {
 			if code != -1 || !errors.As(err, &trap) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s: %d, %v; want %q", test.name, code, err, test.want)
 			}
-			if test.name != "endless recursion" && !strings.Contains(fmt.Sprint(err), "wasm stack trace:\n\t.$0()") {
+			if engine == "wazero" && test.name != "endless recursion" && !strings.Contains(fmt.Sprint(err), "wasm stack trace:\n\t.$0()") {
 				t.Errorf("%s: %v has no stack", test.name, err)
 			}
 		}

@@ -111,6 +111,7 @@ func TestStoppedByADeadline(t *testing.T) {
 
 // TestStoppedWhileCompiling cancels when compiling tells of itself.
 func TestStoppedWhileCompiling(t *testing.T) {
+	aboutWazero(t)
 	before := progressAfter
 	progressAfter = 0
 	defer func() { progressAfter = before }()

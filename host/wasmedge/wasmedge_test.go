@@ -1,0 +1,235 @@
+//go:build wasmedge
+
+package wasmedge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// What every engine's guests do is tested by the tests of host/wazero and
+// host/hosttest, which run on this engine too: make test-wasmedge.
+
+// Modules with one function, _start.
+var (
+	returns  = module("")
+	traps    = module("\x00")                                                                     // unreachable
+	reaches  = module("\x41\x7f\x28\x02\x00\x1a")                                                 // i32.load of the last byte that an i32 can name
+	divides  = module("\x41\x01\x41\x00\x6d\x1a")                                                 // 1/0
+	computes = module("\x03\x40\x0c\x00\x0b")                                                     // for ever
+	recurses = module("\x10\x00\x41\x00\x41\x00\x28\x02\x00\x41\x01\x6a\x36\x02\x00")             // for ever, and adds 1 to memory after each
+	counts   = module("\x03\x40\x20\x00\x41\x01\x6a\x22\x00\x41\x80\xda\xc4\x09\x47\x0d\x00\x0b") // to 20,000,000
+)
+
+// module is one with a page of memory, and a local.
+func module(code string) []byte {
+	body := "\x01\x01\x7f" + code + "\x0b"
+	return []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x05\x03\x01\x00\x01" +
+		"\x07\x13\x02\x06_start\x00\x00\x06memory\x02\x00" +
+		"\x0a" + string(rune(len(body)+2)) + "\x01" + string(rune(len(body))) + body)
+}
+
+func compile(t *testing.T, wasm []byte, cfg Config) *Module {
+	t.Helper()
+	if cfg.CacheDir == "" {
+		cfg.CacheDir = t.TempDir()
+	}
+	m, err := Compile(t.Context(), wasm, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// eachWay runs a test with guests that are interpreted, and with compiled ones.
+func eachWay(t *testing.T, test func(*testing.T, Config)) {
+	for name, cfg := range map[string]Config{
+		"interpreted":             {AOT: AOTOff},
+		"compiled":                {AOT: AOTWait},
+		"compiled, interruptible": {AOT: AOTWait, Interruptible: true},
+	} {
+		t.Run(name, func(t *testing.T) { test(t, cfg) })
+	}
+}
+
+func TestTraps(t *testing.T) {
+	eachWay(t, func(t *testing.T, cfg Config) {
+		for _, test := range []struct {
+			wasm []byte
+			want string
+		}{
+			{traps, "unreachable"},
+			{reaches, "out of bounds memory access"},
+			{divides, "integer divide by zero"},
+		} {
+			m := compile(t, test.wasm, cfg)
+			err := host.Command(m, "trap").Run(t.Context())
+			var trap *host.TrapError
+			if !errors.As(err, &trap) || !strings.Contains(trap.Text, test.want) {
+				t.Errorf("%v, want %s", err, test.want)
+			}
+			goFaults(t)
+		}
+	})
+}
+
+// goFaults makes Go fault in each way, and recover.
+func goFaults(t *testing.T) {
+	t.Helper()
+	var pointer *struct{ far [1 << 10]byte }
+	zero := len(os.Args) - len(os.Args)
+	for want, fault := range map[string]func(){
+		"invalid memory address": func() { pointer.far[1<<9] = 1 },
+		"integer divide by zero": func() { zero = 1 / zero },
+	} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, want) {
+					t.Errorf("%q, want %q", got, want)
+				}
+			}()
+			fault()
+		}()
+	}
+}
+
+// TestFaultsOfGo makes Go fault while compiled guests run, on their threads and on
+// others, and as they come and go.
+func TestFaultsOfGo(t *testing.T) {
+	goFaults(t)
+	m := compile(t, returns, Config{})
+	var guests sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 2 {
+		guests.Go(func() {
+			for ctx.Err() == nil {
+				if err := host.Command(m, "returns").Run(t.Context()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 2000 {
+		goFaults(t)
+	}
+	cancel()
+	guests.Wait()
+
+	counting := compile(t, counts, Config{})
+	cmd := host.Command(counting, "counts")
+	if err := cmd.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	goFaults(t)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	goFaults(t)
+}
+
+// TestCompiledCodeIsFaster shows that Compiled is true: a silent interpreter takes more
+// than 10 times as long.
+func TestCompiledCodeIsFaster(t *testing.T) {
+	times := map[bool]time.Duration{}
+	for _, aot := range []AOT{AOTOff, AOTWait} {
+		m := compile(t, counts, Config{AOT: aot})
+		cmd := host.Command(m, "counts")
+		cmd.Limits.CPUTime = 20 * time.Second
+		err := cmd.Run(t.Context())
+		var limit *host.LimitError
+		if err != nil && (m.Compiled() || !errors.As(err, &limit)) {
+			t.Fatal(err)
+		}
+		times[m.Compiled()] = cmd.ProcessState.CPUTime
+	}
+	if len(times) != 2 || times[false] < 4*times[true] {
+		t.Errorf("compiled and interpreted it takes %v", times)
+	}
+}
+
+func TestStoppedWhileComputing(t *testing.T) {
+	for _, cfg := range []Config{{AOT: AOTOff}, {AOT: AOTWait, Interruptible: true}} {
+		m := compile(t, computes, cfg)
+		for range 10 {
+			cmd := host.Command(m, "computes")
+			if err := cmd.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(time.Millisecond, cmd.Stop)
+			if err := cmd.Wait(); err != host.ErrStopped {
+				t.Errorf("%+v: %v", cfg, err)
+			}
+		}
+	}
+}
+
+// TestCompiledBesides starts guests while the module is being compiled.
+func TestCompiledBesides(t *testing.T) {
+	m := compile(t, returns, Config{AOT: AOTAuto})
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		compiled := m.Compiled()
+		if err := host.Command(m, "returns").Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if compiled {
+			return
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatal("it is never compiled")
+		}
+	}
+}
+
+func TestManyGuests(t *testing.T) {
+	eachWay(t, func(t *testing.T, cfg Config) {
+		m := compile(t, returns, cfg)
+		var guests sync.WaitGroup
+		for range 200 {
+			guests.Go(func() {
+				if err := host.Command(m, "returns").Run(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		guests.Wait()
+	})
+}
+
+// TestDeepRecursion ends in a process of its own, in whatever way.
+func TestDeepRecursion(t *testing.T) {
+	if os.Getenv("WASISOCK_RECURSE") != "" {
+		m := compile(t, recurses, Config{AOT: AOTWait})
+		err := host.Command(m, "recurses").Run(t.Context())
+		fmt.Println("recursed:", err)
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-test.run=^TestDeepRecursion$")
+	cmd.Env = append(os.Environ(), "WASISOCK_RECURSE=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "recursed: ") {
+		t.Errorf("%v: %.2000s", err, out)
+	}
+}
+
+func TestACacheThatCannotBeWritten(t *testing.T) {
+	_, err := Compile(t.Context(), returns, Config{CacheDir: filepath.Join(os.DevNull, "cache")})
+	if err == nil || !strings.Contains(err.Error(), "make "+os.DevNull) {
+		t.Error(err)
+	}
+}
