@@ -107,7 +107,7 @@ fuzz: ## run every fuzz target for FUZZTIME each (10s)
 		targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz' || [ $$? -eq 1 ]) || exit 1; \
 		for target in $$targets; do \
 			echo "fuzz $$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package || exit 1; \
 		done; \
 	done
 

@@ -119,7 +119,8 @@ func TestGivenListener(t *testing.T) {
 	l.Close()
 }
 
-// TestGivenListenerIsNothingElse tries to give it a second address, or a peer.
+// TestGivenListenerIsNothingElse tries to give it a second address, or a peer, or to
+// accept before it listens, as no limit of listeners would know.
 func TestGivenListenerIsNothingElse(t *testing.T) {
 	l := ours(t, "tcp", "127.0.0.1:0")
 	g := newTester(t, Config{Listeners: []net.Listener{l}})
@@ -132,6 +133,7 @@ func TestGivenListenerIsNothingElse(t *testing.T) {
 	g.ok("sock_bind", fd, at, port(l))
 	g.want(sockabi.EINVAL, "sock_bind", fd, at, 0)
 	g.want(sockabi.EISCONN, "sock_connect", fd, at, free)
+	g.want(sockabi.EINVAL, "sock_accept", g.nonblock(fd), g.alloc(4))
 }
 
 // TestGivenListenersOfAllAddresses: which family it is, is the host's to choose.

@@ -83,7 +83,7 @@ func (m *model) doBind() {
 		allowed = either(sockabi.EAFNOSUPPORT, sockabi.EINVAL)
 	case what == "denied":
 		allowed = either(sockabi.EACCES)
-	case s.bound && s.stream() && s.family != local && what == "taken":
+	case s.bound && s.stream() && s.family != local && !s.dialled && what == "taken":
 		allowed = either(sockabi.EINVAL, sockabi.EADDRINUSE)
 	case s.bound || s.dialled || what == "mapped":
 		allowed = append(allowed, sockabi.EINVAL, sockabi.EADDRINUSE)
@@ -92,7 +92,6 @@ func (m *model) doBind() {
 	}
 	if m.do(s, allowed, "sock_bind", fd, addr, port) == 0 {
 		s.bound = true
-		s.listens = s.stream() && port == m.given // as the host's own does already
 	}
 }
 
@@ -125,14 +124,14 @@ func (m *model) doAccept() {
 	case s == nil:
 	case !s.stream():
 		allowed = either(sockabi.ENOTSUP)
-	case !s.listens:
-		allowed = either(sockabi.EINVAL)
 	case m.full():
 		allowed = either(sockabi.EMFILE, sockabi.EAGAIN)
+	case !s.listens:
+		allowed = either(sockabi.EINVAL)
 	default:
 		allowed = either(sockabi.ESUCCESS, sockabi.EAGAIN, sockabi.ECONNABORTED)
 	}
-	if s != nil && s.shut {
+	if s != nil && (s.shut || !s.listens) {
 		allowed = append(allowed, sockabi.EINVAL)
 	}
 	args := []uint32{fd, flags, ptr}
@@ -180,7 +179,7 @@ func (s *modelled) sent() []sockabi.Errno {
 		return either(sockabi.EPIPE, sockabi.ENOTCONN)
 	case !s.dialled:
 		s.bound = s.bound || s.family != local // by the mere attempt
-		return either(sockabi.EDESTADDRREQ, sockabi.ENOTCONN, sockabi.EPIPE)
+		return either(sockabi.EDESTADDRREQ, sockabi.ENOTCONN, sockabi.EPIPE, sockabi.EMSGSIZE)
 	}
 	return either(sockabi.ESUCCESS, sockabi.EAGAIN, sockabi.EPIPE, sockabi.ECONNRESET, sockabi.ENOTCONN, sockabi.ECONNREFUSED,
 		sockabi.EDESTADDRREQ, sockabi.EMSGSIZE, sockabi.EINVAL, sockabi.EPROTOTYPE)

@@ -98,6 +98,9 @@ func domainOf(family uint8) int {
 // accept takes a connection off the queue. Room for it is made sure of before,
 // so that none is taken and lost.
 func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
+	if l.given != nil && !l.listener {
+		return nil, unix.EINVAL
+	}
 	if err := g.room(l); err != nil {
 		return nil, err
 	}
