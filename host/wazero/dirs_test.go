@@ -88,6 +88,7 @@ func TestFolders(t *testing.T) {
 			{"rename /rw/outside/secret /rw/mine", refused},
 			{"rename /rw/inside /rw/outside/mine", refused},
 			{"link /rw/mine /rw/outside/secret", refused},
+			{"link /rw/mine /rw/outside-file", refused},
 			{"link /rw/outside/mine /rw/inside", refused},
 			{"chtimes /rw/outside/secret", refused},
 			{"list /rw/outside", "/rw/outside"},

@@ -136,24 +136,24 @@ func (c *confined) Chmod(name string, perm fs.FileMode) experimentalsys.Errno {
 }
 
 func (c *confined) Rename(from, to string) experimentalsys.Errno {
-	if errno := c.both(from, to); errno != 0 {
+	if errno := c.inside(from, false); errno != 0 {
+		return errno
+	}
+	if errno := c.inside(to, false); errno != 0 {
 		return errno
 	}
 	return c.FS.Rename(from, to)
 }
 
+// Link follows old, which macOS does.
 func (c *confined) Link(old, name string) experimentalsys.Errno {
-	if errno := c.both(old, name); errno != 0 {
+	if errno := c.inside(old, true); errno != 0 {
+		return errno
+	}
+	if errno := c.inside(name, false); errno != 0 {
 		return errno
 	}
 	return c.FS.Link(old, name)
-}
-
-func (c *confined) both(from, to string) experimentalsys.Errno {
-	if errno := c.inside(from, false); errno != 0 {
-		return errno
-	}
-	return c.inside(to, false)
 }
 
 // Symlink makes no link that leads outside either: other programs would follow it.
