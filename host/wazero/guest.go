@@ -21,6 +21,7 @@ type guest struct {
 	*module
 	pages    allocator
 	computes atomic.Bool // and is in no call
+	sampler  sampler
 }
 
 // guestKey is that of the guest in the context of its calls.
@@ -45,6 +46,9 @@ func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 func (g *guest) run(ctx context.Context) error {
 	if g.alone > 0 {
 		defer g.join()()
+	}
+	if g.profile != nil {
+		defer g.sampler.run()()
 	}
 	calls := context.WithValue(ctx, guestKey{}, g)
 	instance, err := g.instantiate(calls)

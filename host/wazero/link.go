@@ -56,7 +56,9 @@ func function(f preview1.Function) api.GoModuleFunction {
 		g := guestOf(ctx)
 		g.computes.Store(false)
 		collectIfDue()
+		ticks := g.sampler.ticks.Load()
 		f.Call(ctx, g.Guest, module, stack)
+		g.sampler.forget(ticks)
 		g.computes.Store(true)
 	})
 }

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// programs is a Go program's module for wasip1, by the folder of its source.
+// programs is a Go program's module for wasip1, by the folder of its source and flags.
 var programs = struct {
 	sync.Mutex
 	wasm map[string][]byte
@@ -39,10 +39,11 @@ func built(t testing.TB, dir string, flags ...string) []byte {
 	t.Helper()
 	programs.Lock()
 	defer programs.Unlock()
-	if wasm := programs.wasm[dir]; wasm != nil {
+	key := strings.Join(append([]string{dir}, flags...), " ")
+	if wasm := programs.wasm[key]; wasm != nil {
 		return wasm
 	}
-	file := filepath.Join(scratch, filepath.Base(dir)+".wasm")
+	file := filepath.Join(scratch, fmt.Sprint(len(programs.wasm), ".wasm"))
 	cmd := exec.Command("go", append(append([]string{"build", "-ldflags=-s -w"}, flags...), "-o", file, ".")...)
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), "GOOS=wasip1", "GOARCH=wasm")
@@ -54,7 +55,7 @@ func built(t testing.TB, dir string, flags ...string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs.wasm[dir] = wasm
+	programs.wasm[key] = wasm
 	return wasm
 }
 

@@ -54,6 +54,7 @@ var subcommands = map[string]func(args []string){
 	"grow":       grow,
 	"work":       func([]string) { work() },
 	"busy":       func([]string) { busy() },
+	"hot":        func([]string) { hot() },
 }
 
 func main() {
@@ -264,6 +265,27 @@ func busy() {
 		l, err := socket.Listen(loopback, 1)
 		check(err)
 		check(l.Close())
+	}
+}
+
+type oven struct{ heat uint64 }
+
+//go:noinline
+func (o *oven) bake(rounds int) {
+	for range rounds {
+		o.heat = o.heat*6364136223846793005 + 1
+	}
+}
+
+// hot computes in one place, and then waits for about as long, again and again.
+func hot() {
+	var o oven
+	for range 500 {
+		o.bake(1 << 20)
+		time.Now()
+	}
+	for range 60 {
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/wasisock/wasisock/host/wazero"
+)
+
+// cpuProfile is the flag --cpu-profile: a file, or "" for none.
+type cpuProfile string
+
+// start makes the file, which finish writes.
+func (file cpuProfile) start(stderr io.Writer) (p *wazero.CPUProfile, finish func(), err error) {
+	if file == "" {
+		return nil, func() {}, nil
+	}
+	f, err := os.Create(string(file))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--cpu-profile: %w", err)
+	}
+	p = wazero.NewCPUProfile()
+	return p, func() {
+		_, err := p.WriteTo(f)
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			failed(stderr, "--cpu-profile: %v", err)
+		}
+	}, nil
+}

@@ -1,0 +1,50 @@
+//go:build linux || darwin
+
+package wazero
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/google/pprof/profile"
+)
+
+// TestCPUProfile is of a guest that computes in a function that calls none, under the
+// name that Go knows it by, and then waits.
+func TestCPUProfile(t *testing.T) {
+	cfg := cached()
+	cfg.CPUProfile = NewCPUProfile()
+	cmd := command(t, "hot")
+	if code, err := runAs(t.Context(), built(t, "testdata/guest", "-ldflags="), cfg, cmd); code != 0 || err != nil {
+		t.Fatal(code, err)
+	}
+	var file bytes.Buffer
+	if n, err := cfg.CPUProfile.WriteTo(&file); err != nil || n != int64(file.Len()) {
+		t.Fatal(n, err)
+	}
+	p, err := profile.Parse(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var baking, below, waiting int64 // samples
+	for _, s := range p.Sample {
+		if s.Value[1] != s.Value[0]*p.Period {
+			t.Errorf("%v in periods of %d", s.Value, p.Period)
+		}
+		for _, l := range s.Location {
+			if l.Line[0].Function.Name == "runtime.netpoll" {
+				waiting += s.Value[0]
+			}
+		}
+		if s.Location[0].Line[0].Function.Name != "main.(*oven).bake" {
+			continue
+		}
+		baking += s.Value[0]
+		if len(s.Location) > 1 && s.Location[1].Line[0].Function.Name == "main.hot" {
+			below += s.Value[0]
+		}
+	}
+	if baking < 10 || below < baking || waiting > 30 { // of 60 waits
+		t.Errorf("%d samples are of the loop, %d of them called by main.hot, and %d of waiting\n%v", baking, below, waiting, p)
+	}
+}
