@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build linux
 
 package system
 
@@ -182,7 +182,7 @@ func (s *modelled) sent() []sockabi.Errno {
 		return either(sockabi.EDESTADDRREQ, sockabi.ENOTCONN, sockabi.EPIPE, sockabi.EMSGSIZE)
 	}
 	return either(sockabi.ESUCCESS, sockabi.EAGAIN, sockabi.EPIPE, sockabi.ECONNRESET, sockabi.ENOTCONN, sockabi.ECONNREFUSED,
-		sockabi.EDESTADDRREQ, sockabi.EMSGSIZE, sockabi.EINVAL, sockabi.EPROTOTYPE)
+		sockabi.EDESTADDRREQ, sockabi.EMSGSIZE, sockabi.EINVAL, sockabi.EPROTOTYPE, sockabi.EPERM)
 }
 
 // texts is some buffers to send.

@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build linux
 
 package system
 
@@ -41,7 +41,7 @@ func (s *modelled) stream() bool { return s.kind == tcp }
 const mostSockets = 12
 
 // FuzzSequence calls all functions one after another, with arguments that mostly make
-// sense.
+// sense. The errnos are those that Linux gives.
 func FuzzSequence(f *testing.F) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
