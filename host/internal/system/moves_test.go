@@ -122,10 +122,10 @@ func (m *model) doAccept() {
 	var allowed []sockabi.Errno
 	switch {
 	case s == nil:
+	case m.full(): // which Linux too looks at first
+		allowed = either(sockabi.EMFILE, sockabi.EAGAIN, sockabi.ENOTSUP)
 	case !s.stream():
 		allowed = either(sockabi.ENOTSUP)
-	case m.full():
-		allowed = either(sockabi.EMFILE, sockabi.EAGAIN)
 	case !s.listens:
 		allowed = either(sockabi.EINVAL)
 	default:
