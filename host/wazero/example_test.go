@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,14 +22,14 @@ import (
 )
 
 // built is a guest, from a package of this repository.
-func built(dir string) []byte {
+func built(dir string, flags ...string) []byte {
 	temp, err := os.MkdirTemp("", "wasisock")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(temp)
 	file := filepath.Join(temp, "guest.wasm")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, dir)
+	cmd := exec.Command("go", append(append([]string{"build", "-ldflags=-s -w"}, flags...), "-o", file, dir)...)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		log.Fatalf("%v\n%s", err, out)
@@ -118,6 +119,87 @@ func Example_dial() {
 	// dialling tcp 192.0.2.1:80
 	// asked 192.0.2.1 for /
 	// <nil>
+}
+
+// A pipe is a listener in memory.
+type pipe chan net.Conn
+
+func (p pipe) Accept() (net.Conn, error) {
+	if conn, ok := <-p; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipe) Close() error   { close(p); return nil }
+func (p pipe) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+
+func (p pipe) Dial(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	p <- theirs
+	return ours, nil
+}
+
+// A guest serves without a socket of the operating system.
+func Example_listener() {
+	ctx := context.Background()
+	module, err := wazero.Compile(ctx, built("../../guest/server"), wazero.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer module.Close()
+
+	listener := make(pipe)
+	defer listener.Close()
+	cmd := host.Command(module, "server", "-addr", "127.0.0.1:80")
+	cmd.Listeners = []net.Listener{host.Published{Listener: listener, Port: 80}}
+	if err := cmd.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: listener.Dial}}
+	response, err := client.Post("http://guest", "text/plain", strings.NewReader("hello"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	body, _ := io.ReadAll(response.Body)
+	response.Body.Close()
+	fmt.Printf("%s\n", body)
+
+	cmd.Shutdown(ctx)
+	fmt.Println(cmd.Wait())
+	// Output:
+	// echo: hello
+	// <nil>
+}
+
+// A library's functions are called, here half of the guest's:
+//
+//	//go:wasmexport half
+//	func half(f float64) float64 { return f / 2 }
+func Example_library() {
+	ctx := context.Background()
+	wasm := built("./testdata/library", "-buildmode=c-shared")
+	module, err := wazero.Compile(ctx, wasm, wazero.Config{Library: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer module.Close()
+
+	cmd := host.Command(module)
+	if err := cmd.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	results, err := cmd.Call(ctx, "half", math.Float64bits(5))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(math.Float64frombits(results[0]))
+
+	cmd.Stop()
+	fmt.Println(cmd.Wait())
+	// Output:
+	// 2.5
+	// the guest was stopped
 }
 
 // How a guest ended is told as package os/exec tells it of a program.

@@ -90,7 +90,11 @@ func (gv *given) openFeed(l net.Listener) (err error) {
 	if l == nil || !reflect.ValueOf(l).Comparable() {
 		return fmt.Errorf("a %T is no listener that can be told from others; give a pointer", l)
 	}
-	if gv.at = endpointAt(l.Addr()); gv.port == 0 && gv.at.family == sockabi.AF_UNSPEC {
+	gv.at = endpointAt(l.Addr())
+	switch {
+	case gv.port != 0 && gv.at.family == sockabi.AF_UNIX: // connections are carried to sockets of any family
+		gv.at = endpoint{}
+	case gv.port == 0 && gv.at.family == sockabi.AF_UNSPEC:
 		return fmt.Errorf("no guest can listen there; give a host.Published with a port")
 	}
 	if gv.feed, err = feedOf(l); err != nil {
