@@ -17,7 +17,7 @@ and compiles the server for it, some minutes more.
                 released and on our wazero, and on wasisock
   --instances   measures one, two and 200 guests in one process
   --soak        loads that server for TIME, 30m by default, with wrk and others, with
-                clients that reset, and with a new guest every 15 seconds: an error
+                clients that reset, and with a new guest every 20 seconds: an error
                 is a request that is lost, and memory or descriptors that grow
   --smoke       a few seconds of everything, to see that it runs: WasmEdge only
                 where the environment names it, and then it interprets. The

@@ -29,7 +29,7 @@ type soak struct {
 
 const (
 	soakWindow   = 10 * time.Second // of a line of the table
-	soakRestart  = 15 * time.Second
+	soakRestart  = 2 * soakWindow
 	soakPause    = 2 * time.Millisecond // of each client between two requests
 	soakWrkConns = 32
 )
