@@ -46,8 +46,10 @@ type Cmd struct {
 	//
 	// The guest is told the errno in an error, ETIMEDOUT for a timeout and ECONNREFUSED
 	// for others. The connection is the Cmd's to close, and needs a method CloseWrite
-	// if its peer is to learn that the guest has only ended sending. Options that the
-	// guest sets do not reach it. Nil dials as net.Dialer does.
+	// if its peer is to learn that the guest has only ended sending. What the guest has
+	// sent is delivered for a minute after it closed the socket, and for a second after
+	// its end, which waits for that. Options that the guest sets do not reach the
+	// connection. Nil dials as net.Dialer does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Listeners are the host's own: a guest that listens at the address of one gets a

@@ -174,7 +174,7 @@ func (g *guest) take(s *socket, gv *given) error {
 	switch {
 	case err != nil:
 		return err
-	case s.named || at.addr.Port() != 0: // which dialling gives too
+	case s.named || s.relay != nil || at.addr.Port() != 0: // which dialling gives too
 		return unix.EINVAL
 	case gv.taker != nil:
 		return unix.EADDRINUSE

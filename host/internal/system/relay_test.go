@@ -317,3 +317,16 @@ func TestDialledUnixSocket(t *testing.T) {
 		t.Errorf("its peer is %q", s.Data[:20])
 	}
 }
+
+// TestWhatIsDialledIsNoListener of the host's besides.
+func TestWhatIsDialledIsNoListener(t *testing.T) {
+	a, b := net.Pipe()
+	defer b.Close()
+	cfg := through(a, now)
+	cfg.Listeners = []net.Listener{host.Published{Listener: ours(t, "tcp", "127.0.0.1:0"), Port: 80}}
+	g := newTester(t, cfg)
+	fd := g.open(inet4, tcp)
+	g.ok("sock_connect", fd, g.addr("192.0.2.1"), 80)
+	g.want(sockabi.EINVAL, "sock_bind", fd, g.addr("0.0.0.0"), 80)
+	g.want(sockabi.EINVAL, "sock_listen", fd, 1)
+}
