@@ -230,6 +230,7 @@ func TestRebuild(t *testing.T) {
 		text := fmt.Sprintf(`package main
 
 import (
+	"net"
 	"os"
 )
 
