@@ -16,6 +16,7 @@ import (
 // are in calls too. And goroutines need a processor that no guest has.
 var company struct {
 	due     atomic.Bool // garbage is to be collected
+	closed  atomic.Bool // and a module's code is part of it, which goes back to the system
 	mu      sync.Mutex
 	guests  map[*guest]bool
 	restore func()
@@ -86,5 +87,22 @@ func collectIfDue() {
 		}
 	}
 	company.due.Store(false)
-	runtime.GC()
+	if company.closed.Swap(false) {
+		debug.FreeOSMemory()
+	} else {
+		runtime.GC()
+	}
+}
+
+// closeBeside is for a module that is closed while guests of others run. Its code, tens
+// of megabytes that the collector does not see, is freed by the collector alone.
+func closeBeside() {
+	company.mu.Lock()
+	alone := len(company.guests) == 0
+	company.mu.Unlock()
+	if !alone {
+		company.closed.Store(true)
+		company.due.Store(true)
+		collectIfDue()
+	}
 }

@@ -102,6 +102,7 @@ type module struct {
 
 func (m *module) Close() error {
 	m.closers.Close()
+	closeBeside()
 	return nil
 }
 

@@ -42,6 +42,7 @@ type crew struct {
 	module host.Module
 	places []*place
 	guests sync.WaitGroup
+	limit  *time.Timer // of the trial
 }
 
 // A place is where one guest runs, and then the next.

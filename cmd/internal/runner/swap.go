@@ -65,7 +65,7 @@ func (f *fleet) loaded(m host.Module, err error) {
 		c := f.newCrew(m)
 		f.next = c
 		f.starts(c)
-		f.later(trialLimit, c, func() {
+		c.limit = f.later(trialLimit, c, func() {
 			if !c.listening() {
 				f.drop("does not listen after " + trialLimit.String())
 			}
@@ -95,8 +95,8 @@ func (c *crew) listening() bool {
 }
 
 // later does it if c is still on trial then.
-func (f *fleet) later(d time.Duration, c *crew, do func()) {
-	time.AfterFunc(d, func() {
+func (f *fleet) later(d time.Duration, c *crew, do func()) *time.Timer {
+	return time.AfterFunc(d, func() {
 		f.post(func() {
 			if f.next == c && f.signal == nil {
 				do()
@@ -127,7 +127,10 @@ func (f *fleet) drop(why string) {
 }
 
 func (f *fleet) settle(outcome string) {
-	f.next = nil
+	if f.next != nil {
+		f.next.limit.Stop() // which keeps the module's memory
+		f.next = nil
+	}
 	f.say("%s: %s", f.name, outcome)
 	f.loadAgain()
 }
