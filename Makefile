@@ -42,7 +42,7 @@ test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and run on them what needs a
 
 # The tests of host/wazero that any engine has to pass. Some compiled guests take a minute
 # to compile, once.
-of_any_engine := ^Test(ExitCodes|Return|Exiting|Traps|WhatAGuest|WhatBecame|WhereA|Stop|Stopp|TimeLimits|Folders|GuestsShare|ManyGuests|Panics|MemoryGrows|AGuestIs|AGoGuest|Renumbering|Shutdown|Modules|Versions|Resolv|Descriptors|Full|Numbers)
+of_any_engine := ^Test(ExitCodes|Return|Exiting|Traps|WhatAGuest|WhatBecame|WhereA|Stop|Stopp|TimeLimits|Folders|GuestsShare|ManyGuests|Panics|MemoryGrows|AGuestIs|AGoGuest|Renumbering|Shutdown|Modules|Versions|Resolv|Descriptors|Full|Numbers|ALibrary|Calls|Librar)
 
 .PHONY: test-wasmedge
 test-wasmedge: ## fetch WasmEdge 0.14 and 0.17, and test what embeds them by WasmEdge-go

@@ -22,17 +22,57 @@ void wasisock_ahead_of_time(WasmEdge_ConfigureContext *config)
 		WasmEdge_ConfigureSetRunMode(config, ahead_of_time);
 }
 
+// Types of values have the numbers that wasm gives them.
+enum { i32 = 0x7f, i64 = 0x7e, f32 = 0x7d, f64 = 0x7c, another = 0x6f };
+
 uint8_t wasisock_value_type(WasmEdge_ValType type)
 {
 	if (WasmEdge_ValTypeIsI32(type))
-		return 0x7f;
+		return i32;
 	if (WasmEdge_ValTypeIsI64(type))
-		return 0x7e;
+		return i64;
 	if (WasmEdge_ValTypeIsF32(type))
-		return 0x7d;
+		return f32;
 	if (WasmEdge_ValTypeIsF64(type))
-		return 0x7c;
-	return 0x6f; // no function of ours has another
+		return f64;
+	return another;
+}
+
+static WasmEdge_Value value_of(uint8_t type, uint64_t bits)
+{
+	float f;
+	double d;
+	switch (type) {
+	case i32:
+		return WasmEdge_ValueGenI32((int32_t)bits);
+	case f32:
+		memcpy(&f, &bits, sizeof f);
+		return WasmEdge_ValueGenF32(f);
+	case f64:
+		memcpy(&d, &bits, sizeof d);
+		return WasmEdge_ValueGenF64(d);
+	}
+	return WasmEdge_ValueGenI64((int64_t)bits);
+}
+
+static uint64_t bits_of(WasmEdge_Value value)
+{
+	uint64_t bits = 0;
+	float f;
+	double d;
+	switch (wasisock_value_type(value.Type)) {
+	case i32:
+		return (uint32_t)WasmEdge_ValueGetI32(value);
+	case f32:
+		f = WasmEdge_ValueGetF32(value);
+		memcpy(&bits, &f, sizeof f);
+		return bits;
+	case f64:
+		d = WasmEdge_ValueGetF64(value);
+		memcpy(&bits, &d, sizeof d);
+		return bits;
+	}
+	return (uint64_t)WasmEdge_ValueGetI64(value);
 }
 
 // The offset and the length have 32 bits until 0.14 and 64 since; a register has them all.
@@ -46,8 +86,7 @@ static WasmEdge_Result call(void *data, const WasmEdge_CallingFrameContext *fram
 	wasisock_import *import = data;
 	uint64_t stack[16] = {0};
 	for (uint32_t i = 0; i < import->params; i++)
-		stack[i] = WasmEdge_ValTypeIsI32(params[i].Type) ? (uint32_t)WasmEdge_ValueGetI32(params[i])
-								 : (uint64_t)WasmEdge_ValueGetI64(params[i]);
+		stack[i] = bits_of(params[i]);
 	WasmEdge_MemoryInstanceContext *memory = WasmEdge_CallingFrameGetMemoryInstance(frame, 0);
 	uint32_t pages = memory ? (uint32_t)WasmEdge_MemoryInstanceGetPageSize(memory) : 0;
 	uint8_t *base = pages ? memory_pointer(memory, 0, 1) : NULL;
@@ -73,11 +112,19 @@ WasmEdge_Result wasisock_instantiate(WasmEdge_ExecutorContext *executor, WasmEdg
 	return result;
 }
 
-WasmEdge_Result wasisock_invoke(WasmEdge_ExecutorContext *executor, const WasmEdge_FunctionInstanceContext *function)
+// wasisock_invoke calls a function with the values on the stack, which gets the results.
+WasmEdge_Result wasisock_invoke(WasmEdge_ExecutorContext *executor, const WasmEdge_FunctionInstanceContext *function,
+				const uint8_t *types, uint64_t *stack, uint32_t params, uint32_t results)
 {
+	WasmEdge_Value given[params + 1], got[results + 1];
+	for (uint32_t i = 0; i < params; i++)
+		given[i] = value_of(types[i], stack[i]);
 	computes = 1;
-	WasmEdge_Result result = WasmEdge_ExecutorInvoke(executor, function, NULL, 0, NULL, 0);
+	WasmEdge_Result result = WasmEdge_ExecutorInvoke(executor, function, given, params, got, results);
 	computes = 0;
+	if (WasmEdge_ResultOK(result))
+		for (uint32_t i = 0; i < results; i++)
+			stack[i] = bits_of(got[i]);
 	return result;
 }
 

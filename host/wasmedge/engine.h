@@ -16,7 +16,8 @@ uint8_t wasisock_value_type(WasmEdge_ValType type);
 WasmEdge_FunctionInstanceContext *wasisock_function(const WasmEdge_FunctionTypeContext *type, wasisock_import *import);
 WasmEdge_Result wasisock_instantiate(WasmEdge_ExecutorContext *executor, WasmEdge_ModuleInstanceContext **module,
 				     WasmEdge_StoreContext *store, const WasmEdge_ASTModuleContext *ast);
-WasmEdge_Result wasisock_invoke(WasmEdge_ExecutorContext *executor, const WasmEdge_FunctionInstanceContext *function);
+WasmEdge_Result wasisock_invoke(WasmEdge_ExecutorContext *executor, const WasmEdge_FunctionInstanceContext *function,
+				const uint8_t *types, uint64_t *stack, uint32_t params, uint32_t results);
 WasmEdge_Async *wasisock_canceller(WasmEdge_ExecutorContext *executor);
 WasmEdge_Result wasisock_compile(WasmEdge_CompilerContext *compiler, WasmEdge_Bytes wasm, const char *out);
 int wasisock_own_signals(WasmEdge_ExecutorContext *executor, WasmEdge_StoreContext *store,

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"runtime/cgo"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -34,8 +35,12 @@ type guest struct {
 	*code
 	module *Module
 	ctx    context.Context
-	pages  atomic.Uint32 // of its memory
-	limit  uint64        // of its memory, in bytes; 0 is none
+
+	executor *C.WasmEdge_ExecutorContext
+	instance *C.WasmEdge_ModuleInstanceContext
+
+	pages atomic.Uint32 // of its memory
+	limit uint64        // of its memory, in bytes; 0 is none
 
 	memory memory
 	proxy  api.Module // whose memory is the guest's
@@ -67,6 +72,9 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		return nil, err
 	}
 	g.OnEnd(func() { g.proxy.Close(context.Background()) })
+	if m.cfg.Library {
+		g.Library()
+	}
 	g.Guest.Start(ctx, g.run)
 	return g.Guest, nil
 }
@@ -78,9 +86,9 @@ func (g *guest) run(ctx context.Context) error {
 	defer config.Release()
 	executor := wasmedge.NewExecutorWithConfig(config)
 	defer executor.Release()
+	g.executor = (*C.WasmEdge_ExecutorContext)(inner(executor))
 	store := wasmedge.NewStore()
 	defer store.Release()
-	executorContext := (*C.WasmEdge_ExecutorContext)(inner(executor))
 
 	handle := cgo.NewHandle(g)
 	defer handle.Delete()
@@ -89,12 +97,11 @@ func (g *guest) run(ctx context.Context) error {
 	if err := executor.RegisterImport(store, imports); err != nil {
 		return fmt.Errorf("the guest's imports: %w", err)
 	}
-	defer cancelWith(ctx, executorContext)()
+	defer cancelWith(ctx, g.executor)()
 
-	var instance *C.WasmEdge_ModuleInstanceContext
-	result := C.wasisock_instantiate(executorContext, &instance, (*C.WasmEdge_StoreContext)(inner(store)), (*C.WasmEdge_ASTModuleContext)(inner(g.ast)))
-	if instance != nil {
-		defer C.WasmEdge_ModuleInstanceDelete(instance)
+	result := C.wasisock_instantiate(g.executor, &g.instance, (*C.WasmEdge_StoreContext)(inner(store)), (*C.WasmEdge_ASTModuleContext)(inner(g.ast)))
+	if g.instance != nil {
+		defer C.WasmEdge_ModuleInstanceDelete(g.instance)
 	}
 	switch {
 	case g.err != nil:
@@ -104,19 +111,44 @@ func (g *guest) run(ctx context.Context) error {
 	case !bool(C.WasmEdge_ResultOK(result)):
 		return preview1.Unusable("it does not start: %s; ask whoever built it", message(result))
 	}
-	name := C.CString("_start")
-	defer C.free(unsafe.Pointer(name))
-	start := C.WasmEdge_ModuleInstanceFindFunction(instance, C.WasmEdge_StringWrap(name, 6))
-	result = C.wasisock_invoke(executorContext, start)
+	if !g.module.cfg.Library {
+		_, err := g.call("_start", nil)
+		return err
+	}
+	if _, err := g.call("_initialize", nil); err != nil {
+		return err
+	}
+	return g.Serve(func(name string, params int) (func([]uint64) ([]uint64, error), error) {
+		f, ok := g.exports[name]
+		switch {
+		case !ok || name == "_initialize":
+			return nil, fmt.Errorf("the guest exports no function %q", name)
+		case len(f.params) != params:
+			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name, preview1.NewSignature(f.params, f.results), params)
+		}
+		return func(args []uint64) ([]uint64, error) { return g.call(name, args) }, nil
+	})
+}
+
+// call calls a function that the module exports. An error is the guest's end.
+func (g *guest) call(name string, args []uint64) ([]uint64, error) {
+	f := g.exports[name]
+	types := append(slices.Concat(f.params, f.results), 0)
+	stack := make([]uint64, max(len(f.params), len(f.results))+1)
+	copy(stack, args)
+	cName := C.CString(name)
+	defer C.free(unsafe.Pointer(cName))
+	function := C.WasmEdge_ModuleInstanceFindFunction(g.instance, C.WasmEdge_StringWrap(cName, C.uint32_t(len(name))))
+	result := C.wasisock_invoke(g.executor, function, (*C.uint8_t)(&types[0]), (*C.uint64_t)(&stack[0]), C.uint32_t(len(f.params)), C.uint32_t(len(f.results)))
 	switch {
 	case g.err != nil:
-		return g.err
+		return nil, g.err
 	case bool(C.WasmEdge_ResultOK(result)):
-		return nil
-	case ctx.Err() != nil && C.WasmEdge_ResultGetCode(result) == interrupted:
-		return preview1.ErrStopped
+		return stack[:len(f.results)], nil
+	case g.ctx.Err() != nil && C.WasmEdge_ResultGetCode(result) == interrupted:
+		return nil, preview1.ErrStopped
 	}
-	return &host.TrapError{Text: message(result)}
+	return nil, &host.TrapError{Text: message(result)}
 }
 
 // cancelWith stops what executor runs when ctx ends, until release is called. A guest

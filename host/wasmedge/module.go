@@ -20,6 +20,7 @@ import (
 
 	"github.com/second-state/WasmEdge-go/wasmedge"
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
@@ -83,8 +84,12 @@ type code struct {
 	functions []preview1.Function // that it imports
 	types     []*C.WasmEdge_FunctionTypeContext
 	names     []string
+	exports   map[string]export
 	compiled  bool
 }
+
+// An export is the type of a function that a module exports.
+type export struct{ params, results []api.ValueType }
 
 // proxyModule has a memory and nothing else. wazero's functions are called with an
 // instance of it in a guest's stead, whose memory is the guest's.
@@ -144,7 +149,7 @@ func (m *Module) load(text []byte, compiled bool) (*code, error) {
 		config.Release()
 		return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
 	}
-	c := &code{config: config, ast: ast, compiled: compiled}
+	c := &code{config: config, ast: ast, exports: map[string]export{}, compiled: compiled}
 	m.mu.Lock()
 	m.codes = append(m.codes, c)
 	m.mu.Unlock()
@@ -154,7 +159,7 @@ func (m *Module) load(text []byte, compiled bool) (*code, error) {
 	if err := validator.Validate(ast); err != nil {
 		return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
 	}
-	return c, c.link(m.imports)
+	return c, c.link(m.imports, m.cfg.Library)
 }
 
 // leastMemory is the size that the memory of a valid module has at first. WasmEdge-go
@@ -182,7 +187,7 @@ func leastMemory(wasm []byte) uint64 {
 	return 0
 }
 
-func (c *code) link(available *preview1.Functions) error {
+func (c *code) link(available *preview1.Functions, library bool) error {
 	var wanted []preview1.Import
 	astContext := (*C.WasmEdge_ASTModuleContext)(inner(c.ast))
 	for _, i := range c.ast.ListImports() {
@@ -201,13 +206,18 @@ func (c *code) link(available *preview1.Functions) error {
 	for _, e := range c.ast.ListExports() {
 		switch e.GetExternalType() {
 		case wasmedge.ExternType_Function:
-			f := C.WasmEdge_ExportTypeGetFunctionType(astContext, (*C.WasmEdge_ExportTypeContext)(inner(e)))
-			exports.Functions[e.GetExternalName()] = preview1.NewSignature(typesOf(f))
+			params, results := typesOf(C.WasmEdge_ExportTypeGetFunctionType(astContext, (*C.WasmEdge_ExportTypeContext)(inner(e))))
+			c.exports[e.GetExternalName()] = export{params, results}
+			exports.Functions[e.GetExternalName()] = preview1.NewSignature(params, results)
 		case wasmedge.ExternType_Memory:
 			exports.Memories = append(exports.Memories, e.GetExternalName())
 		}
 	}
-	if err := preview1.CheckCommand(exports, len(wanted)); err != nil {
+	check := preview1.CheckCommand
+	if library {
+		check = preview1.CheckLibrary
+	}
+	if err := check(exports, len(wanted)); err != nil {
 		return err
 	}
 	chosen, err := available.Choose(wanted)
@@ -222,15 +232,15 @@ func (c *code) link(available *preview1.Functions) error {
 
 // typesOf is what a function takes and returns, with wasm's own numbers for types, as
 // wazero has them. WasmEdge-go's GetParameters panics.
-func typesOf(f *C.WasmEdge_FunctionTypeContext) (params, results []byte) {
-	list := func(n C.uint32_t, get func(*C.WasmEdge_ValType, C.uint32_t)) (types []byte) {
+func typesOf(f *C.WasmEdge_FunctionTypeContext) (params, results []api.ValueType) {
+	list := func(n C.uint32_t, get func(*C.WasmEdge_ValType, C.uint32_t)) (types []api.ValueType) {
 		if n == 0 {
 			return nil
 		}
 		all := make([]C.WasmEdge_ValType, n)
 		get(&all[0], n)
 		for _, t := range all {
-			types = append(types, byte(C.wasisock_value_type(t)))
+			types = append(types, api.ValueType(C.wasisock_value_type(t)))
 		}
 		return types
 	}

@@ -29,6 +29,10 @@ type Config struct {
 	// stopped.
 	Interruptible bool
 
+	// Library is for a module such as go build -buildmode=c-shared makes: Cmd.Call calls
+	// the functions that its guests export, once Cmd.Start has begun to initialize them.
+	Library bool
+
 	// Name is what Progress calls the module.
 	Name string
 

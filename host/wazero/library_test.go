@@ -18,7 +18,7 @@ func called(t *testing.T) *host.Cmd {
 	t.Helper()
 	cfg := cached()
 	cfg.Library = true
-	m, err := Compile(t.Context(), built(t, "testdata/library", "-buildmode=c-shared"), cfg)
+	m, err := compile(t.Context(), built(t, "testdata/library", "-buildmode=c-shared"), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

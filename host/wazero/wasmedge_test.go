@@ -19,7 +19,7 @@ func init() {
 		engine = name
 		compile = func(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) {
 			return wasmedge.Compile(ctx, wasm, wasmedge.Config{
-				AOT: aot, Interruptible: cfg.Interruptible, Name: cfg.Name, Progress: cfg.Progress,
+				AOT: aot, Interruptible: cfg.Interruptible, Library: cfg.Library, Name: cfg.Name, Progress: cfg.Progress,
 			})
 		}
 	}
