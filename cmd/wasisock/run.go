@@ -14,7 +14,6 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/wazero"
 )
 
 const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGUMENTS]
@@ -79,6 +78,11 @@ would permit it.
   --lookup-rate N     names per second that are looked up
   --timeout TIME      end the guest after that time, such as 90s, or after that
   --cpu-time TIME     much work, with exit code 124
+  --engine NAME       what computes: wazero, or wasmedge, which is faster and has to
+                      be built in
+  --aot WHEN          when wasmedge compiles: auto, the default, while the guest is
+                      interpreted, which with --listen then makes room for one that
+                      is compiled; wait, before it starts; off, never
   --interruptible     let a guest that computes without end be stopped with care:
                       costs about 3 times the CPU, and is not needed for signals
   --cache DIR         folder for compiled code, or - for none; by default
@@ -116,7 +120,7 @@ else 128 and the number of the signal.
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	guest := host.Cmd{Stdin: stdin, Stdout: stdout, Stderr: stderr}
-	engine := wazero.Config{Progress: prefixed{stderr}}
+	engine := runner.Engine{Progress: prefixed{stderr}}
 	var rules, denials, filed []string
 	var allowAll, learn bool
 	var roots tlsRoots
@@ -133,9 +137,8 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.BoolVar(&allowAll, "allow-all", false, "")
 	flags.BoolVar(&learn, "learn", false, "")
 	traced.register(flags)
-	flags.BoolVar(&engine.Interruptible, "interruptible", false, "")
+	engine.Register(flags)
 	runner.Limits(flags, &guest.Limits)
-	flags.StringVar(&engine.CacheDir, "cache", "", "")
 	flags.Var(&roots, "tls-roots", "")
 	flags.Var(&listeners, "listen", "")
 	flags.Func("publish", "", listeners.publish)

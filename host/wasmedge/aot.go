@@ -8,7 +8,6 @@ import "C"
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,52 +20,61 @@ import (
 	"github.com/wasisock/wasisock/internal/aotcache"
 )
 
-// compile compiles the module ahead of time, or takes what was compiled before.
-func (m *Module) compile(ctx context.Context) error {
-	done := make(chan error, 1)
-	m.filling.Go(func() { done <- m.fill() })
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
+// fill compiles the module ahead of time, or takes what was compiled before.
 func (m *Module) fill() error {
-	if err := ownSignals(); err != nil {
-		return err
-	}
-	what := fmt.Sprintf("%s for wasmedge %s", cmp.Or(m.cfg.Name, "the guest"), wasmedge.GetVersion())
-	text, err := compiled(m.wasm, m.cfg, what)
-	if err != nil {
-		return err
-	}
-	code, err := m.load(text, true)
+	err := ownSignals()
+	var text []byte
 	if err == nil {
-		m.code.Store(code)
+		text, err = m.cfg.compiled(m.wasm)
+	}
+	if err == nil {
+		err = m.load(text, true)
+	}
+	if m.cfg.AOT == AOTAuto && m.cfg.OnCompiled != nil {
+		m.cfg.OnCompiled(err)
 	}
 	return err
 }
 
-// compiled is wasm compiled ahead of time.
-func compiled(wasm []byte, cfg Config, what string) ([]byte, error) {
-	dir := cfg.CacheDir
-	if dir == "" {
-		var err error
-		if dir, err = aotcache.Dir(); err != nil {
-			return nil, err
-		}
+// dir is the folder for compiled code.
+func (cfg *Config) dir() (string, error) {
+	if cfg.CacheDir == "" {
+		return aotcache.Dir()
 	}
+	return cfg.CacheDir, nil
+}
+
+func (cfg *Config) key(wasm []byte) string {
 	var options []string
 	if cfg.Interruptible {
 		options = append(options, "interruptible")
+	}
+	return aotcache.Key(wasmedge.GetVersion(), wasm, options...)
+}
+
+// kept is whether wasm need not be compiled any more.
+func (cfg *Config) kept(wasm []byte) bool {
+	dir, err := cfg.dir()
+	return err == nil && cfg.CacheDir != CacheOff && aotcache.Kept(dir, cfg.key(wasm)) != ""
+}
+
+// compiled is wasm compiled ahead of time.
+func (cfg *Config) compiled(wasm []byte) ([]byte, error) {
+	dir, err := cfg.dir()
+	if err == nil && cfg.CacheDir == CacheOff {
+		if dir, err = os.MkdirTemp("", "wasisock-aot-*"); err == nil {
+			defer os.RemoveAll(dir)
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	progress := cfg.Progress
 	if progress == nil {
 		progress = io.Discard
 	}
-	file, err := aotcache.File(dir, aotcache.Key(wasmedge.GetVersion(), wasm, options...), func(out string) error {
+	what := fmt.Sprintf("%s for wasmedge %s", cmp.Or(cfg.Name, "the guest"), wasmedge.GetVersion())
+	file, err := aotcache.File(dir, cfg.key(wasm), func(out string) error {
 		return aotcache.Tell(progress, what, func() error { return compileTo(out, wasm, cfg.Interruptible) })
 	})
 	if err != nil {
@@ -108,29 +116,18 @@ var parkModule = []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x02\x11
 // ownSignals gives SIGSEGV, SIGBUS and SIGFPE to wasisock, once: see engine.c. What it
 // needs stays for ever.
 var ownSignals = sync.OnceValue(func() error {
-	dir, err := os.MkdirTemp("", "wasisock-park-*")
+	text, err := (&Config{CacheDir: CacheOff}).compiled(parkModule)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	text, err := compiled(parkModule, Config{CacheDir: dir}, "")
+	parked, err := newCode(text, true)
 	if err != nil {
-		return err
-	}
-	config := wasmedge.NewConfigure()
-	C.wasisock_ahead_of_time((*C.WasmEdge_ConfigureContext)(inner(config)))
-	loader := wasmedge.NewLoaderWithConfig(config)
-	ast, err := loader.LoadBuffer(text)
-	if err != nil {
-		return err
-	}
-	if err := wasmedge.NewValidatorWithConfig(config).Validate(ast); err != nil {
 		return err
 	}
 	if C.wasisock_own_signals(
-		(*C.WasmEdge_ExecutorContext)(inner(wasmedge.NewExecutorWithConfig(config))),
+		(*C.WasmEdge_ExecutorContext)(inner(wasmedge.NewExecutorWithConfig(parked.config))),
 		(*C.WasmEdge_StoreContext)(inner(wasmedge.NewStore())),
-		(*C.WasmEdge_ASTModuleContext)(inner(ast))) == 0 {
+		(*C.WasmEdge_ASTModuleContext)(inner(parked.ast))) == 0 {
 		return errors.New("WasmEdge does not run compiled code as it should here; interpret, by AOTOff")
 	}
 	return nil

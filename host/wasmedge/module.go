@@ -63,13 +63,14 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 
 // A Module is a guest's code.
 type Module struct {
-	cfg     Config
-	wasm    []byte
-	least   uint64               // bytes of memory
-	code    atomic.Pointer[code] // the best there is
-	codes   []*code              // all there are
-	mu      sync.Mutex           // guards codes
-	filling sync.WaitGroup
+	cfg   Config
+	wasm  []byte
+	least uint64               // bytes of memory
+	code  atomic.Pointer[code] // the best there is
+
+	mu     sync.Mutex
+	codes  []*code // all there are
+	closed bool
 
 	imports *preview1.Functions
 	proxy   wazero.CompiledModule // of every guest
@@ -106,60 +107,90 @@ func (m *Module) prepare(ctx context.Context) (err error) {
 	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	interpreted, err := m.load(m.wasm, false)
-	if err != nil {
+	if err := m.load(m.wasm, false); err != nil { // to be told at once what is wrong with it
 		return err
 	}
-	m.code.Store(interpreted)
 	m.least = leastMemory(m.wasm)
-	switch m.cfg.AOT {
-	case AOTWait:
-		return m.compile(ctx)
-	case AOTAuto:
-		m.filling.Go(func() { m.compile(context.Background()) })
+	switch {
+	case m.cfg.AOT == AOTOff:
+		return nil
+	case m.cfg.AOT == AOTAuto && !m.cfg.kept(m.wasm):
+		go m.fill()
+		return nil
 	}
-	return nil
+	done := make(chan error, 1)
+	go func() { done <- m.fill() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Compiled is whether guests that start now run compiled code, not interpreted.
 func (m *Module) Compiled() bool { return m.code.Load().compiled }
 
-// Close waits for the compiler too, which cannot be stopped.
+// Close does not wait for the compiler, which cannot be stopped. What it makes is freed.
 func (m *Module) Close() error {
-	m.filling.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, c := range m.codes {
-		c.ast.Release()
-		c.config.Release()
+		c.free()
 	}
-	m.codes = nil
+	m.codes, m.closed = nil, true
 	m.closers.Close()
 	return nil
 }
 
-// load has WasmEdge read a module, and finds what each of its imports means.
-func (m *Module) load(text []byte, compiled bool) (*code, error) {
-	config := wasmedge.NewConfigure()
-	if compiled {
-		C.wasisock_ahead_of_time((*C.WasmEdge_ConfigureContext)(inner(config)))
-	}
-	loader := wasmedge.NewLoaderWithConfig(config)
-	defer loader.Release()
-	ast, err := loader.LoadBuffer(text)
-	if err != nil {
-		config.Release()
-		return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
-	}
-	c := &code{config: config, ast: ast, exports: map[string]export{}, compiled: compiled}
-	m.mu.Lock()
-	m.codes = append(m.codes, c)
-	m.mu.Unlock()
+func (c *code) free() {
+	c.ast.Release()
+	c.config.Release()
+}
 
-	validator := wasmedge.NewValidatorWithConfig(config)
-	defer validator.Release()
-	if err := validator.Validate(ast); err != nil {
-		return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
+// load makes code of text that guests can run.
+func (m *Module) load(text []byte, compiled bool) error {
+	c, err := newCode(text, compiled)
+	if err != nil {
+		return err
 	}
-	return c, c.link(m.imports, m.cfg.Library)
+	if err := c.link(m.imports, m.cfg.Library); err != nil {
+		c.free()
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		c.free()
+		return nil
+	}
+	m.codes = append(m.codes, c)
+	m.code.Store(c)
+	return nil
+}
+
+// newCode has WasmEdge read a module.
+func newCode(text []byte, compiled bool) (*code, error) {
+	c := &code{config: wasmedge.NewConfigure(), exports: map[string]export{}, compiled: compiled}
+	if compiled {
+		C.wasisock_ahead_of_time((*C.WasmEdge_ConfigureContext)(inner(c.config)))
+	}
+	loader := wasmedge.NewLoaderWithConfig(c.config)
+	defer loader.Release()
+	var err error
+	if c.ast, err = loader.LoadBuffer(text); err == nil {
+		validator := wasmedge.NewValidatorWithConfig(c.config)
+		defer validator.Release()
+		err = validator.Validate(c.ast)
+	}
+	if err == nil {
+		return c, nil
+	}
+	if c.ast != nil {
+		c.ast.Release()
+	}
+	c.config.Release()
+	return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
 }
 
 // leastMemory is the size that the memory of a valid module has at first. WasmEdge-go
@@ -187,6 +218,7 @@ func leastMemory(wasm []byte) uint64 {
 	return 0
 }
 
+// link finds what each import means.
 func (c *code) link(available *preview1.Functions, library bool) error {
 	var wanted []preview1.Import
 	astContext := (*C.WasmEdge_ASTModuleContext)(inner(c.ast))

@@ -18,6 +18,9 @@ package wasmedge
 
 import "io"
 
+// CacheOff as Config.CacheDir keeps no compiled code on disk.
+const CacheOff = "-"
+
 // Config is how a module is compiled, and what holds for all its guests.
 type Config struct {
 	// AOT is when the module is compiled ahead of time, and so whether its guests are.
@@ -40,8 +43,12 @@ type Config struct {
 	// until it ends. Nil is silent.
 	Progress io.Writer
 
-	// CacheDir is the folder for compiled code; "" is wasisock/aot in the user's cache
-	// folder. What nobody has used for a month is deleted there. Whoever can write to
+	// OnCompiled is called once, with AOTAuto: with nil when guests that start from now
+	// on run compiled code, else with why they do not. It may be nil.
+	OnCompiled func(error)
+
+	// CacheDir is the folder for compiled code. "" is wasisock/aot in the user's cache
+	// folder, and CacheOff is none. What nobody has used for a month is deleted there. Whoever can write to
 	// the folder can change the code that runs.
 	CacheDir string
 }
@@ -52,6 +59,6 @@ type AOT int
 
 const (
 	AOTWait AOT = iota // before Compile returns
-	AOTAuto            // beside guests that start meanwhile and are interpreted
+	AOTAuto            // beside guests that start meanwhile and are interpreted, if not before
 	AOTOff             // never
 )

@@ -58,12 +58,20 @@ var cpuKind = sync.OnceValue(func() string {
 // month is how long a result is kept that nobody asks for.
 const month = 30 * 24 * time.Hour
 
+// Kept is what is kept in dir under key, or "".
+func Kept(dir, key string) string {
+	kept := filepath.Join(dir, key+".wasm")
+	now := time.Now()
+	if os.Chtimes(kept, now, now) != nil {
+		return ""
+	}
+	return kept
+}
+
 // File is what is kept in dir under key. If there is nothing, compile is to write it to
 // out: a universal file, whose name has to end in .wasm.
 func File(dir, key string, compile func(out string) error) (string, error) {
-	kept := filepath.Join(dir, key+".wasm")
-	now := time.Now()
-	if os.Chtimes(kept, now, now) == nil {
+	if kept := Kept(dir, key); kept != "" {
 		return kept, nil
 	}
 	unusable := func(err error) (string, error) {
@@ -82,6 +90,7 @@ func File(dir, key string, compile func(out string) error) (string, error) {
 	if err := compile(f.Name()); err != nil {
 		return "", err
 	}
+	kept := filepath.Join(dir, key+".wasm")
 	return kept, os.Rename(f.Name(), kept)
 }
 

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/wazero"
 )
 
 // Exit codes that are not the guest's own, as shells and container tools use them.
@@ -33,7 +32,7 @@ type Command struct {
 	Name   string // what messages begin with
 	File   string // the guest
 	Guest  host.Cmd
-	Engine wazero.Config
+	Engine Engine
 	Stderr io.Writer // for messages
 
 	// Learn tells at the end which rules would have permitted what was done.
@@ -61,6 +60,8 @@ type Command struct {
 	// how that one ended, or host.ErrStopped if it ends because the new one is there.
 	Restarted func(before error)
 
+	better func() // of Engine.compile
+
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string
 }
@@ -85,6 +86,11 @@ func (c Command) Run() int {
 		}
 	}
 	defer signal.Stop(signals)
+	c.better = func() {
+		if len(c.Guest.Listeners) > 0 { // which others can have in its place
+			signals <- syscall.SIGHUP
+		}
+	}
 	return newFleet(&c).run(signals)
 }
 
@@ -105,13 +111,11 @@ func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	case err != nil:
 		return nil, &fileError{err.Error(), ExitUnusable}
 	}
-	engine := c.Engine
-	if !engine.Interruptible {
-		if engine.Alone = max(1, c.Instances); len(c.Guest.Listeners) > 0 {
-			engine.Alone *= 2 // for others in their places
-		}
+	guests := max(1, c.Instances)
+	if len(c.Guest.Listeners) > 0 {
+		guests *= 2 // for others in their places
 	}
-	module, err := wazero.Compile(ctx, wasm, engine)
+	module, err := c.Engine.compile(ctx, wasm, guests, c.better)
 	if err == nil && c.Observe != nil {
 		module = c.Observe(module)
 	}

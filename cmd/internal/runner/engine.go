@@ -1,0 +1,79 @@
+package runner
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/wasmedge"
+	"github.com/wasisock/wasisock/host/wazero"
+)
+
+// An Engine compiles guests. The zero value is wazero.
+type Engine struct {
+	Name          string // what Progress calls the guest
+	Interruptible bool
+	CacheDir      string    // "" is the engine's own folder, and wazero.CacheOff none
+	Progress      io.Writer // of compiling that takes long; nil is silent
+
+	wasmEdge bool
+	aot      wasmedge.AOT
+}
+
+// Register has flags say which engine it is.
+func (e *Engine) Register(flags *flag.FlagSet) {
+	e.aot = wasmedge.AOTAuto
+	flags.Func("engine", "", choice(map[string]func(){
+		"wazero":   func() { e.wasmEdge = false },
+		"wasmedge": func() { e.wasmEdge = true },
+	}, "wazero or wasmedge"))
+	flags.Func("aot", "", choice(map[string]func(){
+		"auto": func() { e.aot = wasmedge.AOTAuto },
+		"wait": func() { e.aot = wasmedge.AOTWait },
+		"off":  func() { e.aot = wasmedge.AOTOff },
+	}, "auto, wait or off"))
+	flags.BoolVar(&e.Interruptible, "interruptible", false, "")
+	flags.StringVar(&e.CacheDir, "cache", "", "")
+}
+
+func choice(choices map[string]func(), all string) func(string) error {
+	return func(v string) error {
+		choose, ok := choices[v]
+		if !ok {
+			return fmt.Errorf("write %s", all)
+		}
+		choose()
+		return nil
+	}
+}
+
+// compile compiles a module of which so many guests at most run at once. better is
+// called when guests that start from now on are faster.
+func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better func()) (host.Module, error) {
+	if !e.wasmEdge {
+		cfg := wazero.Config{Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, Progress: e.Progress}
+		if !e.Interruptible {
+			cfg.Alone = guests
+		}
+		return wazero.Compile(ctx, wasm, cfg)
+	}
+	m, err := wasmedge.Compile(ctx, wasm, wasmedge.Config{
+		AOT: e.aot, Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, Progress: e.Progress,
+		OnCompiled: func(err error) {
+			if err == nil {
+				better()
+			} else if e.Progress != nil {
+				fmt.Fprintf(e.Progress, "%s stays interpreted: %v\n", e.Name, err)
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.aot == wasmedge.AOTAuto && !m.Compiled() && e.Progress != nil {
+		fmt.Fprintf(e.Progress, "%s is interpreted until it is compiled, a minute for a program with net/http\n", e.Name)
+	}
+	return m, nil
+}
