@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ type Engine struct {
 	Interruptible bool
 	CacheDir      string    // "" is the engine's own folder, and wazero.CacheOff none
 	Progress      io.Writer // of compiling that takes long; nil is silent
+
+	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil is none
 
 	wasmEdge bool
 	aot      wasmedge.AOT
@@ -53,11 +56,14 @@ func choice(choices map[string]func(), all string) func(string) error {
 // called when guests that start from now on are faster.
 func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better func()) (host.Module, error) {
 	if !e.wasmEdge {
-		cfg := wazero.Config{Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, Progress: e.Progress}
+		cfg := wazero.Config{Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, Progress: e.Progress, CPUProfile: e.CPUProfile}
 		if !e.Interruptible {
 			cfg.Alone = guests
 		}
 		return wazero.Compile(ctx, wasm, cfg)
+	}
+	if e.CPUProfile != nil {
+		return nil, errors.New("--cpu-profile is of guests that wazero runs; leave out --engine wasmedge")
 	}
 	m, err := wasmedge.Compile(ctx, wasm, wasmedge.Config{
 		AOT: e.aot, Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, Progress: e.Progress,

@@ -147,7 +147,7 @@ func (c Command) exitCode(err error) int {
 	case errors.As(err, &limit):
 		c.say("%v", limit)
 		return ExitLimit
-	case errors.Is(err, errors.ErrUnsupported):
+	case errors.Is(err, errors.ErrUnsupported) && !c.Engine.wasmEdge:
 		c.say("guests cannot run on this operating system; use Linux or macOS")
 	default:
 		c.say("%v", err)

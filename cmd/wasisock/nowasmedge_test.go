@@ -1,0 +1,19 @@
+//go:build !wasmedge
+
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWithoutWasmEdge(t *testing.T) {
+	code, _, stderr := execute(t, "run", "--engine", "wasmedge", file(t, "guest.wasm", ending))
+	if code != 125 || !strings.Contains(stderr, "get-wasmedge.sh --cgo-env") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	code, _, stderr = execute(t, "run", "--engine", "v8", file(t, "guest.wasm", ending))
+	if code != 125 || !strings.Contains(stderr, "write wazero or wasmedge") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+}

@@ -1,0 +1,88 @@
+//go:build wasmedge
+
+package main
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestEngineWasmEdge: GOFLAGS=-tags=wasmedge has to hold for the command that is built.
+func TestEngineWasmEdge(t *testing.T) {
+	for _, aot := range []string{"auto", "wait", "off"} {
+		for _, test := range []struct {
+			wasm string
+			code int
+			says string
+		}{
+			{ending, 0, ""},
+			{trapping, 134, "unreachable"},
+		} {
+			code, _, stderr := execute(t, "run", "--engine", "wasmedge", "--aot", aot, file(t, "guest.wasm", test.wasm))
+			if code != test.code || !strings.Contains(stderr, test.says) {
+				t.Errorf("--aot %s: exit code %d, %q; want %d, %q", aot, code, stderr, test.code, test.says)
+			}
+		}
+	}
+}
+
+// TestCompiledCodeTakesOver: a server is asked without a pause while it is compiled, and
+// until another, of compiled code, has its listener.
+func TestCompiledCodeTakesOver(t *testing.T) {
+	wasm := filepath.Join(t.TempDir(), "server.wasm")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", wasm, "github.com/wasisock/wasisock/guest/server")
+	build.Env = append(build.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	const port = "127.0.0.1:18734"
+	// In a cache of its own, so that it is compiled.
+	server := exec.Command(executable(t), "run", "--engine", "wasmedge", "--cache", t.TempDir(), "--listen", "tcp:"+port, wasm, "-addr", port)
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Process.Kill()
+	listening := make(chan bool)
+	go func() {
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "listening on ") {
+				listening <- true
+			}
+		}
+	}()
+	<-listening
+	client := http.Client{Timeout: time.Minute}
+	again := time.After(8 * time.Minute)
+	for over := false; !over; {
+		response, err := client.Post("http://"+port, "text/plain", strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if string(body) != "echo: x" {
+			t.Fatalf("%q, %v", body, err)
+		}
+		select {
+		case over = <-listening:
+		case <-again:
+			t.Fatal("no other guest has taken over")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	server.Process.Signal(syscall.SIGTERM)
+	if err := server.Wait(); err != nil {
+		t.Error(err)
+	}
+}
