@@ -3,7 +3,7 @@ set -euo pipefail
 
 usage() {
 	cat <<'USAGE'
-usage: bench/run.sh [--net-http|--hosts|--instances] [--smoke] [BENCH OPTION]...
+usage: bench/run.sh [--net-http|--wasmedge|--hosts|--instances] [--smoke] [BENCH OPTION]...
        bench/run.sh --soak [TIME]
 
 Measures guest/server side by side with a native server that does the same work,
@@ -13,6 +13,8 @@ and compiles the server for it, some minutes more.
 
   --net-http    measures an ordinary server on net/http instead, bench/nethttp,
                 beside itself compiled natively
+  --wasmedge    measures that server on WasmEdge, by its own program and by wasisock
+                with WasmEdge inside
   --hosts       measures hosts that are written in Go: that server on wasi-go, as
                 released and on our wazero, and on wasisock
   --instances   measures one, two and 200 guests in one process
@@ -100,6 +102,21 @@ instance_rows() {
 	[ -n "$smoke" ] || rows+=(-idle 0 -rest 10s)
 }
 
+# embedded_rows: compiled code on WasmEdge's own program, and under wasisock.
+embedded_rows() {
+	local minor
+	build_guest --aot 0.14 --aot 0.17
+	for minor in 0.14 0.17; do
+		wasmedge_rows $minor "$(wasmedge $minor)" "$([ $minor = 0.14 ] || echo --run-mode aot)"
+		(
+			eval "$(scripts/get-wasmedge.sh --cgo-env $minor)"
+			go build -tags wasmedge -o "$out/wasisock-$minor" ./cmd/wasisock
+		)
+		row "wasisock, WasmEdge $minor" "$(quoted "$out/wasisock-$minor") run --engine wasmedge --aot wait --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
+	done
+	[ -n "$smoke" ] || rows+=(-idle '0,5000')
+}
+
 # engine_rows: the program on every engine, and what is compiled natively beside it.
 engine_rows() {
 	local minor variable
@@ -149,7 +166,7 @@ main() {
 			;;
 		--smoke) smoke=yes ;;
 		--soak) program=nethttp session=soak ;;
-		--net-http | --hosts | --instances) program=nethttp session=${1#--} ;;
+		--net-http | --wasmedge | --hosts | --instances) program=nethttp session=${1#--} ;;
 		*) break ;;
 		esac
 		shift
@@ -166,6 +183,7 @@ main() {
 	go build -o "$out/wasisock" ./cmd/wasisock
 	if [ -n "$smoke" ]; then rows+=(-idle '0,100' -conns 8 -rounds 1 -window 1s -rest 1s); fi
 	case $session in
+	wasmedge) embedded_rows ;;
 	hosts) host_rows ;;
 	instances) instance_rows ;;
 	soak) soak "${1:-30m}" ;;

@@ -107,14 +107,17 @@ func (m *Module) prepare(ctx context.Context) (err error) {
 	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	if err := m.load(m.wasm, false); err != nil { // to be told at once what is wrong with it
-		return err
+	kept := m.cfg.kept(m.wasm)
+	if m.cfg.AOT == AOTOff || !kept { // if only to tell at once what is wrong with it
+		if err := m.load(m.wasm, false); err != nil {
+			return err
+		}
 	}
 	m.least = leastMemory(m.wasm)
 	switch {
 	case m.cfg.AOT == AOTOff:
 		return nil
-	case m.cfg.AOT == AOTAuto && !m.cfg.kept(m.wasm):
+	case m.cfg.AOT == AOTAuto && !kept:
 		go m.fill()
 		return nil
 	}
