@@ -53,7 +53,8 @@ test-wasmedge: ## fetch WasmEdge 0.14 and 0.17, and test what embeds them by Was
 		go test -count=1 -tags wasmedge -run '^TestHost$$/^wasmedge-aot$$' ./host/hosttest && \
 		go test -count=1 -tags wasmedge -short -run '^TestHost$$/^wasmedge$$' ./host/hosttest && \
 		WASISOCK_ENGINE=$${WASISOCK_ENGINE:-wasmedge} go test -count=1 -tags wasmedge -run '$(of_any_engine)' ./host/wazero && \
-		(cd examples/embed-wasmedge && go mod tidy -diff && go vet ./... && go test -count=1 ./...) || exit 1; \
+		GOFLAGS=-tags=wasmedge go test -count=1 -run 'WasmEdge|CompiledCode' ./cmd/wasisock && \
+		(cd examples/embed-wasmedge && go mod tidy -diff && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...) || exit 1; \
 	done
 
 .PHONY: check
