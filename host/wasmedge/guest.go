@@ -250,8 +250,12 @@ func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, ba
 
 func hostPanic(v any) error { return fmt.Errorf("the host panicked: %v\n%s", v, debug.Stack()) }
 
-// resize follows the guest's memory, which only grows.
+// resize follows the guest's memory, which only grows and, as WasmEdge reserves addresses
+// for all that it can become, never moves.
 func (g *guest) resize(base *byte, pages uint32) {
+	if len(g.memory.bytes) > 0 && base != &g.memory.bytes[0] {
+		panic(errors.New("WasmEdge has moved the guest's memory, where wasisock cannot follow"))
+	}
 	g.memory.bytes = unsafe.Slice(base, int(pages)*pageSize)
 	g.proxy.Memory().Grow(pages - g.pages.Swap(pages))
 }
