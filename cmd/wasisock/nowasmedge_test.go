@@ -1,4 +1,4 @@
-//go:build !wasmedge
+//go:build !wasmedge && (linux || darwin)
 
 package main
 
