@@ -66,6 +66,7 @@ func TestExecSelf(t *testing.T) {
 }
 
 func TestRunBuildsFirst(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
 	t.Chdir(tree(t))
 	for _, test := range []struct {
 		args []string
@@ -97,6 +98,7 @@ func TestRunGivesArguments(t *testing.T) {
 }
 
 func TestTLSRoots(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "over TLS\n") }))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of a client that hangs up, as one does here
 	s.StartTLS()
