@@ -41,20 +41,22 @@ test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and run on them what needs a
 	done
 
 # The tests of host/wazero that any engine has to pass. WASISOCK_ENGINE=wasmedge-aot runs
-# compiled guests, each of which takes minutes to compile, once.
+# compiled guests, each of which takes minutes to compile, once. What does not depend on
+# the version is short on the second.
 of_any_engine := ^Test(ExitCodes|Return|Exiting|Traps|WhatAGuest|WhatBecame|WhereA|Stop|Stopp|TimeLimits|Folders|GuestsShare|ManyGuests|Panics|MemoryGrows|AGuestIs|AGoGuest|Renumbering|Shutdown|Modules|Versions|Resolv|Descriptors|Full|Numbers|ALibrary|CallsOf|ACallThat|OnlyLib)
 
 .PHONY: test-wasmedge
 test-wasmedge: ## fetch WasmEdge 0.14 and 0.17, and test what embeds them by WasmEdge-go
-	@for version in 0.14 0.17; do \
+	@short=; for version in 0.14 0.17; do \
 		environment=$$(scripts/get-wasmedge.sh --cgo-env $$version) && eval "$$environment" && \
 		go vet -tags wasmedge ./host/... && \
 		go test -count=1 -tags wasmedge ./host/wasmedge && \
 		go test -count=1 -tags wasmedge -run '^TestHost$$/^wasmedge-aot$$' ./host/hosttest && \
 		go test -count=1 -tags wasmedge -short -run '^TestHost$$/^wasmedge$$' ./host/hosttest && \
-		WASISOCK_ENGINE=$${WASISOCK_ENGINE:-wasmedge} go test -count=1 -tags wasmedge -run '$(of_any_engine)' ./host/wazero && \
-		GOFLAGS=-tags=wasmedge go test -count=1 -run 'WasmEdge|CompiledCode' ./cmd/wasisock && \
+		WASISOCK_ENGINE=$${WASISOCK_ENGINE:-wasmedge} go test -count=1 -tags wasmedge $$short -run '$(of_any_engine)' ./host/wazero && \
+		GOFLAGS=-tags=wasmedge go test -count=1 $$short -run 'WasmEdge|CompiledCode' ./cmd/wasisock && \
 		(cd examples/embed-wasmedge && go mod tidy -diff && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...) || exit 1; \
+		short=-short; \
 	done
 
 .PHONY: check

@@ -36,6 +36,9 @@ func TestEngineWasmEdge(t *testing.T) {
 // TestCompiledCodeTakesOver: a server is asked without a pause while it is compiled, and
 // until another, of compiled code, has its listener.
 func TestCompiledCodeTakesOver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no guest is compiled for minutes")
+	}
 	wasm := filepath.Join(t.TempDir(), "server.wasm")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", wasm, "github.com/wasisock/wasisock/guest/server")
 	build.Env = append(build.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
