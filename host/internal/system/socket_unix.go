@@ -210,7 +210,12 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		var got, outFlags int
 		var sa unix.Sockaddr
 		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
-			got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, g.limits.in.part(s, bufs), nil, flags)
+			part := g.limits.in.part(s, bufs)
+			if len(part) == 1 && flags == 0 && s.network() == "tcp" { // has no more to tell
+				got, err = unix.Read(s.fd, part[0])
+			} else {
+				got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, part, nil, flags)
+			}
 			if err == unix.EAGAIN && !peek && g.ends(s) {
 				got, err = 0, nil
 			}
