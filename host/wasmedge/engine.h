@@ -1,16 +1,26 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <wasmedge/wasmedge.h>
 
+// A guest is what C knows of one.
+typedef struct {
+	uintptr_t handle; // a cgo.Handle
+	WasmEdge_MemoryInstanceContext *memory; // once it has called
+	int64_t epoch; // when its monotonic clock was 0, by CLOCK_MONOTONIC
+} wasisock_guest;
+
 // An import is what stands behind one function that a guest imports.
 typedef struct {
-	uintptr_t guest;   // a cgo.Handle
+	wasisock_guest *guest;
 	uint32_t function; // of the module's
-	uint32_t params;
-	uint32_t results;
+	uint32_t params, results;
+	uint8_t types[16]; // of the parameters
+	bool clock; // it is clock_time_get
 } wasisock_import;
 
+int64_t wasisock_monotonic(void);
 void wasisock_ahead_of_time(WasmEdge_ConfigureContext *config);
 uint8_t wasisock_value_type(WasmEdge_ValType type);
 WasmEdge_FunctionInstanceContext *wasisock_function(const WasmEdge_FunctionTypeContext *type, wasisock_import *import);

@@ -201,6 +201,9 @@ func (g *Guest) checkStopped() {
 	}
 }
 
+// Nanotime is the guest's monotonic clock.
+func (g *Guest) Nanotime() int64 { return g.clock() }
+
 func (g *Guest) Addrs() []net.Addr     { return g.system.Addrs() }
 func (g *Guest) Done() <-chan struct{} { return g.done }
 func (g *Guest) Drain(hurry bool)      { g.system.Drain(hurry) }
