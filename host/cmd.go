@@ -103,6 +103,8 @@ type Cmd struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	guest  Guest
+
+	started chan struct{} // closed when guest is set, or there will be none
 }
 
 // A Published is a listener, for Cmd.Listeners, that a guest gets when it listens at Port
@@ -128,6 +130,11 @@ func Command(m Module, args ...string) *Cmd { return &Cmd{Module: m, Args: args}
 
 // ErrStopped is why a guest ended that Stop has ended.
 var ErrStopped = errors.New("the guest was stopped")
+
+// ErrNotInterruptible is that a guest was to end while it computed, in code that cannot
+// be interrupted: it ends at its next call of the host, never if it makes none. Modules
+// are compiled so that this does not happen with Config.Interruptible.
+var ErrNotInterruptible = errors.New("the guest computes in code that cannot be interrupted: it ends at its next call of the host, never if it makes none; compile its module with Config.Interruptible")
 
 // Run starts the guest and waits for its end.
 func (c *Cmd) Run(ctx context.Context) error {
@@ -157,6 +164,8 @@ func (c *Cmd) Start(ctx context.Context) error {
 		return err
 	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	c.started = make(chan struct{})
+	defer close(c.started)
 	guest, err := c.Module.Start(c.ctx, c)
 	if err != nil {
 		c.cancel(nil)
@@ -212,11 +221,18 @@ func (c *Cmd) Call(ctx context.Context, name string, args ...uint64) ([]uint64, 
 }
 
 // Stop ends the guest as the end of Start's context does, from any goroutine. It does
-// not wait.
-func (c *Cmd) Stop() {
-	if c.cancel != nil {
-		c.cancel(ErrStopped)
+// not wait. ErrNotInterruptible is that the guest may go on; nil that it ends, or has
+// ended, save in a Stdout or Stderr that blocks.
+func (c *Cmd) Stop() error {
+	if c.cancel == nil {
+		return nil
 	}
+	c.cancel(ErrStopped)
+	<-c.started
+	if c.guest == nil {
+		return nil
+	}
+	return c.guest.Stop()
 }
 
 // Addrs is the addresses at which the guest listens now or has bound datagram sockets.

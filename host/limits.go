@@ -35,7 +35,8 @@ type Limits struct {
 	Memory uint64
 
 	// WallTime is from Start on, and CPUTime that of Stats, looked at every 10 ms. A
-	// guest that has used up either is ended as by Cmd.Stop. CPUTime needs Linux.
+	// guest that has used up either is ended as by Cmd.Stop: one that cannot be
+	// interrupted goes on, and so does Cmd.Wait. CPUTime needs Linux.
 	WallTime, CPUTime time.Duration
 }
 

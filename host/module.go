@@ -50,6 +50,10 @@ type Guest interface {
 	Drain(hurry bool)
 	Stats() Stats
 
+	// Stop is called when its context has ended. It does not wait for the guest, and
+	// answers as Cmd.Stop does.
+	Stop() error
+
 	// Call is as Cmd.Call says.
 	Call(ctx context.Context, name string, args []uint64) ([]uint64, error)
 }

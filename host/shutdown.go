@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 // a request in work, its accept fails with EINVAL, as on a listener that was shut
 // down. http.Serve returns then, and with it most programs. Shutdown waits for the
 // guest to end, and returns nil; but when ctx ends before, the guest is ended as by
-// Stop, and Shutdown returns the cause without waiting.
+// Stop, and Shutdown returns the cause, and Stop's error, without waiting.
 //
 // A request is in work on a connection from which the guest has read since it last
 // wrote, or that has bytes to read or waits to be written to. A connection that has
@@ -49,7 +50,9 @@ func (c *Cmd) Shutdown(ctx context.Context) error {
 		case <-hurry:
 			c.guest.Drain(true)
 		case <-ctx.Done():
-			c.Stop()
+			if err := c.Stop(); err != nil {
+				return fmt.Errorf("%w; %w", context.Cause(ctx), err)
+			}
 			return context.Cause(ctx)
 		}
 	}

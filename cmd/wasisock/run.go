@@ -77,7 +77,8 @@ would permit it.
   --write-rate SIZE   written; a guest that is faster is delayed
   --lookup-rate N     names per second that are looked up
   --timeout TIME      end the guest after that time, such as 90s, or after that
-  --cpu-time TIME     much work, with exit code 124
+  --cpu-time TIME     much work, with exit code 124; the whole of wasisock, if the
+                      guest computes and is not --interruptible
   --engine NAME       what computes: wazero, or wasmedge, which is faster and has to
                       be built in
   --aot WHEN          when wasmedge compiles: auto, the default, while the guest is

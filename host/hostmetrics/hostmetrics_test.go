@@ -133,7 +133,7 @@ func start(t testing.TB, m host.Module, args ...string) (*host.Cmd, net.Addr) {
 	if err := cmd.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(cmd.Stop)
+	t.Cleanup(func() { cmd.Stop() })
 	select {
 	case a := <-listening:
 		return cmd, a

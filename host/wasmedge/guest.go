@@ -80,6 +80,9 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	if m.cfg.Library {
 		g.Library()
 	}
+	if !g.compiled || m.cfg.Interruptible {
+		g.Interruptible()
+	}
 	g.Guest.Start(ctx, g.run)
 	return g.Guest, nil
 }
@@ -109,14 +112,14 @@ func (g *guest) run(ctx context.Context) error {
 	}
 	defer cancelWith(ctx, g.executor)()
 
-	result := C.wasisock_instantiate(g.executor, &g.instance, (*C.WasmEdge_StoreContext)(inner(store)), (*C.WasmEdge_ASTModuleContext)(inner(g.ast)))
+	result, err := g.instantiate((*C.WasmEdge_StoreContext)(inner(store)))
 	if g.instance != nil {
 		defer C.WasmEdge_ModuleInstanceDelete(g.instance)
 	}
 	switch {
 	case g.err != nil:
 		return g.err
-	case ctx.Err() != nil:
+	case err != nil, ctx.Err() != nil:
 		return preview1.ErrStopped
 	case !bool(C.WasmEdge_ResultOK(result)):
 		return preview1.Unusable("it does not start: %s; ask whoever built it", message(result))
@@ -140,6 +143,20 @@ func (g *guest) run(ctx context.Context) error {
 	})
 }
 
+// instantiate runs the module's start function, if it has one.
+func (g *guest) instantiate(store *C.WasmEdge_StoreContext) (result C.WasmEdge_Result, err error) {
+	instantiate := func() error {
+		result = C.wasisock_instantiate(g.executor, &g.instance, store, (*C.WasmEdge_ASTModuleContext)(inner(g.ast)))
+		return nil
+	}
+	if g.module.start {
+		err = g.Compute(instantiate)
+	} else {
+		instantiate()
+	}
+	return result, err
+}
+
 // call calls a function that the module exports. An error is the guest's end.
 func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 	f := g.exports[name]
@@ -149,8 +166,14 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 	cName := C.CString(name)
 	defer C.free(unsafe.Pointer(cName))
 	function := C.WasmEdge_ModuleInstanceFindFunction(g.instance, C.WasmEdge_StringWrap(cName, C.uint32_t(len(name))))
-	result := C.wasisock_invoke(g.executor, function, (*C.uint8_t)(&types[0]), (*C.uint64_t)(&stack[0]), C.uint32_t(len(f.params)), C.uint32_t(len(f.results)))
+	var result C.WasmEdge_Result
+	err := g.Compute(func() error {
+		result = C.wasisock_invoke(g.executor, function, (*C.uint8_t)(&types[0]), (*C.uint64_t)(&stack[0]), C.uint32_t(len(f.params)), C.uint32_t(len(f.results)))
+		return nil
+	})
 	switch {
+	case err != nil:
+		return nil, err
 	case g.err != nil:
 		return nil, g.err
 	case bool(C.WasmEdge_ResultOK(result)):

@@ -66,6 +66,7 @@ type Module struct {
 	cfg   Config
 	wasm  []byte
 	least uint64               // bytes of memory
+	start bool                 // it has a start function
 	code  atomic.Pointer[code] // the best there is
 
 	mu     sync.Mutex
@@ -114,6 +115,7 @@ func (m *Module) prepare(ctx context.Context) (err error) {
 		}
 	}
 	m.least = leastMemory(m.wasm)
+	m.start = preview1.Section(m.wasm, preview1.StartSection) != nil
 	switch {
 	case m.cfg.AOT == AOTOff:
 		return nil
@@ -199,26 +201,13 @@ func newCode(text []byte, compiled bool) (*code, error) {
 // leastMemory is the size that the memory of a valid module has at first. WasmEdge-go
 // can ask for it with 0.14 alone.
 func leastMemory(wasm []byte) uint64 {
-	const memorySection, header = 5, 8
-	number := func(b []byte) (uint64, []byte) {
-		n, size := binary.Uvarint(b)
-		return n, b[max(size, 0):]
+	section := preview1.Section(wasm, preview1.MemorySection)
+	count, size := binary.Uvarint(section)
+	if count == 0 || len(section) <= size {
+		return 0
 	}
-	for rest := wasm[header:]; len(rest) > 1; {
-		id := rest[0]
-		size, section := number(rest[1:])
-		if size > uint64(len(section)) {
-			break
-		}
-		if rest = section[size:]; id != memorySection {
-			continue
-		}
-		if count, memory := number(section[:size]); count > 0 && len(memory) > 1 {
-			pages, _ := number(memory[1:]) // after the flags
-			return pages * pageSize
-		}
-	}
-	return 0
+	pages, _ := binary.Uvarint(section[size+1:]) // after the flags
+	return pages * pageSize
 }
 
 // link finds what each import means.

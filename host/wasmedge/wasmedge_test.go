@@ -167,7 +167,7 @@ func TestStoppedWhileComputing(t *testing.T) {
 			if err := cmd.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			time.AfterFunc(time.Millisecond, cmd.Stop)
+			time.AfterFunc(time.Millisecond, func() { cmd.Stop() })
 			if err := cmd.Wait(); err != host.ErrStopped {
 				t.Errorf("%+v: %v", cfg, err)
 			}

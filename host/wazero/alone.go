@@ -82,7 +82,7 @@ func collectIfDue() {
 	}
 	defer company.mu.Unlock()
 	for g := range company.guests {
-		if g.computes.Load() {
+		if g.Computes() {
 			return
 		}
 	}

@@ -117,7 +117,16 @@ func instructions(code ...[]byte) []byte { return slices.Concat(code...) }
 
 func constI32(n int32) []byte { return append([]byte{0x41}, sleb(int64(n))...) }
 func constI64(n int64) []byte { return append([]byte{0x42}, sleb(n)...) }
+func localGet(i int) []byte   { return append([]byte{0x20}, uleb(uint64(i))...) }
+func localTee(i int) []byte   { return append([]byte{0x22}, uleb(uint64(i))...) }
+func branch(label int) []byte { return append([]byte{0x0c}, uleb(uint64(label))...) }
 func callFunc(i int) []byte   { return append([]byte{0x10}, uleb(uint64(i))...) }
+
+func branchIf(label int) []byte { return append([]byte{0x0d}, uleb(uint64(label))...) }
+
+func loop(code ...[]byte) []byte {
+	return instructions([]byte{0x03, 0x40}, instructions(code...), []byte{0x0b})
+}
 
 var (
 	drop        = []byte{0x1a}
@@ -125,7 +134,9 @@ var (
 	memoryGrow  = []byte{0x40, 0x00}
 	loadI32     = []byte{0x28, 2, 0}
 	divideI32   = []byte{0x6d}
-	branchLoop  = []byte{0x03, 0x40, 0x0c, 0, 0x0b} // loop br 0 end
+	addI32      = []byte{0x6a}
+	multiplyI32 = []byte{0x6c}
+	andI32      = []byte{0x71}
 )
 
 // exitWith is a guest that exits with what code leaves on the stack.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
@@ -19,9 +18,8 @@ import (
 type guest struct {
 	*preview1.Guest
 	*module
-	pages    allocator
-	computes atomic.Bool // and is in no call
-	sampler  sampler
+	pages   allocator
+	sampler sampler
 }
 
 // guestKey is that of the guest in the context of its calls.
@@ -38,6 +36,9 @@ func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	}
 	if m.library {
 		g.Library()
+	}
+	if m.interruptible {
+		g.Interruptible()
 	}
 	g.Guest.Start(ctx, g.run)
 	return g.Guest, nil
@@ -73,10 +74,12 @@ func (g *guest) run(ctx context.Context) error {
 	return &host.TrapError{Text: err.Error()}
 }
 
-func (g *guest) call(ctx context.Context, f api.Function, args []uint64) ([]uint64, error) {
-	g.computes.Store(true)
-	defer g.computes.Store(false)
-	return f.Call(ctx, args...)
+func (g *guest) call(ctx context.Context, f api.Function, args []uint64) (results []uint64, err error) {
+	err = g.Compute(func() (err error) {
+		results, err = f.Call(ctx, args...)
+		return err
+	})
+	return results, err
 }
 
 // serve initializes the guest, and calls what Cmd.Call asks for.
@@ -108,7 +111,15 @@ func (g *guest) instantiate(ctx context.Context) (instance api.Module, err error
 			}
 		}
 	}()
-	instance, err = g.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, &g.pages), g.compiled, g.Config())
+	instantiate := func() (err error) {
+		instance, err = g.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, &g.pages), g.compiled, g.Config())
+		return err
+	}
+	if g.start {
+		err = g.Compute(instantiate)
+	} else {
+		err = instantiate()
+	}
 	if err == nil {
 		g.OnEnd(func() { instance.Close(context.Background()) })
 	}

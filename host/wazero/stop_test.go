@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -85,6 +86,99 @@ func TestStopping(t *testing.T) {
 				t.Fatal("it does not end")
 			}
 		})
+	}
+}
+
+// computing is a guest that computes for about a second before each byte that it writes
+// but the first.
+func computing(isStarted bool) []byte {
+	const x = 0
+	return wasmModule{
+		imports: []wasmFunc{{name: "fd_write", params: "iiii", results: "i"}},
+		pages:   1,
+		data:    "\x08\x00\x00\x00\x01\x00\x00\x00" + "x",
+		locals:  1,
+		code: instructions(
+			loop(
+				constI32(1), constI32(0), constI32(1), constI32(16), callFunc(0), drop,
+				loop(
+					// a generator of random numbers, until it has been through all of them
+					localGet(x), constI32(1664525), multiplyI32, constI32(1013904223), addI32,
+					constI32(1<<29-1), andI32, localTee(x), branchIf(0),
+				),
+				branch(0),
+			)),
+		isStarted: isStarted,
+	}.bytes()
+}
+
+// TestStopTellsWhatItCannotInterrupt stops guests some time after they have begun to
+// compute, until one was told of.
+func TestStopTellsWhatItCannotInterrupt(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, test := range []struct{ isStarted, interruptible bool }{{}, {isStarted: true}, {interruptible: true}} {
+		cfg := cached()
+		cfg.Interruptible = test.interruptible
+		m, err := compile(t.Context(), computing(test.isStarted), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		interrupts, longest := test.interruptible || engine == "wasmedge", 10*time.Second
+		if interrupts {
+			longest = 50 * time.Millisecond
+		}
+		told := 0
+		for pause := time.Millisecond; told < 2 && pause < longest; pause += pause / 2 {
+			cmd := host.Command(m)
+			wrote := make(chan bool, 1)
+			cmd.Stdout = writeFunc(func(p []byte) (int, error) {
+				select {
+				case wrote <- true:
+				default:
+				}
+				return len(p), nil
+			})
+			if err := cmd.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			<-wrote
+			time.Sleep(pause) // for the guest to compute; either way is right, sooner or later
+			if told == 0 {
+				err = cmd.Stop()
+			} else if err = cmd.Shutdown(ended); !errors.Is(err, context.Canceled) {
+				t.Errorf("%+v: Shutdown: %v", test, err)
+			}
+			switch {
+			case errors.Is(err, host.ErrNotInterruptible):
+				told++
+			case err != nil && told == 0:
+				t.Errorf("%+v: Stop: %v", test, err)
+			}
+			if err := cmd.Wait(); err != host.ErrStopped {
+				t.Errorf("%+v: %v", test, err)
+			}
+			if err := cmd.Stop(); err != nil {
+				t.Errorf("%+v: after its end: %v", test, err)
+			}
+		}
+		if interrupts != (told == 0) {
+			t.Errorf("%+v: %d guests could not be interrupted", test, told)
+		}
+	}
+}
+
+// TestStoppedInACall stops a guest where it cannot have ended, nor go on.
+func TestStoppedInACall(t *testing.T) {
+	cmd := commandOf(t, compiled(t, cached()), "poll")
+	cmd.OnListen = func(net.Addr) {
+		if err := cmd.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := cmd.Run(t.Context()); err != host.ErrStopped {
+		t.Error(err)
 	}
 }
 

@@ -73,7 +73,10 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 	if err := preview1.Inspect(wasm); err != nil {
 		return nil, err
 	}
-	m := &module{alone: cfg.Alone, library: cfg.Library, profile: cfg.CPUProfile}
+	m := &module{
+		alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, profile: cfg.CPUProfile,
+		start: preview1.Section(wasm, preview1.StartSection) != nil,
+	}
 	err := m.compile(ctx, wasm, cfg)
 	if err == nil {
 		err = m.link(ctx)
@@ -96,8 +99,11 @@ type module struct {
 	imports  *preview1.Functions
 	alone    int
 	library  bool
+	start    bool // it has a start function
 	profile  *CPUProfile
 	closers  preview1.Closers
+
+	interruptible bool
 }
 
 func (m *module) Close() error {

@@ -33,6 +33,7 @@ type fleet struct {
 	again   bool // another module is to be loaded after that
 	running map[*place]bool
 	pending int       // places whose next guest is due later
+	stuck   bool      // a guest goes on that is over, and nothing is to follow
 	signal  os.Signal // that all end for, or nil
 	code    int       // of the first failure
 }
@@ -98,6 +99,12 @@ func (f *fleet) run(signals <-chan os.Signal) int {
 				late = time.After(f.end(s))
 			}
 		case <-late:
+			for p := range f.running {
+				if err := p.cmd.Stop(); err != nil {
+					f.tellOverdue(err)
+					break
+				}
+			}
 			return exitCodeOf(f.signal)
 		}
 	}
@@ -105,7 +112,7 @@ func (f *fleet) run(signals <-chan os.Signal) int {
 }
 
 func (f *fleet) works() bool {
-	return len(f.running) > 0 || f.signal == nil && (f.pending > 0 || f.loading && f.current == nil)
+	return !f.stuck && (len(f.running) > 0 || f.signal == nil && (f.pending > 0 || f.loading && f.current == nil))
 }
 
 // disband closes modules, as soon as their guests let it.
@@ -143,6 +150,7 @@ func (f *fleet) start(p *place) {
 			f.post(func() { f.listening(p) })
 		}
 	}
+	f.watchEnd(p, &cmd)
 	p.cmd, p.began, p.listens, p.released = &cmd, time.Now(), false, false
 	p.crew.guests.Add(1)
 	f.running[p] = true

@@ -138,7 +138,12 @@ func remedy(module string) string {
 //
 // module must have been instantiated with the guest's Config. Its memory is the guest's.
 func (f Function) Call(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
-	g.checkStopped()
+	g.Pause()
+	f.serve(ctx, g, module, stack)
+	g.resume()
+}
+
+func (f Function) serve(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
 	g.memory.module = module
 	if f.row < 0 {
 		f.own(ctx, g, module, stack)
@@ -150,5 +155,4 @@ func (f Function) Call(ctx context.Context, g *Guest, module api.Module, stack [
 	} else {
 		stack[0] = uint64(errno)
 	}
-	g.checkStopped()
 }

@@ -36,6 +36,9 @@ type Guest struct {
 	stdio  stdio
 	ended  sync.Once
 	stop   chan struct{} // closed when the guest is to end
+	stage  stage
+
+	interruptible bool
 
 	requests chan request // nil for a program
 
@@ -188,17 +191,11 @@ func (g *Guest) outcome(ctx context.Context, run func(context.Context) error) (e
 // end makes the guest end at its next call, and the call that it waits in return.
 func (g *Guest) end() {
 	g.ended.Do(func() {
+		g.stage.bits.Or(stopped)
 		close(g.stop)
 		g.system.Interrupt()
 		g.stdio.wake()
 	})
-}
-
-// checkStopped does not return when the guest is to end.
-func (g *Guest) checkStopped() {
-	if g.system.Interrupted() {
-		panic(ErrStopped)
-	}
 }
 
 // Nanotime is the guest's monotonic clock.

@@ -41,6 +41,29 @@ func Inspect(wasm []byte) error {
 	}
 }
 
+// Numbers of sections.
+const (
+	MemorySection = 5
+	StartSection  = 8
+)
+
+// Section is what a section of a valid module holds; nil if there is none.
+func Section(wasm []byte, id byte) []byte {
+	const header = 8
+	for rest := wasm[header:]; len(rest) > 1; {
+		size, n := binary.Uvarint(rest[1:])
+		section := rest[1+max(n, 0):]
+		if size > uint64(len(section)) {
+			break
+		}
+		if rest[0] == id {
+			return section[:size]
+		}
+		rest = section[size:]
+	}
+	return nil
+}
+
 // Exports is what a module exports, as far as it matters here.
 type Exports struct {
 	Functions map[string]Signature

@@ -62,7 +62,6 @@ func (g *Guest) stdioRead(stack []uint64, read func()) {
 		read()
 		return
 	}
-	g.checkStopped()
 	stack[0] = uint64(sockabi.EAGAIN)
 }
 
@@ -85,7 +84,6 @@ func (g *Guest) stdioWrite(stack []uint64, write func()) {
 		write()
 		return
 	case !g.stdio.wait(fd, true, false):
-		g.checkStopped()
 		errno = sockabi.EAGAIN
 	default:
 		written, err := g.stdio.files[fd].Write(buf[:n])

@@ -47,6 +47,10 @@ func handler() http.Handler {
 		case "/crash":
 			go panic("crash") // which net/http would recover from here
 			select {}
+		case "/spin":
+			fmt.Println("spins")
+			for {
+			}
 		case "/mine": // differs from guest to guest
 			fmt.Fprintf(w, "%x\n", mine)
 			return
