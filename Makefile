@@ -55,7 +55,7 @@ test-wasmedge: ## fetch WasmEdge 0.14 and 0.17, and test what embeds them by Was
 		go test -count=1 -tags wasmedge -short -run '^TestHost$$/^wasmedge$$' ./host/hosttest && \
 		WASISOCK_ENGINE=$${WASISOCK_ENGINE:-wasmedge} go test -count=1 -tags wasmedge $$short -run '$(of_any_engine)' ./host/wazero && \
 		GOFLAGS=-tags=wasmedge go test -count=1 $$short -run 'WasmEdge|CompiledCode' ./cmd/wasisock && \
-		(cd examples/embed-wasmedge && go mod tidy -diff && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...) || exit 1; \
+		(cd examples/embed-wasmedge && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...) || exit 1; \
 		short=-short; \
 	done
 
@@ -72,7 +72,7 @@ check-format:
 
 .PHONY: check-build
 check-build: check-build-native $(foreign:%=check-build-%)
-	@[ ! -f bench/go.mod ] || { echo "vet and build bench" && cd bench && go vet ./... && go build -buildvcs=false -o /dev/null ./...; }
+	@for dir in bench prove/libraries; do echo "vet and build $$dir" && (cd $$dir && go vet ./... && go build -buildvcs=false -o /dev/null ./...) || exit 1; done
 
 .PHONY: check-build-native
 check-build-native:
@@ -85,7 +85,7 @@ $(foreign:%=check-build-%): check-build-%:
 
 .PHONY: check-tidy
 check-tidy:
-	@for dir in . bench testdata/foreign/stealthrocket; do (cd $$dir && go mod tidy -diff) || exit 1; done
+	@for dir in . bench prove/libraries prove/xnet examples/embed-wasmedge testdata/foreign/stealthrocket; do (cd $$dir && go mod tidy -diff) || exit 1; done
 
 # Needs the guests, as the target test does, and a C compiler.
 .PHONY: check-race
