@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/gocmd"
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
+	"github.com/wasisock/wasisock/internal/progress"
 )
 
 const buildHelp = `usage: wasisock build [--aot VERSION]... [GO BUILD FLAGS] [PACKAGES]
@@ -92,7 +94,7 @@ func (b *builder) run() int {
 		made = []string{programs[0].Name + ".wasm"}
 		args = append([]string{"-o", made[0]}, args...)
 	}
-	code, err := b.tool.Run(b.stdin, b.stdout, b.stderr, "build", args...)
+	code, err := goBuild(b.tool, b.stdin, b.stdout, b.stderr, args)
 	if err != nil {
 		return failed(b.stderr, "%v", err)
 	}
@@ -128,6 +130,29 @@ func (b *builder) run() int {
 	return 0
 }
 
+// goBuild runs go build, which compiles Go's own packages the first time and says nothing.
+func goBuild(g *gocmd.Go, stdin io.Reader, stdout, stderr io.Writer, args []string) (code int, err error) {
+	progress.Compiling(ifTerminal(stderr), "for wasip1", func() error {
+		if code, err = g.Run(stdin, stdout, stderr, "build", args...); code != 0 {
+			return errFailed
+		}
+		return err
+	})
+	return code, err
+}
+
+var errFailed = errors.New("go build has failed")
+
+// ifTerminal is nil where a program may read what stderr gets.
+func ifTerminal(stderr io.Writer) io.Writer {
+	if f, ok := stderr.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return prefixed{stderr}
+		}
+	}
+	return nil
+}
+
 // path is where file is, which is named from the folder of -C.
 func (b *builder) path(file string) string {
 	if filepath.IsAbs(file) {
@@ -155,7 +180,7 @@ func buildTo(file string, packages []string, stdin io.Reader, stderr io.Writer) 
 		return failed(stderr, "%v", err)
 	}
 	defer g.Close()
-	code, err := g.Run(stdin, stderr, stderr, "build", append([]string{"-o", file}, packages...)...)
+	code, err := goBuild(g, stdin, stderr, stderr, append([]string{"-o", file}, packages...))
 	switch {
 	case err != nil:
 		return failed(stderr, "%v", err)

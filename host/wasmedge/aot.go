@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"unsafe"
@@ -18,6 +17,7 @@ import (
 	"github.com/second-state/WasmEdge-go/wasmedge"
 
 	"github.com/wasisock/wasisock/internal/aotcache"
+	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // fill compiles the module ahead of time, or takes what was compiled before.
@@ -69,13 +69,9 @@ func (cfg *Config) compiled(wasm []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	progress := cfg.Progress
-	if progress == nil {
-		progress = io.Discard
-	}
 	what := fmt.Sprintf("%s for wasmedge %s", cmp.Or(cfg.Name, "the guest"), wasmedge.GetVersion())
 	file, err := aotcache.File(dir, cfg.key(wasm), func(out string) error {
-		return aotcache.Tell(progress, what, func() error { return compileTo(out, wasm, cfg.Interruptible) })
+		return progress.Compiling(cfg.Progress, what, func() error { return compileTo(out, wasm, cfg.Interruptible) })
 	})
 	if err != nil {
 		return nil, err

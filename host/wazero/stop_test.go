@@ -8,11 +8,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // TestStopping stops guests in each of the ways that they wait.
@@ -206,9 +206,9 @@ func TestStoppedByADeadline(t *testing.T) {
 // TestStoppedWhileCompiling cancels when compiling tells of itself.
 func TestStoppedWhileCompiling(t *testing.T) {
 	aboutWazero(t)
-	before := progressAfter
-	progressAfter = 0
-	defer func() { progressAfter = before }()
+	before := progress.Silence
+	progress.Silence = 0
+	defer func() { progress.Silence = before }()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("the reason")
 	cfg := Config{
@@ -218,28 +218,4 @@ func TestStoppedWhileCompiling(t *testing.T) {
 	if code, err := runAs(ctx, guestWasm(t), cfg, command(t, "exit", "0")); code != -1 || err != cause {
 		t.Error(code, err)
 	}
-}
-
-func TestProgress(t *testing.T) {
-	lines := make(chan string, 2)
-	cfg := Config{
-		Name:     "guest.wasm",
-		Progress: writeFunc(func(p []byte) (int, error) { lines <- string(p); return len(p), nil }),
-	}
-	progress(cfg, 3_000_000)() // too short to speak of
-
-	before := progressAfter
-	progressAfter = 0
-	defer func() { progressAfter = before }()
-	done := progress(cfg, 3_000_000)
-	if got := <-lines; got != "compiling guest.wasm (3.0 MB)\n" {
-		t.Errorf("%q", got)
-	}
-	done()
-	if got := <-lines; !strings.HasPrefix(got, "compiled guest.wasm in ") || !strings.HasSuffix(got, " s\n") {
-		t.Errorf("%q", got)
-	}
-
-	cfg.Name, cfg.Progress = "", nil
-	progress(cfg, 0)()
 }

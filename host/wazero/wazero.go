@@ -12,14 +12,13 @@ import (
 	"io"
 	"runtime"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // CacheOff as Config.CacheDir keeps no compiled code on disk.
@@ -53,8 +52,8 @@ type Config struct {
 	// Name is what Progress calls the module.
 	Name string
 
-	// Progress receives a line when compiling takes more than two seconds, and one
-	// when it ends. Nil is silent.
+	// Progress receives a line when compiling takes more than two seconds, and more
+	// until it ends. Nil is silent.
 	Progress io.Writer
 
 	// CacheDir is the folder for compiled code. "" is wasisock in the user's cache
@@ -114,8 +113,12 @@ func (m *module) Close() error {
 
 // compile makes the runtime, and the guest's machine code in it.
 func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
+	what := fmt.Sprintf("%s (%.1f MB)", cmp.Or(cfg.Name, "the guest"), float64(len(wasm))/1e6)
+	return progress.Compiling(cfg.Progress, what, func() error { return m.compileNow(ctx, wasm, cfg) })
+}
+
+func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error {
 	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Interruptible)
-	defer progress(cfg, len(wasm))()
 	// wazero heeds ctx only when it has several workers.
 	ctx = experimental.WithCompilationWorkers(ctx, max(2, runtime.GOMAXPROCS(0)))
 
@@ -149,35 +152,4 @@ func (m *module) newRuntime(ctx context.Context, config wazero.RuntimeConfig) {
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
-}
-
-// progressAfter is how long compiling may take in silence.
-var progressAfter = 2 * time.Second
-
-// progress tells of compiling that takes long, and at the end how long.
-func progress(cfg Config, size int) (done func()) {
-	if cfg.Progress == nil {
-		return func() {}
-	}
-	name := cmp.Or(cfg.Name, "the guest")
-	began := time.Now()
-	var mu sync.Mutex
-	told, over := false, false
-	timer := time.AfterFunc(progressAfter, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if !over {
-			told = true
-			fmt.Fprintf(cfg.Progress, "compiling %s (%.1f MB)\n", name, float64(size)/1e6)
-		}
-	})
-	return func() {
-		timer.Stop()
-		mu.Lock()
-		defer mu.Unlock()
-		over = true
-		if told {
-			fmt.Fprintf(cfg.Progress, "compiled %s in %.1f s\n", name, time.Since(began).Seconds())
-		}
-	}
 }

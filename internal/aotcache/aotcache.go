@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,32 +99,6 @@ func forget(dir string) {
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > month {
 			os.Remove(filepath.Join(dir, e.Name()))
-		}
-	}
-}
-
-// Tell does the work of compiling what. It tells progress after two seconds, and then
-// every ten, that the work goes on, and at the end how long it took if that was long.
-func Tell(progress io.Writer, what string, work func() error) error {
-	began, done := time.Now(), make(chan struct{})
-	told := make(chan bool)
-	go func() { told <- tell(progress, what, began, done) }()
-	err := work()
-	close(done)
-	if slow := <-told; slow && err == nil {
-		fmt.Fprintf(progress, "compiled %s in %.0f s\n", what, time.Since(began).Seconds())
-	}
-	return err
-}
-
-func tell(progress io.Writer, what string, began time.Time, done <-chan struct{}) (told bool) {
-	for wait := 2 * time.Second; ; wait = 10 * time.Second {
-		select {
-		case <-done:
-			return told
-		case <-time.After(wait):
-			told = true
-			fmt.Fprintf(progress, "compiling %s: %.0f s\n", what, time.Since(began).Seconds())
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/child"
 	"github.com/wasisock/wasisock/internal/aotcache"
+	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // Output is the name of the file that wasm is compiled to for a minor version.
@@ -21,8 +22,8 @@ func Output(wasm, minor string) string {
 
 // Compile compiles wasm to out, or takes what was compiled before from the cache, which
 // it shares with scripts/build-wasm.sh. Lines that tell of work that takes long go to
-// progress. The code is 0, or that of a wasmedge that failed or was ended.
-func (p Program) Compile(wasm, out string, progress io.Writer) (code int, err error) {
+// w. The code is 0, or that of a wasmedge that failed or was ended.
+func (p Program) Compile(wasm, out string, w io.Writer) (code int, err error) {
 	text, err := os.ReadFile(wasm)
 	if err != nil {
 		return -1, err
@@ -34,7 +35,7 @@ func (p Program) Compile(wasm, out string, progress io.Writer) (code int, err er
 	code = -1
 	kept, err := aotcache.File(dir, aotcache.Key(p.Version, text), func(kept string) error {
 		what := filepath.Base(wasm) + " for wasmedge " + p.Version
-		return aotcache.Tell(progress, what, func() error {
+		return progress.Compiling(w, what, func() error {
 			code, err = p.run(wasm, kept)
 			return err
 		})
