@@ -40,23 +40,26 @@ test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and run on them what needs a
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
 
-# The tests of host/wazero that any engine has to pass. WASISOCK_ENGINE=wasmedge-aot runs
-# compiled guests, each of which takes minutes to compile, once. What does not depend on
-# the version is short on the second.
+# The tests of host/wazero that any engine has to pass, with an interpreter, and those
+# whose modules are compiled in no time. WASISOCK_ENGINE=wasmedge-aot runs all with compiled
+# guests, each of which takes minutes to compile, once; on the first version one of them is.
+# What does not depend on the version is short on the second.
 of_any_engine := ^Test(ExitCodes|Return|Exiting|Traps|WhatAGuest|WhatBecame|WhereA|Stop|Stopp|TimeLimits|Folders|GuestsShare|ManyGuests|Panics|MemoryGrows|AGuestIs|AGoGuest|Renumbering|Shutdown|Modules|Versions|Resolv|TheTime|Descriptors|Full|Numbers|ALibrary|CallsOf|ACallThat|OnlyLib)
+of_small_modules := ^Test(StopTells|ReturningFrom|ExitingFrom|Traps|Memory|AGuestIs|AModule|Modules|Versions|Numbers|Renumbering|TheTime|NothingIsLeftOfHostileModules)
 
 .PHONY: test-wasmedge
 test-wasmedge: ## fetch WasmEdge 0.14 and 0.17, and test what embeds them by WasmEdge-go
-	@short=; for version in 0.14 0.17; do \
+	@short= compiled='|^TestNothingIsLeftOfHostileGuests'; for version in 0.14 0.17; do \
 		environment=$$(scripts/get-wasmedge.sh --cgo-env $$version) && eval "$$environment" && \
 		go vet -tags wasmedge ./host/... && \
 		go test -count=1 -tags wasmedge ./host/wasmedge && \
 		go test -count=1 -tags wasmedge -run '^TestHost$$/^wasmedge-aot$$' ./host/hosttest && \
 		go test -count=1 -tags wasmedge -short -run '^TestHost$$/^wasmedge$$' ./host/hosttest && \
 		WASISOCK_ENGINE=$${WASISOCK_ENGINE:-wasmedge} go test -count=1 -tags wasmedge $$short -run '$(of_any_engine)' ./host/wazero && \
+		WASISOCK_ENGINE=wasmedge-aot go test -count=1 -tags wasmedge -short -run '$(of_small_modules)'"$$compiled" ./host/wazero && \
 		GOFLAGS=-tags=wasmedge go test -count=1 $$short -run 'WasmEdge|CompiledCode' ./cmd/wasisock && \
 		(cd examples/embed-wasmedge && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...) || exit 1; \
-		short=-short; \
+		short=-short compiled=; \
 	done
 
 .PHONY: check
