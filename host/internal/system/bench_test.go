@@ -67,3 +67,46 @@ func BenchmarkPoll(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRequest is what a guest's server does for a request on a kept connection,
+// read and send, without the request of the peer. The same system calls alone tell what
+// of it is the kernel's.
+func BenchmarkRequest(b *testing.B) {
+	const size = 100
+	run := func(b *testing.B, answer func(g *tester, fd uint32) func()) {
+		g := newTester(b, Config{})
+		dialed, accepted := g.pair()
+		g.nonblock(accepted)
+		answerOnce := answer(g, accepted)
+		peer, buf := g.table.get(dialed).fd, make([]byte, size)
+		b.ReportAllocs()
+		for b.Loop() {
+			unix.Write(peer, buf)
+			answerOnce()
+			unix.Read(peer, buf)
+		}
+	}
+	b.Run("by the guest", func(b *testing.B) {
+		run(b, func(g *tester, fd uint32) func() {
+			iovs, n := g.iovs(string(make([]byte, size))), g.alloc(4)
+			read, send := g.calls["fd_read4"], g.calls["sock_send_v25"]
+			ctx, mem := context.Background(), Memory(g.mem)
+			args := []uint64{uint64(fd), uint64(iovs), 1, uint64(n)}
+			sendArgs := []uint64{uint64(fd), uint64(iovs), 1, 0, uint64(n)}
+			return func() {
+				if e1, e2 := read(ctx, mem, args), send(ctx, mem, sendArgs); e1 != 0 || e2 != 0 {
+					b.Fatal(e1, e2)
+				}
+			}
+		})
+	})
+	b.Run("by system calls", func(b *testing.B) {
+		run(b, func(g *tester, fd uint32) func() {
+			s, buf := g.table.get(fd).fd, make([]byte, size)
+			return func() {
+				unix.Read(s, buf)
+				unix.SendmsgN(s, buf, nil, nil, sendFlags)
+			}
+		})
+	})
+}
