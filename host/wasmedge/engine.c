@@ -1,17 +1,56 @@
 //go:build wasmedge
 
+#define _GNU_SOURCE
 #include "engine.h"
 #include "_cgo_export.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 // computes is whether this thread runs code of a guest's.
 static __thread volatile sig_atomic_t computes;
+
+// Compiled code has its calls on the thread's stack, without a limit. Where it has left
+// an eighth, it is to call the host no more: Go ends the process for want of stack.
+static __thread uintptr_t stack_end, stack_reserve; // where it ends, and the eighth begins
+static __thread volatile sig_atomic_t overflowed;
+
+static void measure_stack(void)
+{
+	pthread_attr_t attr;
+	void *low;
+	size_t size;
+	if (stack_end || pthread_getattr_np(pthread_self(), &attr) != 0)
+		return;
+	if (pthread_attr_getstack(&attr, &low, &size) == 0) {
+		stack_end = (uintptr_t)low;
+		stack_reserve = stack_end + size / 8;
+	}
+	pthread_attr_destroy(&attr);
+}
+
+static bool in_reserve(void) { return (uintptr_t)__builtin_frame_address(0) < stack_reserve; }
+
+// begin and end are around what runs code of a guest's.
+static void begin(void)
+{
+	measure_stack();
+	overflowed = 0;
+	computes = 1;
+}
+
+static WasmEdge_Result end(WasmEdge_Result result)
+{
+	computes = 0;
+	if (overflowed)
+		result.Code = wasisock_stack_overflow;
+	return result;
+}
 
 // WasmEdge 0.17 looks at compiled code only when it is told to; 0.14 has no such function.
 extern void WasmEdge_ConfigureSetRunMode(WasmEdge_ConfigureContext *config, int mode) __attribute__((weak));
@@ -92,6 +131,10 @@ static WasmEdge_MemoryInstanceContext *memory_of(wasisock_guest *guest, const Wa
 static WasmEdge_Result call(void *data, const WasmEdge_CallingFrameContext *frame,
 			    const WasmEdge_Value *params, WasmEdge_Value *returns)
 {
+	if (in_reserve()) {
+		overflowed = 1;
+		return WasmEdge_Result_Fail;
+	}
 	computes = 0;
 	wasisock_import *import = data;
 	uint64_t stack[16] = {0};
@@ -127,7 +170,7 @@ static WasmEdge_Result clock_time_get(void *data, const WasmEdge_CallingFrameCon
 	uint32_t id = (uint32_t)WasmEdge_ValueGetI32(params[0]);
 	WasmEdge_MemoryInstanceContext *memory = memory_of(guest, frame);
 	uint8_t *result = memory ? memory_pointer(memory, (uint32_t)WasmEdge_ValueGetI32(params[2]), sizeof(int64_t)) : NULL;
-	if (!result || id > monotonic)
+	if (!result || id > monotonic || in_reserve())
 		return call(data, frame, params, returns);
 	int64_t time = id == realtime ? now(CLOCK_REALTIME) : now(CLOCK_MONOTONIC) - guest->epoch;
 	memcpy(result, &time, sizeof time);
@@ -145,10 +188,8 @@ WasmEdge_FunctionInstanceContext *wasisock_function(const WasmEdge_FunctionTypeC
 WasmEdge_Result wasisock_instantiate(WasmEdge_ExecutorContext *executor, WasmEdge_ModuleInstanceContext **module,
 				     WasmEdge_StoreContext *store, const WasmEdge_ASTModuleContext *ast)
 {
-	computes = 1;
-	WasmEdge_Result result = WasmEdge_ExecutorInstantiate(executor, module, store, ast);
-	computes = 0;
-	return result;
+	begin();
+	return end(WasmEdge_ExecutorInstantiate(executor, module, store, ast));
 }
 
 // wasisock_invoke calls a function with the values on the stack, which gets the results.
@@ -156,15 +197,17 @@ WasmEdge_Result wasisock_instantiate(WasmEdge_ExecutorContext *executor, WasmEdg
 WasmEdge_Result wasisock_invoke(WasmEdge_ExecutorContext *executor, const WasmEdge_FunctionInstanceContext *function,
 				const uint8_t *types, uint64_t *stack, uint32_t params, uint32_t results)
 {
-	WasmEdge_Value given[params + 1], got[results + 1];
+	WasmEdge_Value *given = calloc(params + results + 1, sizeof *given), *got = given + params;
+	if (!given)
+		return WasmEdge_Result_Fail;
 	for (uint32_t i = 0; i < params; i++)
 		given[i] = value_of(types[i], stack[i]);
-	computes = 1;
-	WasmEdge_Result result = WasmEdge_ExecutorInvoke(executor, function, given, params, got, results);
-	computes = 0;
+	begin();
+	WasmEdge_Result result = end(WasmEdge_ExecutorInvoke(executor, function, given, params, got, results));
 	if (WasmEdge_ResultOK(result))
 		for (uint32_t i = 0; i < results; i++)
 			stack[i] = bits_of(types[params + i], got[i]);
+	free(given);
 	return result;
 }
 
@@ -201,8 +244,12 @@ static sem_t parked;
 
 static void handle(int sig, siginfo_t *info, void *context)
 {
+	enum { guard = 1 << 16 }; // about what is below the stack to fault
 	struct sigaction *actions = wasmedge_actions;
-	if (!computes) {
+	if (computes) {
+		uintptr_t at = (uintptr_t)info->si_addr;
+		overflowed = sig == SIGSEGV && stack_end - guard <= at && at < stack_reserve;
+	} else {
 		sigset_t all; // as Go wants it; for WasmEdge, which does not return, none may be blocked
 		sigfillset(&all);
 		pthread_sigmask(SIG_BLOCK, &all, NULL);

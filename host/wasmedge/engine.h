@@ -20,6 +20,9 @@ typedef struct {
 	bool clock; // it is clock_time_get
 } wasisock_import;
 
+// wasisock_stack_overflow is for a code of WasmEdge's, which has none for that.
+enum { wasisock_stack_overflow = 1 << 24 };
+
 int64_t wasisock_monotonic(void);
 void wasisock_ahead_of_time(WasmEdge_ConfigureContext *config);
 uint8_t wasisock_value_type(WasmEdge_ValType type);

@@ -138,10 +138,15 @@ func (g *guest) run(ctx context.Context) error {
 			return nil, fmt.Errorf("the guest exports no function %q", name)
 		case len(f.params) != params:
 			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name, preview1.NewSignature(f.params, f.results), params)
+		case slices.ContainsFunc(slices.Concat(f.params, f.results), isNoNumber):
+			return nil, fmt.Errorf("the guest's %s takes or returns other values than numbers, which cannot be passed", name)
 		}
 		return func(args []uint64) ([]uint64, error) { return g.call(name, args) }, nil
 	})
 }
+
+// isNoNumber is of a type of values that Cmd.Call cannot pass.
+func isNoNumber(t api.ValueType) bool { return t < api.ValueTypeF64 }
 
 // instantiate runs the module's start function, if it has one.
 func (g *guest) instantiate(store *C.WasmEdge_StoreContext) (result C.WasmEdge_Result, err error) {
@@ -210,6 +215,9 @@ func cancelWith(ctx context.Context, executor *C.WasmEdge_ExecutorContext) (rele
 const interrupted = 0x07
 
 func message(r C.WasmEdge_Result) string {
+	if r.Code == C.wasisock_stack_overflow {
+		return "stack overflow"
+	}
 	return fmt.Sprintf("%s (WasmEdge's code %#x)", C.GoString(C.WasmEdge_ResultGetMessage(r)), uint32(C.WasmEdge_ResultGetCode(r)))
 }
 

@@ -114,7 +114,9 @@ func (m *Module) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	m.least = leastMemory(m.wasm)
+	if m.least, err = leastMemory(m.wasm); err != nil {
+		return err
+	}
 	m.start = preview1.Section(m.wasm, preview1.StartSection) != nil
 	switch {
 	case m.cfg.AOT == AOTOff:
@@ -199,20 +201,27 @@ func newCode(text []byte, compiled bool) (*code, error) {
 }
 
 // leastMemory is the size that the memory of a valid module has at first. WasmEdge-go
-// can ask for it with 0.14 alone.
-func leastMemory(wasm []byte) uint64 {
+// can ask for it with 0.14 alone. The host knows one memory, of 32 bits.
+func leastMemory(wasm []byte) (uint64, error) {
+	const wide = 4 // a flag
 	section := preview1.Section(wasm, preview1.MemorySection)
 	count, size := binary.Uvarint(section)
-	if count == 0 || len(section) <= size {
-		return 0
+	switch {
+	case count == 0 || len(section) <= size:
+		return 0, nil
+	case count > 1:
+		return 0, preview1.Unusable("it has %d memories, and can have one; "+preview1.BuildGuest, count)
+	case section[size]&wide != 0:
+		return 0, preview1.Unusable("its memory has addresses of 64 bits, and can have 32; " + preview1.BuildGuest)
 	}
 	pages, _ := binary.Uvarint(section[size+1:]) // after the flags
-	return pages * pageSize
+	return pages * pageSize, nil
 }
 
 // link finds what each import means.
 func (c *code) link(available *preview1.Functions, library bool) error {
 	var wanted []preview1.Import
+	var types []*C.WasmEdge_FunctionTypeContext
 	astContext := (*C.WasmEdge_ASTModuleContext)(inner(c.ast))
 	for _, i := range c.ast.ListImports() {
 		if i.GetExternalType() != wasmedge.ExternType_Function {
@@ -221,10 +230,7 @@ func (c *code) link(available *preview1.Functions, library bool) error {
 		f := C.WasmEdge_ImportTypeGetFunctionType(astContext, (*C.WasmEdge_ImportTypeContext)(inner(i)))
 		params, results := typesOf(f)
 		wanted = append(wanted, preview1.Import{Module: i.GetModuleName(), Name: i.GetExternalName(), Params: params, Results: results})
-		if !slices.Contains(c.names, i.GetExternalName()) {
-			c.types = append(c.types, f)
-			c.names = append(c.names, i.GetExternalName())
-		}
+		types = append(types, f)
 	}
 	exports := preview1.Exports{Functions: map[string]preview1.Signature{}}
 	for _, e := range c.ast.ListExports() {
@@ -248,8 +254,12 @@ func (c *code) link(available *preview1.Functions, library bool) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range c.names {
-		c.functions = append(c.functions, chosen[name])
+	for i, f := range wanted {
+		if !slices.Contains(c.names, f.Name) {
+			c.names = append(c.names, f.Name)
+			c.types = append(c.types, types[i])
+			c.functions = append(c.functions, chosen[f.Name])
+		}
 	}
 	return nil
 }

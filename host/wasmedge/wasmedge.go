@@ -55,6 +55,9 @@ type Config struct {
 
 // AOT says when a module is compiled ahead of time. That takes about a minute for a
 // program with net/http, once: the code is kept on disk.
+//
+// Only compiled guests trap when they recurse without end. The interpreter of WasmEdge
+// then takes memory, which Limits.Memory does not limit, until the process ends.
 type AOT int
 
 const (

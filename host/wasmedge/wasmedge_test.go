@@ -3,7 +3,9 @@
 package wasmedge
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -50,6 +52,17 @@ func compile(t *testing.T, wasm []byte, cfg Config) *Module {
 	}
 	t.Cleanup(func() { m.Close() })
 	return m
+}
+
+// library is one that exports a function f of that type, besides _initialize.
+func library(params, results, code string) []byte {
+	sized := func(s string) string { return string(binary.AppendUvarint(nil, uint64(len(s)))) + s }
+	section := func(id byte, content string) string { return string(id) + sized(content) }
+	return []byte("\x00asm\x01\x00\x00\x00" +
+		section(1, "\x02\x60\x00\x00\x60"+sized(params)+sized(results)) +
+		section(3, "\x02\x00\x01") +
+		section(7, "\x02\x0b_initialize\x00\x00\x01f\x00\x01") +
+		section(10, "\x02\x02\x00\x0b"+sized("\x00"+code+"\x0b")))
 }
 
 // eachWay runs a test with guests that are interpreted, and with compiled ones.
@@ -213,7 +226,7 @@ func TestManyGuests(t *testing.T) {
 	})
 }
 
-// TestDeepRecursion ends in a process of its own, in whatever way.
+// TestDeepRecursion is in a process of its own, which has to live on.
 func TestDeepRecursion(t *testing.T) {
 	if os.Getenv("WASISOCK_RECURSE") != "" {
 		m := compile(t, recurses, Config{AOT: AOTWait})
@@ -228,8 +241,52 @@ func TestDeepRecursion(t *testing.T) {
 	cmd := exec.Command(self, "-test.run=^TestDeepRecursion$")
 	cmd.Env = append(os.Environ(), "WASISOCK_RECURSE=1")
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "recursed: ") {
+	if err != nil || !strings.Contains(string(out), "recursed: stack overflow") {
 		t.Errorf("%v: %.2000s", err, out)
+	}
+}
+
+func started(t *testing.T, wasm []byte) *host.Cmd {
+	t.Helper()
+	cmd := host.Command(compile(t, wasm, Config{AOT: AOTOff, Library: true}))
+	if err := cmd.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Stop()
+		cmd.Wait()
+	})
+	return cmd
+}
+
+func TestMoreResultsThanAThreadHasStack(t *testing.T) {
+	const n = 400_000
+	cmd := started(t, library("", strings.Repeat("\x7e", n), strings.Repeat("\x42\x07", n)))
+	results, err := cmd.Call(t.Context(), "f")
+	if err != nil || len(results) != n || results[n-1] != 7 {
+		t.Errorf("%d results, %v", len(results), err)
+	}
+}
+
+func TestOnlyNumbersArePassed(t *testing.T) {
+	const funcref = "\x70"
+	cmd := started(t, library("", funcref, "\xd0"+funcref))
+	for range 2 { // it lives on
+		if _, err := cmd.Call(t.Context(), "f"); err == nil || !strings.Contains(err.Error(), "other values than numbers") {
+			t.Error(err)
+		}
+	}
+}
+
+// TestOtherMemories are valid for 0.17, whose guests would have the wrong one.
+func TestOtherMemories(t *testing.T) {
+	for name, section := range map[string]string{"two": "\x05\x05\x02\x00\x01\x00\x01", "of 64 bits": "\x05\x03\x01\x04\x01"} {
+		wasm := bytes.Replace(returns, []byte("\x05\x03\x01\x00\x01"), []byte(section), 1)
+		_, err := Compile(t.Context(), wasm, Config{AOT: AOTOff})
+		var unusable *host.ModuleError
+		if !errors.As(err, &unusable) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ func hangs(c *host.Cmd) {
 
 // harms is all of them, against a server at that port.
 func harms(port int) []harm {
-	return []harm{
+	all := []harm{
 		{name: "bomb", arg: 100, cmd: sockets(100)},
 		{name: "forget", arg: 50, cmd: sockets(50)},
 		{name: "hang", cmd: hangs, ends: atLimit, slow: true},
@@ -87,6 +87,10 @@ func harms(port int) []harm {
 			c.Stdin = bytes.NewReader(binary.LittleEndian.AppendUint32(nil, uint32(port)))
 		}},
 	}
+	if engine != "wasmedge" { // whose interpreter takes all of the machine's memory
+		all = append(all, harm{name: "recurse.wat", ends: trapped("stack overflow"), slow: true})
+	}
+	return all
 }
 
 // manySockets is thirty thousand, for sixty thousand subscriptions, or as many as this

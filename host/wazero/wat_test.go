@@ -64,7 +64,7 @@ func assemble(t testing.TB, file string) []byte {
 		case "func":
 			for !p.take(")") {
 				if p.named() {
-					p.next()
+					functions[p.next()] = len(m.imports)
 				} else if !p.take("(") {
 					m.code = append(m.code, p.instruction(functions, locals)...)
 				} else if p.next() == "export" {
