@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"unsafe"
 
@@ -22,13 +23,9 @@ import (
 
 // fill compiles the module ahead of time, or takes what was compiled before.
 func (m *Module) fill() error {
-	err := ownSignals()
-	var text []byte
+	err := m.cfg.ownSignals()
 	if err == nil {
-		text, err = m.cfg.compiled(m.wasm)
-	}
-	if err == nil {
-		err = m.load(text, true)
+		err = m.cfg.compiled(m.wasm, func(text []byte) error { return m.load(text, true) })
 	}
 	if m.cfg.AOT == AOTAuto && m.cfg.OnCompiled != nil {
 		m.cfg.OnCompiled(err)
@@ -52,19 +49,40 @@ func (cfg *Config) key(wasm []byte) string {
 	return aotcache.Key(wasmedge.GetVersion(), wasm, options...)
 }
 
-// kept is whether wasm need not be compiled any more.
-func (cfg *Config) kept(wasm []byte) bool {
+// kept is the file that wasm was compiled to before, or "".
+func (cfg *Config) kept(wasm []byte) string {
 	dir, err := cfg.dir()
-	return err == nil && cfg.CacheDir != CacheOff && aotcache.Kept(dir, cfg.key(wasm)) != ""
+	if err != nil || cfg.CacheDir == CacheOff {
+		return ""
+	}
+	return aotcache.Kept(dir, cfg.key(wasm))
 }
 
-// compiled is wasm compiled ahead of time.
-func (cfg *Config) compiled(wasm []byte) ([]byte, error) {
+// compiled has load read what wasm is compiled to ahead of time. What was kept and is
+// broken, as after a crash of the machine, is made anew.
+func (cfg Config) compiled(wasm []byte, load func(text []byte) error) error {
+	kept := cfg.kept(wasm)
+	text, err := cfg.compile(wasm)
+	if err == nil {
+		err = load(text)
+	}
+	if err == nil || kept == "" {
+		return err
+	}
+	if os.Remove(kept) != nil {
+		cfg.CacheDir = CacheOff
+	}
+	return cfg.compiled(wasm, load)
+}
+
+// compile is wasm compiled ahead of time, now or before.
+func (cfg *Config) compile(wasm []byte) ([]byte, error) {
 	dir, err := cfg.dir()
 	if err == nil && cfg.CacheDir == CacheOff {
-		if dir, err = os.MkdirTemp("", "wasisock-aot-*"); err == nil {
-			defer os.RemoveAll(dir)
+		if dir, err = os.MkdirTemp("", "wasisock-aot-*"); err != nil {
+			return nil, fmt.Errorf("%w; name a folder that can be written to in TMPDIR", err)
 		}
+		defer os.RemoveAll(dir)
 	}
 	if err != nil {
 		return nil, err
@@ -101,7 +119,7 @@ func compileTo(out string, wasm []byte, interruptible bool) error {
 	bytes := C.WasmEdge_Bytes{Buf: (*C.uint8_t)(C.CBytes(wasm)), Length: C.uint32_t(len(wasm))}
 	defer C.free(unsafe.Pointer(bytes.Buf))
 	if result := C.wasisock_compile((*C.WasmEdge_CompilerContext)(inner(compiler)), bytes, path); !bool(C.WasmEdge_ResultOK(result)) {
-		return fmt.Errorf("WasmEdge could not compile it: %s", message(result))
+		return fmt.Errorf("WasmEdge could not compile it: %s; see whether %s has room", message(result), filepath.Dir(filepath.Dir(out)))
 	}
 	return nil
 }
@@ -112,14 +130,25 @@ func compileTo(out string, wasm []byte, interruptible bool) error {
 var parkModule = []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x02\x11\x01\x08wasisock\x04park\x00\x00" +
 	"\x03\x02\x01\x00\x07\x08\x01\x04park\x00\x01\x0a\x06\x01\x04\x00\x10\x00\x0b")
 
+var signals struct {
+	sync.Mutex
+	owned bool
+}
+
 // ownSignals gives SIGSEGV, SIGBUS and SIGFPE to wasisock, once: see engine.c. What it
 // needs stays for ever.
-var ownSignals = sync.OnceValue(func() error {
-	text, err := (&Config{CacheDir: CacheOff}).compiled(parkModule)
-	if err != nil {
-		return err
+func (cfg Config) ownSignals() error {
+	signals.Lock()
+	defer signals.Unlock()
+	if signals.owned {
+		return nil
 	}
-	parked, err := newCode(text, true)
+	cfg.Interruptible = false
+	var parked *code
+	err := cfg.compiled(parkModule, func(text []byte) (err error) {
+		parked, err = newCode(text, true)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -129,5 +158,6 @@ var ownSignals = sync.OnceValue(func() error {
 		(*C.WasmEdge_ASTModuleContext)(inner(parked.ast))) == 0 {
 		return errors.New("WasmEdge does not run compiled code as it should here; interpret, by AOTOff")
 	}
+	signals.owned = true
 	return nil
-})
+}

@@ -108,7 +108,7 @@ func (m *Module) prepare(ctx context.Context) (err error) {
 	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	kept := m.cfg.kept(m.wasm)
+	kept := m.cfg.kept(m.wasm) != ""
 	if m.cfg.AOT == AOTOff || !kept { // if only to tell at once what is wrong with it
 		if err := m.load(m.wasm, false); err != nil {
 			return err
@@ -178,6 +178,9 @@ func (m *Module) load(text []byte, compiled bool) error {
 
 // newCode has WasmEdge read a module.
 func newCode(text []byte, compiled bool) (*code, error) {
+	if err := preview1.Inspect(text); err != nil { // WasmEdge-go panics on nothing
+		return nil, err
+	}
 	c := &code{config: wasmedge.NewConfigure(), exports: map[string]export{}, compiled: compiled}
 	if compiled {
 		C.wasisock_ahead_of_time((*C.WasmEdge_ConfigureContext)(inner(c.config)))

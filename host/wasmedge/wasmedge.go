@@ -48,8 +48,9 @@ type Config struct {
 	OnCompiled func(error)
 
 	// CacheDir is the folder for compiled code. "" is wasisock/aot in the user's cache
-	// folder, and CacheOff is none. What nobody has used for a month is deleted there. Whoever can write to
-	// the folder can change the code that runs.
+	// folder, and CacheOff is none. Compiled code that nobody has used for a month is
+	// deleted there. A folder that has what is needed need not be writable. Whoever can
+	// write to it can change the code that runs.
 	CacheDir string
 }
 

@@ -290,6 +290,26 @@ func TestOtherMemories(t *testing.T) {
 	}
 }
 
+func TestACacheThatIsBroken(t *testing.T) {
+	dir := t.TempDir()
+	compile(t, returns, Config{CacheDir: dir})
+	for _, size := range []int64{0, 6, 200} {
+		files, _ := filepath.Glob(filepath.Join(dir, "*.wasm"))
+		if len(files) == 0 {
+			t.Fatal("nothing is kept")
+		}
+		for _, file := range files {
+			if err := os.Truncate(file, size); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := compile(t, returns, Config{CacheDir: dir})
+		if err := host.Command(m, "returns").Run(t.Context()); err != nil || !m.Compiled() {
+			t.Errorf("cut to %d bytes: %v", size, err)
+		}
+	}
+}
+
 func TestACacheThatCannotBeWritten(t *testing.T) {
 	_, err := Compile(t.Context(), returns, Config{CacheDir: filepath.Join(os.DevNull, "cache")})
 	if err == nil || !strings.Contains(err.Error(), "make "+os.DevNull) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -57,13 +58,16 @@ var cpuKind = sync.OnceValue(func() string {
 // month is how long a result is kept that nobody asks for.
 const month = 30 * 24 * time.Hour
 
-// Kept is what is kept in dir under key, or "".
+// Kept is what is kept in dir under key, or "". The folder need not be writable.
 func Kept(dir, key string) string {
 	kept := filepath.Join(dir, key+".wasm")
-	now := time.Now()
-	if os.Chtimes(kept, now, now) != nil {
+	f, err := os.Open(kept)
+	if err != nil {
 		return ""
 	}
+	f.Close()
+	now := time.Now()
+	os.Chtimes(kept, now, now)
 	return kept
 }
 
@@ -80,25 +84,28 @@ func File(dir, key string, compile func(out string) error) (string, error) {
 		return unusable(err)
 	}
 	forget(dir)
-	f, err := os.CreateTemp(dir, key+".tmp.*.wasm")
+	temp, err := os.MkdirTemp(dir, key+".tmp.") // compilers leave files beside out
 	if err != nil {
 		return unusable(err)
 	}
-	f.Close()
-	defer os.Remove(f.Name())
-	if err := compile(f.Name()); err != nil {
+	defer os.RemoveAll(temp)
+	out, kept := filepath.Join(temp, "out.wasm"), filepath.Join(dir, key+".wasm")
+	if err := compile(out); err != nil {
 		return "", err
 	}
-	kept := filepath.Join(dir, key+".wasm")
-	return kept, os.Rename(f.Name(), kept)
+	return kept, os.Rename(out, kept)
 }
+
+// names are those of what is kept, and of what compilers have left. All else in the
+// folder is somebody else's.
+var names = regexp.MustCompile(`^[0-9a-f]{64}\.(wasm$|tmp\.)`)
 
 // forget removes what nobody has asked for in a month.
 func forget(dir string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > month {
-			os.Remove(filepath.Join(dir, e.Name()))
+		if info, err := e.Info(); err == nil && names.MatchString(e.Name()) && time.Since(info.ModTime()) > month {
+			os.RemoveAll(filepath.Join(dir, e.Name()))
 		}
 	}
 }

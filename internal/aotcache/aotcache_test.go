@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,26 +46,38 @@ func TestFile(t *testing.T) {
 		compiled++
 		return os.WriteFile(out, []byte("code"), 0o666)
 	}
+	key, other := Key("1", nil), Key("2", nil)
 	failure := errors.New("the compiler failed")
-	if _, err := File(dir, "key", func(string) error { return failure }); err != failure {
+	fail := func(out string) error {
+		os.WriteFile(out+".o", nil, 0o666)
+		return failure
+	}
+	if _, err := File(dir, key, fail); err != failure {
 		t.Errorf("%v, want %v", err, failure)
 	}
 	for range 2 {
-		file, err := File(dir, "key", compile)
+		file, err := File(dir, key, compile)
 		if text, _ := os.ReadFile(file); err != nil || string(text) != "code" || compiled != 1 {
 			t.Errorf("%q, %v, compiled %d times", text, err, compiled)
 		}
 	}
+	os.WriteFile(filepath.Join(dir, "server.wasm"), nil, 0o666)
 	old := time.Now().Add(-month - time.Hour)
-	if err := os.Chtimes(filepath.Join(dir, "key.wasm"), old, old); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{key + ".wasm", "server.wasm"} {
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := File(dir, "other", compile); err != nil {
+	if _, err := File(dir, other, compile); err != nil {
 		t.Error(err)
 	}
+	var names []string
 	entries, _ := os.ReadDir(dir)
-	if len(entries) != 1 || entries[0].Name() != "other.wasm" {
-		t.Errorf("there is %v, want other.wasm alone", entries)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{other + ".wasm", "server.wasm"}; !slices.Equal(names, want) {
+		t.Errorf("there is %q, want %q", names, want)
 	}
 	if _, err := File("/dev/null/dir", "key", compile); err == nil || !strings.Contains(err.Error(), "name another folder in XDG_CACHE_HOME") {
 		t.Error(err)

@@ -1,0 +1,32 @@
+package aotcache
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestWhatSomebodyElseKeeps is used by who can only read it.
+func TestWhatSomebodyElseKeeps(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become somebody else")
+	}
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.WriteFile(filepath.Join(dir, "key.wasm"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	kept := make(chan string)
+	go func() {
+		runtime.LockOSThread() // until the goroutine ends, and the thread with it
+		const nobody = 65534
+		unix.SetfsuidRetUid(nobody)
+		kept <- Kept(dir, "key")
+	}()
+	if <-kept == "" {
+		t.Error("it is not used")
+	}
+}
