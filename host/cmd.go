@@ -132,7 +132,7 @@ func Command(m Module, args ...string) *Cmd { return &Cmd{Module: m, Args: args}
 var ErrStopped = errors.New("the guest was stopped")
 
 // ErrNotInterruptible is that a guest was to end while it computed, in code that cannot
-// be interrupted: it ends at its next call of the host, never if it makes none. Modules
+// be interrupted, or was not in time: it ends at its next call of the host, never if it makes none. Modules
 // are compiled so that this does not happen with Config.Interruptible.
 var ErrNotInterruptible = errors.New("the guest computes in code that cannot be interrupted: it ends at its next call of the host, never if it makes none; compile its module with Config.Interruptible")
 
@@ -146,8 +146,8 @@ func (c *Cmd) Run(ctx context.Context) error {
 
 // Start begins to run the guest. It ends early when ctx does: what it waits for ends
 // at once, save a Stdout or Stderr that blocks and a FIFO being opened; a guest that
-// computes ends at its next call of the host, or at once in a module that was compiled
-// to be interruptible. After Start without an error, Wait must be called.
+// computes ends at its next call of the host, or at once where its code can be
+// interrupted. After Start without an error, Wait must be called.
 //
 // An error says that the Cmd is wrong or that the host could not start it, and is
 // errors.ErrUnsupported on an operating system that sockets do not work on.
@@ -221,7 +221,7 @@ func (c *Cmd) Call(ctx context.Context, name string, args ...uint64) ([]uint64, 
 }
 
 // Stop ends the guest as the end of Start's context does, from any goroutine. It does
-// not wait. ErrNotInterruptible is that the guest may go on; nil that it ends, or has
+// not wait, but for 100 ms at most to find out what it answers. ErrNotInterruptible is that the guest may go on; nil that it ends, or has
 // ended, save in a Stdout or Stderr that blocks.
 func (c *Cmd) Stop() error {
 	if c.cancel == nil {

@@ -85,7 +85,8 @@ would permit it.
                       interpreted, which with --listen then makes room for one that
                       is compiled; wait, before it starts; off, never
   --interruptible     let a guest that computes without end be stopped with care:
-                      costs about 3 times the CPU, and is not needed for signals
+                      costs about 3 times the CPU, with wasmedge 10 times, which
+                      needs it for code of strangers alone; not needed for signals
   --cache DIR         folder for compiled code, or - for none; by default
                       wasisock in the user's cache folder
   --trace[=FORMAT]    tell each use of a socket and each wait: as text or json, a

@@ -246,9 +246,12 @@ static void handle(int sig, siginfo_t *info, void *context)
 {
 	enum { guard = 1 << 16 }; // about what is below the stack to fault
 	struct sigaction *actions = wasmedge_actions;
+	int interrupts = wasisock_is_interrupt(info);
+	if (interrupts && !(computes && wasisock_heed(info, context)))
+		return;
 	if (computes) {
 		uintptr_t at = (uintptr_t)info->si_addr;
-		overflowed = sig == SIGSEGV && stack_end - guard <= at && at < stack_reserve;
+		overflowed = sig == SIGSEGV && !interrupts && stack_end - guard <= at && at < stack_reserve;
 	} else {
 		sigset_t all; // as Go wants it; for WasmEdge, which does not return, none may be blocked
 		sigfillset(&all);
@@ -327,6 +330,8 @@ int wasisock_own_signals(WasmEdge_ExecutorContext *executor, WasmEdge_StoreConte
 	for (int i = 0; i < count; i++)
 		sigaction(signals[i], NULL, &go_actions[i]);
 	sem_init(&parked, 0, 0);
+
+	wasisock_prepare_interrupts();
 
 	sigset_t all, before;
 	sigfillset(&all);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <wasmedge/wasmedge.h>
@@ -9,6 +10,8 @@ typedef struct {
 	uintptr_t handle; // a cgo.Handle
 	WasmEdge_MemoryInstanceContext *memory; // once it has called
 	int64_t epoch; // when its monotonic clock was 0, by CLOCK_MONOTONIC
+	int thread; // that it runs on
+	int interrupted; // it has ended by wasisock_interrupt
 } wasisock_guest;
 
 // An import is what stands behind one function that a guest imports.
@@ -22,6 +25,14 @@ typedef struct {
 
 // wasisock_stack_overflow is for a code of WasmEdge's, which has none for that.
 enum { wasisock_stack_overflow = 1 << 24 };
+
+// wasisock_interrupt ends the guest of that handle, if its thread is this one and runs its
+// compiled code at the moment.
+void wasisock_interrupt(int thread, uintptr_t handle);
+void wasisock_prepare_interrupts(void); // once
+void wasisock_running(wasisock_guest *guest); // on this thread; NULL is none
+int wasisock_is_interrupt(const siginfo_t *info);
+int wasisock_heed(const siginfo_t *info, const void *context);
 
 int64_t wasisock_monotonic(void);
 void wasisock_ahead_of_time(WasmEdge_ConfigureContext *config);

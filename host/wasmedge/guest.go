@@ -37,6 +37,7 @@ type guest struct {
 	*code
 	module *Module
 	ctx    context.Context
+	inC    *C.wasisock_guest
 
 	executor *C.WasmEdge_ExecutorContext
 	instance *C.WasmEdge_ModuleInstanceContext
@@ -84,7 +85,17 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		g.Interruptible()
 	}
 	g.Guest.Start(ctx, g.run)
-	return g.Guest, nil
+	return g, nil
+}
+
+// Stop waits for a moment for a guest that is not sure to be interrupted.
+func (g *guest) Stop() error {
+	const patience = 100 * time.Millisecond
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		if err := g.Guest.Stop(); err == nil || time.Since(began) > patience {
+			return err
+		}
+	}
 }
 
 // run has WasmEdge run the guest, with an executor and instances of its own.
@@ -105,12 +116,15 @@ func (g *guest) run(ctx context.Context) error {
 	inC.handle = C.uintptr_t(handle)
 	inC.epoch = C.wasisock_monotonic()
 	inC.epoch -= C.int64_t(g.Nanotime())
+	C.wasisock_running(inC)
+	defer C.wasisock_running(nil)
+	g.inC = inC
 	imports, free := g.makeImports(inC)
 	defer free()
 	if err := executor.RegisterImport(store, imports); err != nil {
 		return fmt.Errorf("the guest's imports: %w", err)
 	}
-	defer cancelWith(ctx, g.executor)()
+	defer g.cancelWith(ctx)()
 
 	result, err := g.instantiate((*C.WasmEdge_StoreContext)(inner(store)))
 	if g.instance != nil {
@@ -183,22 +197,28 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 		return nil, g.err
 	case bool(C.WasmEdge_ResultOK(result)):
 		return stack[:len(f.results)], nil
-	case g.ctx.Err() != nil && C.WasmEdge_ResultGetCode(result) == interrupted:
+	case g.ctx.Err() != nil && (g.inC.interrupted != 0 || C.WasmEdge_ResultGetCode(result) == interrupted):
 		return nil, preview1.ErrStopped
 	}
 	return nil, &host.TrapError{Text: message(result)}
 }
 
-// cancelWith stops what executor runs when ctx ends, until release is called. A guest
+// cancelWith stops what the guest runs when ctx ends, until release is called. A guest
 // that is in a call then ends there, and the executor is stopped in vain.
-func cancelWith(ctx context.Context, executor *C.WasmEdge_ExecutorContext) (release func()) {
+func (g *guest) cancelWith(ctx context.Context) (release func()) {
 	var mu sync.Mutex
-	canceller := C.wasisock_canceller(executor)
+	canceller := C.wasisock_canceller(g.executor)
+	thread, handle := g.inC.thread, g.inC.handle
 	stop := context.AfterFunc(ctx, func() {
+		g.Guest.Stop() // once it computes no more, it does not again
 		mu.Lock()
-		defer mu.Unlock()
 		if canceller != nil {
 			C.WasmEdge_AsyncCancel(canceller)
+		}
+		mu.Unlock()
+		for g.compiled && g.Computes() {
+			C.wasisock_interrupt(thread, handle)
+			time.Sleep(100 * time.Microsecond) // it can be in WasmEdge's code
 		}
 	})
 	return func() {

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +30,9 @@ var (
 	reaches  = module("\x41\x7f\x28\x02\x00\x1a")                                                 // i32.load of the last byte that an i32 can name
 	divides  = module("\x41\x01\x41\x00\x6d\x1a")                                                 // 1/0
 	computes = module("\x03\x40\x0c\x00\x0b")                                                     // for ever
+	stores   = module("\x03\x40\x41\x00\x41\x00\x28\x02\x00\x41\x01\x6a\x36\x02\x00\x0c\x00\x0b") // adds 1 to memory, for ever
+	grows    = module("\x03\x40\x41\x7f\x40\x00\x1a\x0c\x00\x0b")                                 // memory.grow of too much, for ever
+	fills    = module("\x03\x40\x41\x00\x41\x01\x41\xc0\x00\xfc\x0b\x00\x0c\x00\x0b")             // memory.fill, for ever
 	recurses = module("\x10\x00\x41\x00\x41\x00\x28\x02\x00\x41\x01\x6a\x36\x02\x00")             // for ever, and adds 1 to memory after each
 	counts   = module("\x03\x40\x20\x00\x41\x01\x6a\x22\x00\x41\x80\xda\xc4\x09\x47\x0d\x00\x0b") // to 20,000,000
 )
@@ -172,20 +176,53 @@ func TestCompiledCodeIsFaster(t *testing.T) {
 	}
 }
 
+// TestStoppedWhileComputing stops many guests at any moment, on threads where others have
+// just ended, while Go faults beside them.
 func TestStoppedWhileComputing(t *testing.T) {
-	for _, cfg := range []Config{{AOT: AOTOff}, {AOT: AOTWait, Interruptible: true}} {
-		m := compile(t, computes, cfg)
-		for range 10 {
-			cmd := host.Command(m, "computes")
-			if err := cmd.Start(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			time.AfterFunc(time.Millisecond, func() { cmd.Stop() })
-			if err := cmd.Wait(); err != host.ErrStopped {
-				t.Errorf("%+v: %v", cfg, err)
-			}
+	eachWay(t, func(t *testing.T, cfg Config) {
+		sure := cfg.AOT == AOTOff || cfg.Interruptible
+		type computing struct {
+			*Module
+			times int
 		}
-	}
+		all := []computing{
+			{compile(t, computes, cfg), 100},
+			{compile(t, stores, cfg), 100},
+			{compile(t, grows, cfg), 2},
+			{compile(t, fills, cfg), 2},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var faults, guests sync.WaitGroup
+		faults.Go(func() {
+			for ctx.Err() == nil {
+				goFaults(t)
+				time.Sleep(time.Millisecond)
+			}
+		})
+		for _, c := range all {
+			for range 4 {
+				guests.Go(func() {
+					for range c.times {
+						cmd := host.Command(c)
+						if err := cmd.Start(t.Context()); err != nil {
+							t.Error(err)
+							return
+						}
+						time.Sleep(rand.N(2 * time.Millisecond))
+						if err := cmd.Stop(); err != nil && (sure || err != host.ErrNotInterruptible) {
+							t.Error(err)
+						}
+						if err := cmd.Wait(); err != host.ErrStopped {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			guests.Wait()
+		}
+		cancel()
+		faults.Wait()
+	})
 }
 
 // TestCompiledBesides starts guests while the module is being compiled, and then finds
