@@ -18,6 +18,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
 	"github.com/wasisock/wasisock/host"
+	engine "github.com/wasisock/wasisock/host/wasmedge"
 	"github.com/wasisock/wasisock/host/wazero"
 	"github.com/wasisock/wasisock/stdnet"
 )
@@ -59,6 +60,7 @@ func doctor(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	ctx := context.Background()
 	p.golang(ctx)
 	p.wazero(ctx)
+	p.builtIn(ctx)
 	p.wasmEdge(ctx)
 	p.caches()
 	p.descriptors()
@@ -100,6 +102,33 @@ func (p *patient) wazero(ctx context.Context) {
 	default:
 		p.ok("wazero %s, built in", engineVersion())
 	}
+}
+
+// builtIn is about --engine wasmedge.
+func (p *patient) builtIn(ctx context.Context) {
+	const how = `eval "$(scripts/get-wasmedge.sh --cgo-env 0.14)"; go install -tags wasmedge ./cmd/wasisock`
+	if engine.Version() == "" {
+		p.note("WasmEdge is not built in, for --engine wasmedge; in wasisock's source: %s", how)
+		return
+	}
+	name := fmt.Sprintf("libwasmedge %s, built in", engine.Version())
+	if err := embedded(ctx, engine.AOTOff); err != nil {
+		p.bad("%s: %v; in wasisock's source: %s", name, err, how)
+	} else if err := embedded(ctx, engine.AOTWait); err != nil {
+		p.note("%s: it interprets, and cannot compile: %v; for one that can, in wasisock's source: %s", name, err, how)
+	} else {
+		p.ok("%s: it compiles ahead of time", name)
+	}
+}
+
+// embedded runs a guest on the WasmEdge that is built in.
+func embedded(ctx context.Context, aot engine.AOT) error {
+	module, err := engine.Compile(ctx, []byte(smallest), engine.Config{AOT: aot, CacheDir: engine.CacheOff})
+	if err != nil {
+		return err
+	}
+	defer module.Close()
+	return host.Command(module).Run(ctx)
 }
 
 func (p *patient) wasmEdge(ctx context.Context) {

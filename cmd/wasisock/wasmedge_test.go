@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,6 +31,13 @@ func TestEngineWasmEdge(t *testing.T) {
 				t.Errorf("--aot %s: exit code %d, %q; want %d, %q", aot, code, stderr, test.code, test.says)
 			}
 		}
+	}
+}
+
+func TestDoctorOfWasmEdge(t *testing.T) {
+	code, stdout, _ := execute(t, "doctor")
+	if code != 0 || !regexp.MustCompile(`(?m)^ok      libwasmedge 0\.\d+\.\d+, built in: it compiles ahead of time$`).MatchString(stdout) {
+		t.Errorf("exit code %d, %q", code, stdout)
 	}
 }
 

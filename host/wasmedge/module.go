@@ -31,6 +31,9 @@ var tested = []string{"0.14", "0.17"}
 
 func init() { wasmedge.SetLogOff() }
 
+// Version is that of libwasmedge; "" is that this program was built without it.
+func Version() string { return wasmedge.GetVersion() }
+
 // checkVersion refuses a libwasmedge that was never tried: its functions could be others
 // than those of the headers.
 func checkVersion() error {
