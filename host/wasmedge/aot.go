@@ -16,16 +16,17 @@ import (
 	"unsafe"
 
 	"github.com/second-state/WasmEdge-go/wasmedge"
+	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/internal/aotcache"
 	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // fill compiles the module ahead of time, or takes what was compiled before.
-func (m *Module) fill() error {
+func (m *Module) fill(wasm []byte) error {
 	err := m.cfg.ownSignals()
 	if err == nil {
-		err = m.cfg.compiled(m.wasm, func(text []byte) error { return m.load(text, true) })
+		err = m.cfg.compiled(wasm, func(text []byte) error { return m.load(text, true) })
 	}
 	if m.cfg.AOT == AOTAuto && m.cfg.OnCompiled != nil {
 		m.cfg.OnCompiled(err)
@@ -62,10 +63,7 @@ func (cfg *Config) kept(wasm []byte) string {
 // broken, as after a crash of the machine, is made anew.
 func (cfg Config) compiled(wasm []byte, load func(text []byte) error) error {
 	kept := cfg.kept(wasm)
-	text, err := cfg.compile(wasm)
-	if err == nil {
-		err = load(text)
-	}
+	err := cfg.compile(wasm, load)
 	if err == nil || kept == "" {
 		return err
 	}
@@ -75,26 +73,45 @@ func (cfg Config) compiled(wasm []byte, load func(text []byte) error) error {
 	return cfg.compiled(wasm, load)
 }
 
-// compile is wasm compiled ahead of time, now or before.
-func (cfg *Config) compile(wasm []byte) ([]byte, error) {
+// compile has load read what wasm is compiled to, now or before.
+func (cfg *Config) compile(wasm []byte, load func(text []byte) error) error {
 	dir, err := cfg.dir()
 	if err == nil && cfg.CacheDir == CacheOff {
 		if dir, err = os.MkdirTemp("", "wasisock-aot-*"); err != nil {
-			return nil, fmt.Errorf("%w; name a folder that can be written to in TMPDIR", err)
+			return fmt.Errorf("%w; name a folder that can be written to in TMPDIR", err)
 		}
 		defer os.RemoveAll(dir)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	what := fmt.Sprintf("%s for wasmedge %s", cmp.Or(cfg.Name, "the guest"), wasmedge.GetVersion())
 	file, err := aotcache.File(dir, cfg.key(wasm), func(out string) error {
 		return progress.Compiling(cfg.Progress, what, func() error { return compileTo(out, wasm, cfg.Interruptible) })
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return os.ReadFile(file)
+	return mapped(file, load)
+}
+
+// mapped has load read a file where it is: tens of megabytes, which it does not keep.
+func mapped(file string, load func(text []byte) error) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	text, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil {
+		return fmt.Errorf("map %s: %w", file, err)
+	}
+	defer unix.Munmap(text)
+	return load(text)
 }
 
 // compiling is one module at a time: LLVM takes over signals, and gives them back.

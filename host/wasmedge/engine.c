@@ -4,6 +4,7 @@
 #include "engine.h"
 #include "_cgo_export.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -282,6 +283,9 @@ WasmEdge_Result wasisock_compile(WasmEdge_CompilerContext *compiler, WasmEdge_By
 		if (now.sa_sigaction != before[sig].sa_sigaction && now.sa_sigaction != go.sa_sigaction && !is_default(&now))
 			sigaction(sig, &before[sig], NULL);
 	}
+#ifdef __GLIBC__
+	malloc_trim(0); // hundreds of megabytes, which LLVM has freed
+#endif
 	return result;
 }
 

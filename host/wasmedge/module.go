@@ -56,8 +56,8 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	if err := cmp.Or(checkVersion(), preview1.Inspect(wasm)); err != nil {
 		return nil, err
 	}
-	m := &Module{cfg: cfg, wasm: wasm}
-	if err := m.prepare(ctx); err != nil {
+	m := &Module{cfg: cfg}
+	if err := m.prepare(ctx, wasm); err != nil {
 		m.Close()
 		return nil, err
 	}
@@ -67,7 +67,6 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 // A Module is a guest's code.
 type Module struct {
 	cfg   Config
-	wasm  []byte
 	least uint64               // bytes of memory
 	start bool                 // it has a start function
 	code  atomic.Pointer[code] // the best there is
@@ -102,7 +101,7 @@ type export struct{ params, results []api.ValueType }
 //	(module (memory (export "memory") 0))
 var proxyModule = []byte("\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x00\x07\x0a\x01\x06memory\x02\x00")
 
-func (m *Module) prepare(ctx context.Context) (err error) {
+func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 	m.closers.Add(func() { m.runtime.Close(context.Background()) })
 	if m.proxy, err = m.runtime.CompileModule(ctx, proxyModule); err != nil {
@@ -111,25 +110,25 @@ func (m *Module) prepare(ctx context.Context) (err error) {
 	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	kept := m.cfg.kept(m.wasm) != ""
+	kept := m.cfg.kept(wasm) != ""
 	if m.cfg.AOT == AOTOff || !kept { // if only to tell at once what is wrong with it
-		if err := m.load(m.wasm, false); err != nil {
+		if err := m.load(wasm, false); err != nil {
 			return err
 		}
 	}
-	if m.least, err = leastMemory(m.wasm); err != nil {
+	if m.least, err = leastMemory(wasm); err != nil {
 		return err
 	}
-	m.start = preview1.Section(m.wasm, preview1.StartSection) != nil
+	m.start = preview1.Section(wasm, preview1.StartSection) != nil
 	switch {
 	case m.cfg.AOT == AOTOff:
 		return nil
 	case m.cfg.AOT == AOTAuto && !kept:
-		go m.fill()
+		go m.fill(wasm)
 		return nil
 	}
 	done := make(chan error, 1)
-	go func() { done <- m.fill() }()
+	go func() { done <- m.fill(wasm) }()
 	select {
 	case err := <-done:
 		return err
