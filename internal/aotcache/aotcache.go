@@ -78,7 +78,11 @@ func File(dir, key string, compile func(out string) error) (string, error) {
 		return kept, nil
 	}
 	unusable := func(err error) (string, error) {
-		return "", fmt.Errorf("%w; make %s writable, or name another folder in XDG_CACHE_HOME", err, dir)
+		where := ""
+		if own, _ := Dir(); own == dir {
+			where = " in XDG_CACHE_HOME"
+		}
+		return "", fmt.Errorf("%w; make %s writable, or name another folder%s", err, dir, where)
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return unusable(err)
