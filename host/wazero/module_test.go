@@ -35,6 +35,7 @@ func TestModulesThatCannotRunSayWhatToDo(t *testing.T) {
 		{"a header and nothing else", whole[:8], host.Cmd{}, "exports no _start"},
 		{"a cut module", whole[:len(whole)-3], host.Cmd{}, "it is no module that can run here"},
 		{"a module with a type error", wasmModule{pages: 1, code: drop}.bytes(), host.Cmd{}, "it is no module that can run here"},
+		{"a name for terminals", importing(wasmFunc{name: "\x1b[2J\n\x00"}), host.Cmd{}, "it imports \uFFFD[2J\uFFFD\uFFFD, which"},
 		{"a module without _start", wasmModule{start: "main"}.bytes(), host.Cmd{}, "exports no _start"},
 		{"a library", wasmModule{start: "_initialize"}.bytes(), host.Cmd{}, "without -buildmode=c-shared"},
 		{"a _start with parameters", wasmModule{params: "i"}.bytes(), host.Cmd{}, "its _start is (i32) and must take and return nothing"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -15,9 +16,16 @@ import (
 // BuildGuest is what to do about a file that is no guest.
 const BuildGuest = "build one with GOOS=wasip1 GOARCH=wasm go build"
 
-// Unusable is the error for a module that cannot run.
+// Unusable is the error for a module that cannot run, in one line. What the module has
+// put into it, such as names, does nothing to a terminal.
 func Unusable(format string, args ...any) error {
-	return &host.ModuleError{Text: fmt.Sprintf(format, args...)}
+	printable := func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}
+	return &host.ModuleError{Text: strings.Map(printable, fmt.Sprintf(format, args...))}
 }
 
 // Inspect tells what is no wasm module at all.
