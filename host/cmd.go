@@ -220,9 +220,11 @@ func (c *Cmd) Call(ctx context.Context, name string, args ...uint64) ([]uint64, 
 	return c.guest.Call(ctx, name, args)
 }
 
-// Stop ends the guest as the end of Start's context does, from any goroutine. It does
-// not wait, but for 100 ms at most to find out what it answers. ErrNotInterruptible is that the guest may go on; nil that it ends, or has
-// ended, save in a Stdout or Stderr that blocks.
+// Stop ends the guest as the end of Start's context does. It may be called from any
+// goroutine after Start, and by what Cmd calls; before, the context is for that. It does
+// not wait, but for 100 ms at most to find out what it answers. ErrNotInterruptible is
+// that the guest may go on; nil that it ends, or has ended, save in a Stdout or Stderr
+// that blocks.
 func (c *Cmd) Stop() error {
 	if c.cancel == nil {
 		return nil
