@@ -124,23 +124,24 @@ bench: ## measure the servers side by side
 # Go's own tests, and those of golang.org/x/net: see prove/README.md.
 other_go := go1.24.9,go1.25.0,go1.27.0
 wasmedges := wasmedge-0.14,wasmedge-0.17
+wasisocks := wasisock-wasmedge-0.14,wasisock-wasmedge-0.17
 
 # Not TestDialerFallbackDelay, which has to be done in 95 ms.
 net_by_interpreter := ^Test(Accept|Close|Conn|Copy|DNS|Dial([^e]|er[^F])|DualStack|File|Listen|Lookup|Mixed|Packet|Raw|Read|Resolve|TCPConn|TCPListener|UDP|Unix|Wild|Write|Zero)
 
 .PHONY: prove
 prove: ## prove every suite on every engine, and net with every Go; takes hours once, to compile for WasmEdge
-	go run ./prove -engine wazero,$(wasmedges) -aot
-	go run ./prove -engine wazero,$(wasmedges) -aot -module prove/xnet
+	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) -aot
+	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) -aot -module prove/xnet
 	go run ./prove -go $(other_go) net
 
 .PHONY: prove-net
 prove-net: ## prove package net with every Go, and on every engine
-	go run ./prove -engine wazero,$(wasmedges) net
+	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) net
 	go run ./prove -go $(other_go) net
 
 .PHONY: prove-ci
-prove-ci: ## prove every suite on wazero, net with every Go there, and a part on WasmEdge
+prove-ci: ## prove every suite on wazero, net with every Go there, and a part with WasmEdge
 	cd prove/xnet && go mod tidy -diff && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./...
 	go run ./prove
 	go run ./prove -module prove/xnet
@@ -148,7 +149,7 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part on
 	WASISOCK_GO_VERSIONS=$(other_go) go test -count=1 -run '^TestVersions$$' ./stdnet
 	@if scripts/get-wasmedge.sh 0.14 >/dev/null && scripts/get-wasmedge.sh 0.17 >/dev/null || [ "$${WASISOCK_ENGINES:-}" = required ]; then set -x; \
 		go run ./prove -engine $(wasmedges) -timeout 2m net/textproto net/rpc net/rpc/jsonrpc net/smtp; \
-		go run ./prove -engine $(wasmedges) -timeout 2m -run '$(net_by_interpreter)' net; \
+		go run ./prove -engine $(wasisocks),$(wasmedges) -timeout 2m -run '$(net_by_interpreter)' net; \
 		go run ./prove -engine $(wasmedges) -timeout 2m -module prove/xnet github.com/wasisock/wasisock/prove/xnet; \
 	else echo "make prove-ci: nothing on WasmEdge, which cannot be had here" >&2; fi
 # WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is

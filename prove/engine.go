@@ -9,63 +9,47 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/aotcache"
 )
+
+// engines are the names of all.
+var engines = []string{"wazero", "wasisock-wasmedge-0.14", "wasisock-wasmedge-0.17", "wasmedge-0.14", "wasmedge-0.17"}
 
 // An engine runs test programs.
 type engine struct {
 	name    string
 	command []string // with the program and its arguments to follow
-	compile []string // ahead of time; nil for none
-	build   string   // the compiler's, such as 0.14.1
-	cache   string
+	aot     bool     // it compiles ahead of time
+	program string   // WasmEdge's own, if that runs the tests
+	version string   // of program, such as 0.14.1
 }
-
-var buildVersion = regexp.MustCompile(`\b\d+\.\d+\.\d+`)
 
 // newEngine finds or builds what runs the tests. All of them give the file system and
 // the whole network, which is that of a namespace.
 func newEngine(ctx context.Context, name, cache string, aot bool) (engine, error) {
-	e := engine{name: name, cache: cache}
+	e := engine{name: name}
+	if !slices.Contains(engines, name) {
+		return e, fmt.Errorf("-engine %s is none of %s", name, strings.Join(engines, ", "))
+	}
 	root, err := output(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/wasisock/wasisock")
 	if err != nil {
 		return e, err
 	}
-	version, ok := strings.CutPrefix(name, "wasmedge-")
-	switch {
-	case name == "wazero":
-		program := filepath.Join(cache, "wasisock")
-		if _, err := output(ctx, "go", "build", "-C", root, "-o", program, "./cmd/wasisock"); err != nil {
-			return e, err
-		}
-		e.command = []string{program, "run", "--allow-all", "--dir", "/:/"}
-	case ok:
-		wasmedge := os.Getenv("WASISOCK_WASMEDGE_" + strings.ReplaceAll(version, ".", ""))
-		if wasmedge == "" {
-			lines, err := output(ctx, filepath.Join(root, "scripts", "get-wasmedge.sh"), version)
-			if err != nil {
-				return e, err
-			}
-			wasmedge = lines[strings.LastIndexByte(lines, '\n')+1:]
-		}
-		e.command = []string{wasmedge, "--dir", "/:/", "--allow-af-unix"}
-		if aot {
-			e.name += "-aot"
-			text, err := output(ctx, wasmedge, "--version")
-			if err != nil {
-				return e, err
-			}
-			if e.build = buildVersion.FindString(text); e.build == "" {
-				return e, fmt.Errorf("%s --version: no version in %q", wasmedge, text)
-			}
-			e.compile = []string{wasmedge, "compile"}
-			if version != "0.14" { // which knows no such flag, and needs none
-				e.command = append(e.command, "--run-mode", "aot")
-			}
-		}
-	default:
-		return e, fmt.Errorf("-engine %s is none of wazero, wasmedge-0.14 and wasmedge-0.17", name)
+	kind, minor, isWasmEdge := strings.Cut(name, "wasmedge-")
+	if e.aot = aot && isWasmEdge; e.aot {
+		e.name += "-aot"
+	}
+	if isWasmEdge && kind == "" {
+		err = e.find(ctx, root, minor)
+	} else {
+		err = e.build(ctx, root, minor, filepath.Join(cache, name))
+	}
+	if err != nil {
+		return e, err
 	}
 	// Programs for wasip1 learn their working directory from PWD, and have no other
 	// environment than what they are given.
@@ -76,6 +60,52 @@ func newEngine(ctx context.Context, name, cache string, aot bool) (engine, error
 	}
 	return e, nil
 }
+
+// find finds WasmEdge's own program.
+func (e *engine) find(ctx context.Context, root, minor string) error {
+	e.program = os.Getenv("WASISOCK_WASMEDGE_" + strings.ReplaceAll(minor, ".", ""))
+	if e.program == "" {
+		lines, err := output(ctx, filepath.Join(root, "scripts", "get-wasmedge.sh"), minor)
+		if err != nil {
+			return err
+		}
+		e.program = lines[strings.LastIndexByte(lines, '\n')+1:]
+	}
+	text, err := output(ctx, e.program, "--version")
+	if err != nil {
+		return err
+	}
+	if e.version = buildVersion.FindString(text); e.version == "" {
+		return fmt.Errorf("%s --version: no version in %q", e.program, text)
+	}
+	e.command = []string{e.program, "--dir", "/:/", "--allow-af-unix"}
+	if e.aot && minor != "0.14" { // which knows no such flag, and needs none
+		e.command = append(e.command, "--run-mode", "aot")
+	}
+	return nil
+}
+
+var buildVersion = regexp.MustCompile(`\b\d+\.\d+\.\d+`)
+
+// build builds wasisock, with a WasmEdge in it if a version is named.
+func (e *engine) build(ctx context.Context, root, minor, program string) error {
+	e.command = []string{program, "run", "--allow-all", "--dir", "/:/"}
+	build := []string{"go", "build", "-C", root, "-o", program}
+	if minor != "" {
+		script := filepath.Join(root, "scripts", "get-wasmedge.sh")
+		build = append([]string{"sh", "-c", inEnvironment, "sh", script, minor}, append(build, "-tags", "wasmedge")...)
+		aot := "off"
+		if e.aot {
+			aot = "wait"
+		}
+		e.command = append(e.command, "--engine", "wasmedge", "--aot", aot)
+	}
+	_, err := output(ctx, build[0], append(build[1:], "./cmd/wasisock")...)
+	return err
+}
+
+// inEnvironment runs a command in the environment that a script prints.
+const inEnvironment = `environment=$("$1" --cgo-env "$2") && eval "$environment" && shift 2 && exec "$@"`
 
 func output(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -88,21 +118,28 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// prepare compiles a program ahead of time, where that was asked for.
+// prepare compiles a program ahead of time, where that was asked for, and answers what
+// to run. What wasisock compiles and what WasmEdge does are one.
 func (e engine) prepare(ctx context.Context, program string) (string, error) {
-	if e.compile == nil {
+	switch {
+	case !e.aot:
 		return program, nil
+	case e.program == "":
+		_, err := output(ctx, "nice", slices.Concat([]string{"-n", "19"}, e.command, []string{program, "-test.list=^$"})...)
+		return program, err
 	}
-	compiled := strings.TrimSuffix(program, ".wasm") + ".wasmedge-" + e.build + ".wasm"
-	if _, err := os.Stat(compiled); err == nil {
-		return compiled, nil
-	}
-	temp := compiled + ".new.wasm"
-	command := append([]string{"-n", "19"}, append(e.compile, program, temp)...)
-	if _, err := output(ctx, "nice", command...); err != nil {
+	wasm, err := os.ReadFile(program)
+	if err != nil {
 		return "", err
 	}
-	return compiled, os.Rename(temp, compiled)
+	dir, err := aotcache.Dir()
+	if err != nil {
+		return "", err
+	}
+	return aotcache.File(dir, aotcache.Key(e.version, wasm), func(out string) error {
+		_, err := output(ctx, "nice", "-n", "19", e.program, "compile", program, out)
+		return err
+	})
 }
 
 // namespaces tells whether network namespaces can be made here.

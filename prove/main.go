@@ -1,5 +1,5 @@
 // Command prove runs Go's own tests of its network packages on wasip1, with the
-// overlay of package stdnet, on our host and on WasmEdge:
+// overlay of package stdnet, in wasisock, with either engine inside, and on WasmEdge:
 //
 //	go run ./prove net net/http
 //	go run ./prove -engine wasmedge-0.14,wasmedge-0.17 -go go1.25.0 -run '^TestDial' net
@@ -31,6 +31,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/progress"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -50,7 +52,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	p := &prover{out: stdout}
 	flags := flag.NewFlagSet("prove", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	engines := flags.String("engine", "wazero", "`names` of what runs the tests, with commas: wazero, wasmedge-0.14, wasmedge-0.17")
+	names := flags.String("engine", "wazero", "`names` of what runs the tests, with commas: "+strings.Join(engines, ", "))
 	toolchains := flags.String("go", "", "`versions` of Go that the tests are of, such as go1.24.9,go1.25.0; by default the one in PATH")
 	aot := flags.Bool("aot", false, "compile ahead of time for WasmEdge: takes minutes for each package, once")
 	module := flags.String("module", "", "`folder` of a module whose packages are meant, and that has an expected.txt of its own")
@@ -61,7 +63,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	total, err := p.prove(ctx, flags.Args(), strings.Split(*engines, ","), strings.Split(*toolchains, ","), *module, *aot)
+	total, err := p.prove(ctx, flags.Args(), strings.Split(*names, ","), strings.Split(*toolchains, ","), *module, *aot)
 	if err != nil {
 		fmt.Fprintf(stderr, "prove: %v\n", err)
 		return 2
@@ -73,7 +75,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func (p *prover) prove(ctx context.Context, packages, engines, toolchains []string, module string, aot bool) (total counts, err error) {
+func (p *prover) prove(ctx context.Context, packages, names, toolchains []string, module string, aot bool) (total counts, err error) {
 	if _, err := regexp.Compile(p.run); err != nil {
 		return total, fmt.Errorf("-run: %w", err)
 	}
@@ -103,8 +105,8 @@ func (p *prover) prove(ctx context.Context, packages, engines, toolchains []stri
 	if err := namespaces(ctx); err != nil {
 		return total, err
 	}
-	ready := make([]engine, len(engines))
-	for i, name := range engines {
+	ready := make([]engine, len(names))
+	for i, name := range names {
 		if ready[i], err = newEngine(ctx, name, p.cache, aot); err != nil {
 			return total, err
 		}
@@ -137,7 +139,11 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 	if err != nil || program == "" {
 		return counts{}, err
 	}
-	if program, err = p.engine.prepare(ctx, program); err != nil {
+	err = progress.Compiling(os.Stderr, pkg+" for "+p.engine.name, func() (err error) {
+		program, err = p.engine.prepare(ctx, program)
+		return err
+	})
+	if err != nil {
 		return counts{}, err
 	}
 	name := strings.Join(append(where, strings.ReplaceAll(pkg, "/", "-")), "_") + ".txt"

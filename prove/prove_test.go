@@ -102,6 +102,21 @@ func TestExcluded(t *testing.T) {
 	}
 }
 
+// TestHosts: what is WasmEdge's own does not hold where WasmEdge only computes.
+func TestHosts(t *testing.T) {
+	ours := expectation{pkg: "net", where: []string{"!wasmedge"}}
+	theirs := expectation{pkg: "net", where: []string{"wasmedge"}}
+	for _, name := range engines {
+		own := strings.HasPrefix(name, "wasmedge")
+		if ours.appliesTo("net", []string{name}) == own || theirs.appliesTo("net", []string{name}) != own {
+			t.Errorf("%s is taken for another host", name)
+		}
+	}
+	if _, err := newEngine(t.Context(), "wasmedge", t.TempDir(), false); err == nil || !strings.Contains(err.Error(), strings.Join(engines, ", ")) {
+		t.Errorf("an engine that is none: %v", err)
+	}
+}
+
 func TestExpectedFiles(t *testing.T) {
 	files := map[string]string{"expected.txt": expectedGo}
 	names, err := filepath.Glob("*/expected.txt")
