@@ -132,8 +132,8 @@ func Command(m Module, args ...string) *Cmd { return &Cmd{Module: m, Args: args}
 var ErrStopped = errors.New("the guest was stopped")
 
 // ErrNotInterruptible is that a guest was to end while it computed, in code that cannot
-// be interrupted, or was not in time: it ends at its next call of the host, never if it makes none. Modules
-// are compiled so that this does not happen with Config.Interruptible.
+// be interrupted, or was not in time: it ends at its next call of the host, never if it
+// makes none. Modules are compiled so that this does not happen with Config.Interruptible.
 var ErrNotInterruptible = errors.New("the guest computes in code that cannot be interrupted: it ends at its next call of the host, never if it makes none; compile its module with Config.Interruptible")
 
 // Run starts the guest and waits for its end.
