@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/host/wasmedge"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -117,7 +118,7 @@ func help(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 
 const versionHelp = `usage: wasisock version
 
-Prints the versions of wasisock, of the engine in it and of Go, and the platform.
+Prints the versions of wasisock, of the engines in it and of Go, and the platform.
 
   wasisock version
 `
@@ -130,7 +131,11 @@ func version(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		own = info.Main.Version
 	}
-	fmt.Fprintf(stdout, "wasisock %s (wazero %s, %s, %s/%s)\n", own, engineVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	engines := "wazero " + engineVersion()
+	if v := wasmedge.Version(); v != "" {
+		engines += ", wasmedge " + v
+	}
+	fmt.Fprintf(stdout, "wasisock %s (%s, %s, %s/%s)\n", own, engines, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return 0
 }
 

@@ -15,6 +15,10 @@ func TestWithoutWasmEdge(t *testing.T) {
 	if code, stdout, _ := execute(t, "doctor"); code != 0 || !strings.Contains(stdout, "note    WasmEdge is not built in") {
 		t.Errorf("doctor: exit code %d, %q", code, stdout)
 	}
+	code, _, stderr = execute(t, "run", "--aot", "off", file(t, "guest.wasm", ending))
+	if code != 125 || !strings.Contains(stderr, "add --engine wasmedge") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
 	code, _, stderr = execute(t, "run", "--engine", "v8", file(t, "guest.wasm", ending))
 	if code != 125 || !strings.Contains(stderr, "write wazero or wasmedge") {
 		t.Errorf("exit code %d, %q", code, stderr)

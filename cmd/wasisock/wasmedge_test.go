@@ -41,6 +41,13 @@ func TestDoctorOfWasmEdge(t *testing.T) {
 	}
 }
 
+func TestVersionOfWasmEdge(t *testing.T) {
+	code, stdout, _ := execute(t, "version")
+	if code != 0 || !regexp.MustCompile(`\(wazero v[^,]+, wasmedge 0\.\d+\.\d+, go`).MatchString(stdout) {
+		t.Errorf("exit code %d, %q", code, stdout)
+	}
+}
+
 func TestLimitsInterruptWasmEdge(t *testing.T) {
 	const spinning = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x09\x01\x07\x00\x03\x40\x0c\x00\x0b\x0b"
 	for _, flags := range []string{"--aot=wait", "--aot=wait --interruptible", "--aot=off"} {

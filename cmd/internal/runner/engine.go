@@ -23,6 +23,7 @@ type Engine struct {
 
 	wasmEdge bool
 	aot      wasmedge.AOT
+	aotGiven bool
 }
 
 // Register has flags say which engine it is.
@@ -33,9 +34,9 @@ func (e *Engine) Register(flags *flag.FlagSet) {
 		"wasmedge": func() { e.wasmEdge = true },
 	}, "wazero or wasmedge"))
 	flags.Func("aot", "", choice(map[string]func(){
-		"auto": func() { e.aot = wasmedge.AOTAuto },
-		"wait": func() { e.aot = wasmedge.AOTWait },
-		"off":  func() { e.aot = wasmedge.AOTOff },
+		"auto": func() { e.aot, e.aotGiven = wasmedge.AOTAuto, true },
+		"wait": func() { e.aot, e.aotGiven = wasmedge.AOTWait, true },
+		"off":  func() { e.aot, e.aotGiven = wasmedge.AOTOff, true },
 	}, "auto, wait or off"))
 	flags.BoolVar(&e.Interruptible, "interruptible", false, "")
 	flags.StringVar(&e.CacheDir, "cache", "", "")
@@ -56,6 +57,9 @@ func choice(choices map[string]func(), all string) func(string) error {
 // called when guests that start from now on are faster.
 func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better func()) (host.Module, error) {
 	if !e.wasmEdge {
+		if e.aotGiven {
+			return nil, errors.New("--aot is for WasmEdge, and wazero always compiles; add --engine wasmedge, or leave out --aot")
+		}
 		cfg := wazero.Config{Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, Progress: e.Progress, CPUProfile: e.CPUProfile}
 		if !e.Interruptible {
 			cfg.Alone = guests
