@@ -116,10 +116,6 @@ static uint64_t bits_of(uint8_t type, WasmEdge_Value value)
 	return (uint64_t)WasmEdge_ValueGetI64(value);
 }
 
-// The offset and the length have 32 bits until 0.14 and 64 since; a register has them all.
-extern uint8_t *memory_pointer(WasmEdge_MemoryInstanceContext *memory, uint64_t offset, uint64_t length)
-	__asm__("WasmEdge_MemoryInstanceGetPointer");
-
 // memory_of is the memory of a guest, which takes a lock to find, or NULL.
 static WasmEdge_MemoryInstanceContext *memory_of(wasisock_guest *guest, const WasmEdge_CallingFrameContext *frame)
 {
@@ -143,7 +139,7 @@ static WasmEdge_Result call(void *data, const WasmEdge_CallingFrameContext *fram
 		stack[i] = bits_of(import->types[i], params[i]);
 	WasmEdge_MemoryInstanceContext *memory = memory_of(import->guest, frame);
 	uint32_t pages = memory ? (uint32_t)WasmEdge_MemoryInstanceGetPageSize(memory) : 0;
-	uint8_t *base = pages ? memory_pointer(memory, 0, 1) : NULL;
+	uint8_t *base = pages ? wasisock_memory(memory, 0, 1) : NULL;
 
 	uint32_t code = wasisockCall(import->guest->handle, import->function, stack, base, pages);
 	if (import->results)
@@ -170,7 +166,7 @@ static WasmEdge_Result clock_time_get(void *data, const WasmEdge_CallingFrameCon
 	wasisock_guest *guest = import->guest;
 	uint32_t id = (uint32_t)WasmEdge_ValueGetI32(params[0]);
 	WasmEdge_MemoryInstanceContext *memory = memory_of(guest, frame);
-	uint8_t *result = memory ? memory_pointer(memory, (uint32_t)WasmEdge_ValueGetI32(params[2]), sizeof(int64_t)) : NULL;
+	uint8_t *result = memory ? wasisock_memory(memory, (uint32_t)WasmEdge_ValueGetI32(params[2]), sizeof(int64_t)) : NULL;
 	if (!result || id > monotonic || in_reserve())
 		return call(data, frame, params, returns);
 	int64_t time = id == realtime ? now(CLOCK_REALTIME) : now(CLOCK_MONOTONIC) - guest->epoch;
@@ -179,11 +175,29 @@ static WasmEdge_Result clock_time_get(void *data, const WasmEdge_CallingFrameCon
 	return WasmEdge_Result_Success;
 }
 
+// transfer is call where a plain connection receives or sends.
+static WasmEdge_Result transfer(void *data, const WasmEdge_CallingFrameContext *frame,
+				const WasmEdge_Value *params, WasmEdge_Value *returns)
+{
+	wasisock_import *import = data;
+	int result = wasisock_transfer(import, memory_of(import->guest, frame), params);
+	if (result < 0)
+		return call(data, frame, params, returns);
+	returns[0] = WasmEdge_ValueGenI32(result);
+	return WasmEdge_Result_Success;
+}
+
 int64_t wasisock_monotonic(void) { return now(CLOCK_MONOTONIC); }
 
 WasmEdge_FunctionInstanceContext *wasisock_function(const WasmEdge_FunctionTypeContext *type, wasisock_import *import)
 {
-	return WasmEdge_FunctionInstanceCreate(type, import->clock ? clock_time_get : call, import, 0);
+	static const WasmEdge_HostFunc_t functions[] = {
+		[wasisock_ordinary] = call,
+		[wasisock_clock] = clock_time_get,
+		[wasisock_receives] = transfer,
+		[wasisock_sends] = transfer,
+	};
+	return WasmEdge_FunctionInstanceCreate(type, functions[import->kind], import, 0);
 }
 
 WasmEdge_Result wasisock_instantiate(WasmEdge_ExecutorContext *executor, WasmEdge_ModuleInstanceContext **module,

@@ -5,6 +5,14 @@
 #include <stdint.h>
 #include <wasmedge/wasmedge.h>
 
+// A stream is Stream in host/internal/system.
+typedef struct {
+	int32_t fd; // the system's, plus 1
+	bool accepted;
+	uint8_t stage;
+	bool stuck;
+} wasisock_stream;
+
 // A guest is what C knows of one.
 typedef struct {
 	uintptr_t handle; // a cgo.Handle
@@ -12,6 +20,9 @@ typedef struct {
 	int64_t epoch; // when its monotonic clock was 0, by CLOCK_MONOTONIC
 	int thread; // that it runs on
 	int interrupted; // it has ended by wasisock_interrupt
+	uint64_t received, sent; // bytes that Go does not know of yet
+	uint32_t first_stream, stream_count;
+	wasisock_stream *streams;
 } wasisock_guest;
 
 // An import is what stands behind one function that a guest imports.
@@ -20,7 +31,7 @@ typedef struct {
 	uint32_t function; // of the module's
 	uint32_t params, results;
 	uint8_t types[16]; // of the parameters
-	bool clock; // it is clock_time_get
+	enum { wasisock_ordinary, wasisock_clock, wasisock_receives, wasisock_sends } kind;
 } wasisock_import;
 
 // wasisock_stack_overflow is for a code of WasmEdge's, which has none for that.
@@ -33,6 +44,15 @@ void wasisock_prepare_interrupts(void); // once
 void wasisock_running(wasisock_guest *guest); // on this thread; NULL is none
 int wasisock_is_interrupt(const siginfo_t *info);
 int wasisock_heed(const siginfo_t *info, const void *context);
+
+enum { wasisock_errno_count = 256 };
+void wasisock_set_errno(uint32_t e, uint16_t guests);
+int wasisock_transfer(const wasisock_import *import, WasmEdge_MemoryInstanceContext *memory, const WasmEdge_Value *params);
+
+// wasisock_memory is where that much of a guest's memory is, or NULL. The offset and the
+// length have 32 bits until 0.14 and 64 since; a register has them all.
+uint8_t *wasisock_memory(WasmEdge_MemoryInstanceContext *memory, uint64_t offset, uint64_t length)
+	__asm__("WasmEdge_MemoryInstanceGetPointer");
 
 int64_t wasisock_monotonic(void);
 void wasisock_ahead_of_time(WasmEdge_ConfigureContext *config);

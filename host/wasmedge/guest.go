@@ -23,9 +23,11 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
+	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/system"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -49,7 +51,6 @@ type guest struct {
 	proxy  api.Module // whose memory is the guest's
 	err    error      // why it ended, if in a call
 
-	calls   int
 	yielded int64 // when it last did, by its own clock
 }
 
@@ -67,10 +68,13 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		return nil, preview1.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
 	}
 	var err error
-	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize })
+	streams, free := g.makeStreams()
+	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
 	if err != nil {
+		free()
 		return nil, err
 	}
+	g.OnEnd(free)
 	g.memory.bytes = []byte{}
 	ctxOfProxy := experimental.WithMemoryAllocator(context.Background(), &g.memory)
 	if g.proxy, err = m.runtime.InstantiateModule(ctxOfProxy, m.proxy, g.Config()); err != nil {
@@ -111,15 +115,12 @@ func (g *guest) run(ctx context.Context) error {
 
 	handle := cgo.NewHandle(g)
 	defer handle.Delete()
-	inC := (*C.wasisock_guest)(C.calloc(1, C.sizeof_wasisock_guest))
-	defer C.free(unsafe.Pointer(inC))
-	inC.handle = C.uintptr_t(handle)
-	inC.epoch = C.wasisock_monotonic()
-	inC.epoch -= C.int64_t(g.Nanotime())
-	C.wasisock_running(inC)
+	g.inC.handle = C.uintptr_t(handle)
+	g.inC.epoch = C.wasisock_monotonic()
+	g.inC.epoch -= C.int64_t(g.Nanotime())
+	C.wasisock_running(g.inC)
 	defer C.wasisock_running(nil)
-	g.inC = inC
-	imports, free := g.makeImports(inC)
+	imports, free := g.makeImports()
 	defer free()
 	if err := executor.RegisterImport(store, imports); err != nil {
 		return fmt.Errorf("the guest's imports: %w", err)
@@ -252,20 +253,60 @@ func (g *guest) configure() *wasmedge.Configure {
 	return config
 }
 
+// makeStreams makes what C knows of the guest, and of its first sockets.
+func (g *guest) makeStreams() (streams system.Streams, free func()) {
+	const sockets = host.DefaultMaxSockets
+	g.inC = (*C.wasisock_guest)(C.malloc(C.sizeof_wasisock_guest)) // which is never NULL in Go
+	*g.inC = C.wasisock_guest{
+		first_stream: system.FirstSocket,
+		stream_count: sockets,
+		streams:      (*C.wasisock_stream)(C.calloc(sockets, C.sizeof_wasisock_stream)),
+	}
+	if g.inC.streams == nil {
+		g.inC.stream_count = 0
+	}
+	setErrnos()
+	return system.Streams{
+			Of:       unsafe.Slice((*system.Stream)(unsafe.Pointer(g.inC.streams)), g.inC.stream_count),
+			Received: (*uint64)(&g.inC.received),
+			Sent:     (*uint64)(&g.inC.sent),
+		}, func() {
+			C.free(unsafe.Pointer(g.inC.streams))
+			C.free(unsafe.Pointer(g.inC))
+		}
+}
+
+var setErrnos = sync.OnceFunc(func() {
+	for e := range uint32(C.wasisock_errno_count) {
+		C.wasisock_set_errno(C.uint32_t(e), C.uint16_t(system.Errno(unix.Errno(e))))
+	}
+})
+
+// kinds are those of functions that are not ordinary.
+var kinds = map[string]uint32{
+	"clock_time_get": C.wasisock_clock,
+	"fd_read":        C.wasisock_receives,
+	"sock_recv":      C.wasisock_receives,
+	"sock_recv_v2":   C.wasisock_receives,
+	"fd_write":       C.wasisock_sends,
+	"sock_send":      C.wasisock_sends,
+	"sock_send_v2":   C.wasisock_sends,
+}
+
 // makeImports is the module that the guest imports from. free also frees what the
 // functions of it know, and is for when none is called any more.
-func (g *guest) makeImports(guest *C.wasisock_guest) (imports *wasmedge.Module, free func()) {
+func (g *guest) makeImports() (imports *wasmedge.Module, free func()) {
 	imports = wasmedge.NewModule(sockabi.Module)
 	module := (*C.WasmEdge_ModuleInstanceContext)(inner(imports))
 	array := (*C.wasisock_import)(C.calloc(C.size_t(len(g.functions)+1), C.sizeof_wasisock_import))
 	all := unsafe.Slice(array, len(g.functions))
 	for i, f := range g.functions {
 		all[i] = C.wasisock_import{
-			guest:    guest,
+			guest:    g.inC,
 			function: C.uint32_t(i),
 			params:   C.uint32_t(len(f.Params)),
 			results:  C.uint32_t(len(f.Results)),
-			clock:    g.names[i] == "clock_time_get",
+			kind:     kinds[g.names[i]],
 		}
 		for k, t := range f.Params {
 			all[i].types[k] = C.uint8_t(t)
@@ -308,9 +349,7 @@ func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, ba
 	if size := int(pages) * pageSize; size != len(g.memory.bytes) || size > 0 && &g.memory.bytes[0] != (*byte)(base) {
 		g.resize((*byte)(base), uint32(pages))
 	}
-	if g.calls++; g.calls%64 == 0 {
-		g.yield()
-	}
+	g.yield()
 	f := g.functions[function]
 	f.Call(g.ctx, g.Guest, g.proxy, unsafe.Slice((*uint64)(stack), 16))
 	return success

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/system"
 )
 
 // A guest is one run of a module.
@@ -31,7 +32,7 @@ func guestOf(ctx context.Context) *guest { return ctx.Value(guestKey{}).(*guest)
 func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	g := &guest{module: m, pages: allocator{limit: c.Limits.Memory}}
 	var err error
-	if g.Guest, err = m.imports.NewGuest(c, g.pages.size.Load); err != nil {
+	if g.Guest, err = m.imports.NewGuest(c, g.pages.size.Load, system.Streams{}); err != nil {
 		return nil, err
 	}
 	if m.library {

@@ -66,7 +66,7 @@ func (c *Closers) Close() {
 
 // NewGuest is a guest as c says. size tells, at any time, how many bytes of memory it
 // has. Either Start or Close must be called.
-func (fs *Functions) NewGuest(c *host.Cmd, size func() uint64) (*Guest, error) {
+func (fs *Functions) NewGuest(c *host.Cmd, size func() uint64, streams system.Streams) (*Guest, error) {
 	if c.Limits.CPUTime > 0 && !cpuClockWorks {
 		return nil, fmt.Errorf("the CPU time of guests is not known on %s; leave Limits.CPUTime at 0: %w", runtime.GOOS, errors.ErrUnsupported)
 	}
@@ -78,14 +78,14 @@ func (fs *Functions) NewGuest(c *host.Cmd, size func() uint64) (*Guest, error) {
 		stop:   make(chan struct{}),
 		done:   make(chan struct{}),
 	}
-	if err := g.open(c); err != nil {
+	if err := g.open(c, streams); err != nil {
 		g.Close()
 		return nil, err
 	}
 	return g, nil
 }
 
-func (g *Guest) open(c *host.Cmd) (err error) {
+func (g *Guest) open(c *host.Cmd, streams system.Streams) (err error) {
 	g.system, err = system.New(system.Config{
 		Policy:     c.Policy,
 		Limits:     c.Limits,
@@ -102,12 +102,12 @@ func (g *Guest) open(c *host.Cmd) (err error) {
 		Faults:     c.Faults,
 		Calls:      c.Calls,
 		Trace:      c.Trace,
+		Streams:    streams,
 	})
 	if err != nil {
 		return fmt.Errorf("sockets: %w", err)
 	}
 	g.rows = g.system.Rows()
-	g.closers.Add(func() { g.system.Close() })
 	if err := g.stdio.open(c.Stdin, c.Stdout, c.Stderr); err != nil {
 		return fmt.Errorf("stdin: %w", err)
 	}
@@ -153,7 +153,12 @@ func (g *Guest) Config() wazero.ModuleConfig { return g.config }
 func (g *Guest) OnEnd(f func()) { g.closers.Add(f) }
 
 // Close frees all that a guest has that does not run.
-func (g *Guest) Close() { g.closers.Close() }
+func (g *Guest) Close() {
+	if g.system != nil {
+		g.system.Close() // before what takes longer: clients wait for it
+	}
+	g.closers.Close()
+}
 
 // Start runs the guest, on a thread of its own, whose CPU time is the guest's. run is
 // its code from the beginning to the end. Its error is ErrStopped or that of a context
@@ -167,7 +172,6 @@ func (g *Guest) Start(ctx context.Context, run func(context.Context) error) {
 		g.exitCode, g.err = g.outcome(ctx, run)
 		g.cpu.stop()
 		g.wall.Store(g.clock())
-		g.system.Close() // before what takes longer: clients wait for it
 		g.Close()
 		close(g.done)
 	}()

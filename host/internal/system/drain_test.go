@@ -65,13 +65,13 @@ func (s service) acceptIs(want sockabi.Errno) {
 	s.want(want, "sock_accept", s.l, 0, s.alloc(4))
 }
 
-// waitsFor polls the listener, which is ready after about that time.
-func (s service) waitsFor(least, most time.Duration) {
+// waitsFor polls the listener, which is ready about that time after since, no earlier
+// and not much later.
+func (s service) waitsFor(since time.Time, after time.Duration) {
 	s.Helper()
-	start := time.Now()
 	s.waitFor(read(s.l))
-	if took := time.Since(start); took < least || took > most+time.Second {
-		s.Errorf("the listener is ready after %v, want %v to %v", took, least, most)
+	if took := time.Since(since); took < after || took > after+2*time.Second {
+		s.Errorf("the listener is ready after %v, want %v", took, after)
 	}
 	s.acceptIs(sockabi.EINVAL)
 	s.acceptIs(sockabi.EINVAL)
@@ -81,11 +81,12 @@ func (s service) waitsFor(least, most time.Duration) {
 func TestDrainWithoutConnections(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		s.expectPoll("clock:1", read(s.l), timer(0))
+		since := time.Now()
 		time.AfterFunc(20*time.Millisecond, func() { s.Drain(false) })
-		s.waitsFor(15*time.Millisecond, 20*time.Millisecond)
+		s.waitsFor(since, 20*time.Millisecond)
 		s.Drain(false)
 		s.Drain(true)
-		s.waitsFor(0, 0)
+		s.waitsFor(time.Now(), 0)
 	})
 }
 
@@ -121,7 +122,7 @@ func TestDrainServesTheQueue(t *testing.T) {
 				t.Error("a connection is made after all")
 			}
 		}
-		s.waitsFor(0, settling)
+		s.waitsFor(time.Now(), 0)
 		if s.given != nil {
 			for i := range 5 {
 				c, err := s.given.Accept()
@@ -159,8 +160,9 @@ func TestDrainWaitsForWhatIsInWork(t *testing.T) {
 		s.send(fd, "answer")
 		quiet() // answered, but there is more
 		s.recv(fd)
+		since := time.Now()
 		s.send(fd, "answer")
-		s.waitsFor(settling-50*time.Millisecond, settling) // it may send more
+		s.waitsFor(since, settling) // it may send more
 	})
 }
 
@@ -187,7 +189,7 @@ func TestDrainEndsConnectionsThatWait(t *testing.T) {
 		iovs, n, flags := s.iovs("?"), s.alloc(4), s.alloc(2)
 		s.want(sockabi.EAGAIN, "sock_recv", fd, iovs, 1, sockabi.RI_PEEK, n, flags)
 		again("", 0)
-		s.waitsFor(0, 0) // it is idle, and need not settle
+		s.waitsFor(time.Now(), 0) // it is idle, and need not settle
 		io.WriteString(c, "late")
 		s.waitFor(read(fd))
 		again("late", 0)
@@ -215,7 +217,7 @@ func TestDrainWakesWhoWaits(t *testing.T) {
 		}
 		s.expectPoll("read:0", read(fd), timer(time.Hour))
 		s.ok("fd_close", fd)
-		s.waitsFor(0, 0)
+		s.waitsFor(time.Now(), 0)
 	})
 }
 
@@ -225,8 +227,9 @@ func TestDrainOfNewAndOldConnections(t *testing.T) {
 			s.dial()
 			s.accept()
 		}
+		since := time.Now()
 		s.Drain(false)
-		s.waitsFor(settling-50*time.Millisecond, settling)
+		s.waitsFor(since, settling)
 	})
 }
 
@@ -250,7 +253,7 @@ func TestDrainWaitsForWhatIsNotTaken(t *testing.T) {
 		s.waitFor(write(fd))
 		s.send(fd, "end")
 		s.ok("fd_close", fd)
-		s.waitsFor(0, settling)
+		s.waitsFor(time.Now(), 0)
 	})
 }
 
@@ -263,8 +266,9 @@ func TestDrainInAHurry(t *testing.T) {
 		s.recv(fd)
 		s.Drain(false)
 		s.expectPoll("clock:1", read(s.l), timer(2*settling))
+		since := time.Now()
 		time.AfterFunc(20*time.Millisecond, func() { s.Drain(true) })
-		s.waitsFor(15*time.Millisecond, 20*time.Millisecond)
+		s.waitsFor(since, 20*time.Millisecond)
 		s.send(fd, "answer") // it still can
 		late := s.nonblock(s.open(inet4, tcp))
 		if s.given == nil {

@@ -34,10 +34,10 @@ type drain struct {
 type stage uint8
 
 const (
-	fresh    stage = iota // nothing has been read
-	asked                 // read, and nothing written since
-	answered              // written, and nothing read since
-	idle                  // answered, and reading was tried in vain
+	fresh    stage = 0             // nothing has been read
+	asked    stage = StageAsked    // read, and nothing written since
+	answered stage = StageAnswered // written, and nothing read since
+	idle     stage = StageIdle     // answered, and reading was tried in vain
 )
 
 func (g *guest) drain(hurry bool) {
@@ -56,6 +56,7 @@ func (g *guest) heed() (again int64) {
 		began := d.level > 0
 		if d.level = g.wake.heed(); !began {
 			d.began = clock()
+			g.takeAllBack()
 			for s := range g.listening.addrs {
 				g.retire(s)
 			}

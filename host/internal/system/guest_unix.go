@@ -47,6 +47,7 @@ type guest struct {
 
 	givens    []*given
 	draining  drain
+	streams   Streams
 	table     table
 	listeners int // open
 	poller    poller
@@ -73,6 +74,9 @@ func (g *guest) open(cfg Config) error {
 	}
 	g.nameserver, g.answering = cfg.Nameserver, make(chan struct{}, maxAnswering)
 	g.setFaults(cfg.Faults)
+	if cfg.Trace == nil && cfg.Calls == nil && !g.injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
+		g.streams = cfg.Streams
+	}
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
 		g.stdio[i] = stdioOf(v)
 	}
@@ -115,6 +119,8 @@ func (g *guest) close() error {
 		return nil
 	}
 	g.closed = true
+	g.takeAllBack()
+	g.streams = Streams{}
 	for _, s := range g.table.sockets {
 		if s != nil {
 			g.closeSocket(s)

@@ -51,6 +51,7 @@ func newTester(t testing.TB, cfg Config) *tester {
 	if cfg.Policy == nil {
 		cfg.Policy = host.AllowAll
 	}
+	cfg.Streams = Streams{Of: make([]Stream, 64), Received: new(uint64), Sent: new(uint64)}
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +75,7 @@ func (g *tester) call(name string, args ...uint32) sockabi.Errno {
 	for i, a := range args {
 		wide[i] = uint64(a) | 0xdead<<32 // upper halves mean nothing
 	}
+	defer g.checkStreams()
 	return call(g.ctx, g.mem, wide)
 }
 

@@ -155,6 +155,9 @@ type Config struct {
 
 	// Trace is told of each call that does not fall through; nil costs nothing.
 	Trace host.Tracer
+
+	// Streams are for an engine that can do without rows at times.
+	Streams Streams
 }
 
 // A System is the sockets of one guest. Its rows serve one call at a time;

@@ -1,0 +1,127 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// checkStreams holds that an engine has nothing but what is as the engine takes it for.
+func (g *tester) checkStreams() {
+	g.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, st := range g.streams.Of {
+		if st.FD == 0 {
+			continue
+		}
+		s := g.table.get(uint32(FirstSocket + i))
+		if s == nil || s.fd != int(st.FD)-1 || s.accepted != st.Accepted || !s.isPlain() || g.draining.level > 0 {
+			g.Errorf("the engine has %+v, which is %+v", st, s)
+		}
+	}
+}
+
+// lentTo is what the engine has of a socket.
+func (g *tester) lentTo(fd uint32) *Stream { return &g.streams.Of[fd-FirstSocket] }
+
+func TestPlainConnectionsAreLent(t *testing.T) {
+	g := newTester(t, Config{})
+	dialed, accepted := g.pair()
+	if st := g.lentTo(dialed); st.FD == 0 || st.Accepted {
+		t.Errorf("the one that has connected: %+v", st)
+	}
+	if st := g.lentTo(accepted); st.FD != 0 {
+		t.Errorf("the one that was accepted, and not used: %+v", st)
+	}
+	g.want(sockabi.EAGAIN, "fd_read", accepted, g.iovs("???"), 1, g.alloc(4))
+	if st := g.lentTo(accepted); st.FD == 0 || !st.Accepted || st.Stage != 0 {
+		t.Errorf("the one that was accepted: %+v", st)
+	}
+
+	g.ok("fd_fdstat_set_flags", accepted, 0)
+	if g.lentTo(accepted).FD != 0 {
+		t.Error("one that blocks is lent")
+	}
+	g.nonblock(accepted)
+	fd := g.lentTo(accepted).FD
+	g.ok("fd_renumber", accepted, dialed)
+	if g.lentTo(accepted).FD != 0 || g.lentTo(dialed).FD != fd {
+		t.Error("one with another number is not lent by that")
+	}
+	g.ok("fd_close", dialed)
+	if g.lentTo(dialed).FD != 0 {
+		t.Error("one that is closed is lent")
+	}
+	for _, kind := range []uint32{sockabi.SOCK_STREAM, sockabi.SOCK_DGRAM} {
+		for _, family := range []uint32{sockabi.AF_INET4, sockabi.AF_UNIX} {
+			fd := g.nonblock(g.open(family, kind))
+			if plain := family == sockabi.AF_INET4 && kind == sockabi.SOCK_STREAM; plain != (g.lentTo(fd).FD != 0) {
+				t.Errorf("family %d, kind %d: %+v", family, kind, g.lentTo(fd))
+			}
+		}
+	}
+	if l, _ := g.listen(); g.lentTo(l).FD != 0 {
+		t.Error("a listener is lent")
+	}
+}
+
+func TestWhatIsWatchedOrLimitedIsNotLent(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"traced":             {Trace: func(host.Call) {}},
+		"counted":            {Calls: func(string, sockabi.Errno, time.Duration) {}},
+		"made to fail":       {Faults: hostfault.Faults{ShortRead: 0.5}},
+		"limited to read":    {Limits: host.Limits{ReadRate: 1 << 30}},
+		"limited in sending": {Limits: host.Limits{WriteRate: 1 << 30}},
+	} {
+		g := newTester(t, cfg)
+		fd := g.nonblock(g.open(sockabi.AF_INET4, sockabi.SOCK_STREAM))
+		if g.streams.Of != nil {
+			t.Errorf("%s: socket %d is lent", name, fd)
+		}
+	}
+}
+
+// TestWhatAnEngineHasDoneIsKnown plays the engine's part, by the system's calls.
+func TestWhatAnEngineHasDoneIsKnown(t *testing.T) {
+	g := newTester(t, Config{})
+	dialed, accepted := g.pair()
+	g.send(dialed, "question")
+	g.want(0, "fd_read", accepted, g.iovs("???"), 1, g.alloc(4))
+	st := g.lentTo(accepted)
+	if st.Stage != StageAsked {
+		t.Fatalf("%+v", st)
+	}
+	buf := make([]byte, 100)
+	n, err := unix.Read(int(st.FD)-1, buf)
+	if n != 5 || err != nil {
+		t.Fatal(n, err)
+	}
+	*g.streams.Received += 5
+	if n, err = unix.Write(int(st.FD)-1, []byte("answer")); n != 6 || err != nil {
+		t.Fatal(n, err)
+	}
+	*g.streams.Sent += 6
+	st.Stage, st.Stuck = StageAnswered, true
+
+	before := g.Stats()
+	g.Drain(false)
+	g.polled(timer(0)) // heeds it
+	after := g.Stats()
+	if after.Received-before.Received != 5 || after.Sent-before.Sent != 6 {
+		t.Errorf("%+v, then %+v", before, after)
+	}
+	if s := g.table.get(accepted); s.stage != answered || !s.stuck || st.FD != 0 {
+		t.Errorf("%+v, %+v", s, st)
+	}
+	if g.recv(dialed); g.lentTo(dialed).FD != 0 {
+		t.Error("a connection is lent while the guest is to end")
+	}
+}
