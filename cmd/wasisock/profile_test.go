@@ -13,7 +13,7 @@ import (
 
 func TestCPUProfile(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles a guest in another way")
+		t.Skip("compiles a guest in another way; run it without -short")
 	}
 	file := filepath.Join(t.TempDir(), "cpu.pprof")
 	if code, _, stderr := start(t, "run", "--cpu-profile", file, "GUEST", "hot"); code != 0 || stderr != "" {

@@ -63,7 +63,7 @@ func TestLimitsInterruptWasmEdge(t *testing.T) {
 // until another, of compiled code, has its listener.
 func TestCompiledCodeTakesOver(t *testing.T) {
 	if testing.Short() {
-		t.Skip("with -short, no guest is compiled for minutes")
+		t.Skip("compiles a guest for minutes; run it without -short")
 	}
 	wasm := filepath.Join(t.TempDir(), "server.wasm")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", wasm, "github.com/wasisock/wasisock/guest/server")

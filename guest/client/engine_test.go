@@ -60,7 +60,7 @@ func build() error {
 // names; `make test-engines` does.
 func onEveryEngine(t *testing.T, test func(t *testing.T, e engine)) {
 	if testing.Short() {
-		t.Skip("starts processes")
+		t.Skip("starts processes; run it without -short")
 	}
 	if built.once.Do(func() { built.err = build() }); built.err != nil {
 		t.Fatal(built.err)

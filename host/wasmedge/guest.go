@@ -357,7 +357,7 @@ func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, ba
 
 // yield has Go schedule the goroutine, before it has been in C and in calls of the host
 // for 10 ms without that. Go's monitor then takes its processor away every 20 us, which
-// it has to get back for the next call: a twentieth of a busy server's time.
+// it has to get back for the next call.
 func (g *guest) yield() {
 	if now := g.Nanotime(); now-g.yielded > int64(8*time.Millisecond) {
 		g.yielded = now

@@ -50,7 +50,7 @@ func TestFiles(t *testing.T) {
 
 func TestRoots(t *testing.T) {
 	if os.Getenv("SSL_CERT_FILE") == "" {
-		t.Skip("this system has no certificates")
+		t.Skip("this system has no certificates; install ca-certificates")
 	}
 	if pool, err := x509.SystemCertPool(); err != nil || pool.Equal(x509.NewCertPool()) {
 		t.Errorf("no certificates, %v", err)
@@ -60,7 +60,7 @@ func TestRoots(t *testing.T) {
 // TestOutside passes where it may dial an address that nobody has.
 func TestOutside(t *testing.T) {
 	if os.Getenv("OUTSIDE") == "" {
-		t.Skip("OUTSIDE is not set")
+		t.Skip("OUTSIDE is not set; the tests of wasisock set it")
 	}
 	if c, err := net.Dial("udp", "192.0.2.1:9"); err != nil {
 		t.Error(err)
