@@ -18,6 +18,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/wazero/internal/workaround"
 	"github.com/wasisock/wasisock/internal/progress"
 )
 
@@ -76,8 +77,11 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 		alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, profile: cfg.CPUProfile,
 		start: preview1.Section(wasm, preview1.StartSection) != nil,
 	}
-	err := m.compile(ctx, wasm, cfg)
-	if err == nil {
+	right, _, err := workaround.Apply(wasm)
+	if err != nil {
+		return nil, preview1.Unusable("it is no module that can run here: %v; "+preview1.BuildGuest, err)
+	}
+	if err = m.compile(ctx, right, cfg); err == nil {
 		err = m.link(ctx)
 	}
 	if err != nil {

@@ -1,0 +1,290 @@
+package wasm
+
+import (
+	"fmt"
+	"strings"
+)
+
+// An Opcode names an instruction: its byte, or 256 times its prefix and the number that
+// follows, such as 0xfc0b for memory.fill.
+type Opcode uint16
+
+// The opcodes that other packages refer to.
+const (
+	OpUnreachable  Opcode = 0x00
+	OpBlock        Opcode = 0x02
+	OpLoop         Opcode = 0x03
+	OpIf           Opcode = 0x04
+	OpElse         Opcode = 0x05
+	OpEnd          Opcode = 0x0b
+	OpBr           Opcode = 0x0c
+	OpBrIf         Opcode = 0x0d
+	OpBrTable      Opcode = 0x0e
+	OpReturn       Opcode = 0x0f
+	OpCall         Opcode = 0x10
+	OpCallIndirect Opcode = 0x11
+	OpDrop         Opcode = 0x1a
+	OpSelect       Opcode = 0x1b
+	OpSelectTyped  Opcode = 0x1c
+	OpLocalGet     Opcode = 0x20
+	OpLocalSet     Opcode = 0x21
+	OpLocalTee     Opcode = 0x22
+	OpGlobalGet    Opcode = 0x23
+	OpGlobalSet    Opcode = 0x24
+	OpMemorySize   Opcode = 0x3f
+	OpMemoryGrow   Opcode = 0x40
+	OpI32Const     Opcode = 0x41
+	OpI64Const     Opcode = 0x42
+	OpF32Const     Opcode = 0x43
+	OpF64Const     Opcode = 0x44
+	OpI32Eqz       Opcode = 0x45
+	OpI32Eq        Opcode = 0x46
+	OpI32Ne        Opcode = 0x47
+	OpI32LtS       Opcode = 0x48
+	OpI32LtU       Opcode = 0x49
+	OpI32GtS       Opcode = 0x4a
+	OpI32GtU       Opcode = 0x4b
+	OpI32LeS       Opcode = 0x4c
+	OpI32LeU       Opcode = 0x4d
+	OpI32GeS       Opcode = 0x4e
+	OpI32GeU       Opcode = 0x4f
+	OpI64Eqz       Opcode = 0x50
+	OpI64Eq        Opcode = 0x51
+	OpI64Ne        Opcode = 0x52
+	OpI64LtS       Opcode = 0x53
+	OpI64LtU       Opcode = 0x54
+	OpI64GtS       Opcode = 0x55
+	OpI64GtU       Opcode = 0x56
+	OpI64LeS       Opcode = 0x57
+	OpI64LeU       Opcode = 0x58
+	OpI64GeS       Opcode = 0x59
+	OpI64GeU       Opcode = 0x5a
+	OpF64Ge        Opcode = 0x66
+	OpI32And       Opcode = 0x71
+	OpI32Shl       Opcode = 0x74
+	OpI32ShrS      Opcode = 0x75
+	OpI32ShrU      Opcode = 0x76
+	OpI64And       Opcode = 0x83
+	OpI64Shl       Opcode = 0x86
+	OpI64ShrS      Opcode = 0x87
+	OpI64ShrU      Opcode = 0x88
+	OpRefNull      Opcode = 0xd0
+	OpRefFunc      Opcode = 0xd2
+	OpTableGrow    Opcode = 0xfc0f
+	OpTableSize    Opcode = 0xfc10
+	OpV128Const    Opcode = 0xfd0c
+)
+
+// A row is what the specification says of an instruction.
+type row struct {
+	op        Opcode
+	name      string
+	signature string // operands, a colon, results: a letter for each
+	immediate immediate
+}
+
+// An immediate is what follows an opcode.
+type immediate byte
+
+const (
+	immNone       immediate = iota
+	immBlockType            // of block, loop and if
+	immLabel                // a relative depth
+	immLabels               // those of br_table
+	immIndex                // of a local, function, table and so on
+	immIndex2               // two of them
+	immIndexZero            // an index, and a memory's, which is 0
+	immTypes                // of select
+	immMemory               // alignment and offset
+	immMemoryLane           // these and a lane
+	immLane
+	immZero  // the memory's index
+	immZero2 // both memories'
+	immI32
+	immI64
+	immF32
+	immF64
+	immV128
+	immRefType
+)
+
+// An Info is what is known of an opcode.
+type Info struct {
+	Name string
+	// Pops and Pushes count operands and results. They are not those of a whole
+	// instruction where these depend on a type: calls, blocks and branches.
+	Pops, Pushes int
+
+	immediate immediate
+}
+
+// infos has a page for each of: no prefix, 0xfc, 0xfd.
+var infos = func() (pages [3][256]Info) {
+	for _, rows := range [][]row{baseRows, simdRows} {
+		for _, r := range rows {
+			pops, pushes, _ := strings.Cut(r.signature, ":")
+			pages[r.op.page()][byte(r.op)] = Info{r.name, len(pops), len(pushes), r.immediate}
+		}
+	}
+	return pages
+}()
+
+func (op Opcode) page() int {
+	if prefix := int(op >> 8); prefix != 0 {
+		return prefix - 0xfb
+	}
+	return 0
+}
+
+// Info returns what is known of a known opcode.
+func (op Opcode) Info() *Info { return &infos[op.page()][byte(op)] }
+
+// String returns the instruction's name.
+func (op Opcode) String() string {
+	if page := op.page(); page >= 0 && page < len(infos) && op.Info().Name != "" {
+		return op.Info().Name
+	}
+	return fmt.Sprintf("%#x", uint16(op))
+}
+
+// AppendTo appends the opcode's encoding.
+func (op Opcode) AppendTo(b []byte) []byte {
+	if op.page() == 0 {
+		return append(b, byte(op))
+	}
+	return AppendUint32(append(b, byte(op>>8)), uint32(op&0xff))
+}
+
+// EmptyBlock is the block type without parameters and results.
+const EmptyBlock = -0x40
+
+// An Instruction is one that was read.
+type Instruction struct {
+	Op         Opcode
+	Info       *Info    // of Op
+	Begin, End int      // in the code
+	Index      uint32   // of a local, function, type and so on; of call_indirect: the type's
+	Value      int64    // of i32.const and i64.const; of blocks: their type, see BlockType
+	Labels     []uint32 // of br, br_if and br_table, valid until the next is read
+}
+
+// Instruction reads an instruction, and reports whether there was one. An unknown one
+// is an error, which names the proposal that it belongs to.
+func (r *Reader) Instruction(in *Instruction) bool {
+	if r.Len() == 0 {
+		return false
+	}
+	in.Begin = r.pos
+	in.Op = Opcode(r.Byte())
+	if in.Op == 0xfc || in.Op == 0xfd {
+		n := r.Uint32()
+		if n > 0xff {
+			r.unknown(in)
+			return false
+		}
+		in.Op = in.Op<<8 | Opcode(n)
+	}
+	in.Info = in.Op.Info()
+	if in.Info.Name == "" {
+		r.unknown(in)
+		return false
+	}
+	in.Index, in.Value, in.Labels = 0, 0, in.Labels[:0]
+	switch in.Info.immediate {
+	case immNone:
+	case immBlockType:
+		in.Value = r.Int33()
+	case immLabel:
+		in.Labels = append(in.Labels, r.Uint32())
+	case immLabels:
+		for range r.Count(1) + 1 {
+			in.Labels = append(in.Labels, r.Uint32())
+		}
+	case immIndex:
+		in.Index = r.Uint32()
+	case immIndex2:
+		in.Index = r.Uint32()
+		r.Uint32()
+	case immIndexZero:
+		in.Index = r.Uint32()
+		r.zero()
+	case immTypes:
+		types(r)
+	case immMemory:
+		r.Uint32()
+		r.Uint32()
+	case immMemoryLane:
+		r.Uint32()
+		r.Uint32()
+		r.Byte()
+	case immLane, immRefType:
+		r.Byte()
+	case immZero:
+		r.zero()
+	case immZero2:
+		r.zero()
+		r.zero()
+	case immI32:
+		in.Value = int64(r.Int32())
+	case immI64:
+		in.Value = r.Int64()
+	case immF32:
+		r.Bytes(4)
+	case immF64:
+		r.Bytes(8)
+	case immV128:
+		r.Bytes(16)
+	}
+	in.End = r.pos
+	return r.err == nil
+}
+
+// zero reads the index of the one memory.
+func (r *Reader) zero() {
+	if r.Byte() != 0 {
+		r.Fail("second memory; one is supported")
+	}
+}
+
+func (r *Reader) unknown(in *Instruction) {
+	proposal := ""
+	switch first := r.data[in.Begin]; {
+	case first == 0x12 || first == 0x13:
+		proposal = ", of the proposal tail calls, which is not supported"
+	case first >= 0x06 && first <= 0x0a || first == 0x18 || first == 0x19 || first == 0x1f:
+		proposal = ", of the proposal exception handling, which is not supported"
+	case first == 0x14 || first == 0x15 || first >= 0xd3 && first <= 0xd6 || first == 0xfb:
+		proposal = ", of the proposal garbage collection, which is not supported"
+	case first == 0xfe:
+		proposal = ", of the proposal threads, which is not supported"
+	case first == 0xfc:
+		proposal = ", of a proposal that is not supported"
+	case first == 0xfd:
+		proposal = ", of the proposal relaxed SIMD, which is not supported"
+	}
+	end := min(r.pos, len(r.data))
+	r.pos = in.Begin
+	r.Fail("unknown instruction % x%s", r.data[in.Begin:end], proposal)
+}
+
+// BlockType returns the type of the block that an instruction begins.
+func (m *Module) BlockType(in *Instruction) (FuncType, error) {
+	switch v := in.Value; {
+	case v == EmptyBlock:
+		return FuncType{}, nil
+	case v >= 0 && v < int64(len(m.Types)):
+		return m.Types[v], nil
+	case v < 0 && v >= -0x40 && Type(v&0x7f).known():
+		return blockTypes[v&0x7f], nil
+	default:
+		return FuncType{}, fmt.Errorf("unknown block type %d", v)
+	}
+}
+
+// blockTypes are those with one result.
+var blockTypes = func() (all [0x80]FuncType) {
+	for _, t := range []Type{I32, I64, F32, F64, V128, FuncRef, ExternRef} {
+		all[t] = FuncType{Results: []Type{t}}
+	}
+	return all
+}()

@@ -1,0 +1,157 @@
+package wasm
+
+// MaxTable is how many elements a table may begin with, as in browsers.
+const MaxTable = 10_000_000
+
+// What follows reads sections to know that they are whole: that no count and no size is
+// more than there are bytes. Engines allocate by them.
+
+func readTable(r *Reader) {
+	if t := Type(r.Byte()); t != FuncRef && t != ExternRef {
+		r.Fail("table of the unknown type %#x", byte(t))
+	}
+	if least := readLimits(r); least > MaxTable {
+		r.Fail("table of %d elements; one may begin with %d", least, MaxTable)
+	}
+}
+
+func readMemory(r *Reader) {
+	const most = 65536
+	if least := readLimits(r); least > most {
+		r.Fail("memory of %d pages; wasm has %d", least, most)
+	}
+}
+
+// readLimits reads the limits of a table or memory, and returns the minimum.
+func readLimits(r *Reader) uint32 {
+	flags := r.Byte()
+	if flags > 1 {
+		r.Fail("unknown limits %#x", flags)
+	}
+	least := r.Uint32()
+	if flags == 1 {
+		r.Uint32()
+	}
+	return least
+}
+
+func readGlobalType(r *Reader) {
+	if t := Type(r.Byte()); !t.known() {
+		r.Fail("global of the unknown type %#x", byte(t))
+	}
+	if r.Byte() > 1 {
+		r.Fail("global that is neither constant nor variable")
+	}
+}
+
+// readVector reads items of at least size bytes each.
+func readVector(r *Reader, size int, item func(*Reader)) {
+	for range r.Count(size) {
+		if item(r); r.Err() != nil {
+			return
+		}
+	}
+}
+
+func readGlobal(r *Reader) {
+	readGlobalType(r)
+	readConstant(r)
+}
+
+func readExport(r *Reader) {
+	r.Name()
+	if kind := ExternKind(r.Byte()); kind > ExternGlobal {
+		r.Fail("export of the unknown kind %d", kind)
+	}
+	r.Uint32()
+}
+
+// readConstant reads a constant expression to its end.
+func readConstant(r *Reader) {
+	var in Instruction
+	for r.Instruction(&in) {
+		switch in.Op {
+		case OpEnd:
+			return
+		case OpI32Const, OpI64Const, OpF32Const, OpF64Const, OpV128Const, OpGlobalGet, OpRefNull, OpRefFunc:
+		default:
+			r.Fail("%v in a constant expression", in.Op)
+		}
+	}
+	r.Fail("constant expression without end")
+}
+
+func readElements(r *Reader) {
+	// Bits of flags: passive or declarative; with a table's number, or declarative; of
+	// expressions instead of functions.
+	const passive, explicit, expressions = 1, 2, 4
+	flags := r.Uint32()
+	if flags > passive|explicit|expressions {
+		r.Fail("unknown kind of elements %d", flags)
+	}
+	if flags&passive == 0 {
+		if flags&explicit != 0 {
+			r.Uint32()
+		}
+		readConstant(r)
+	}
+	if flags&(passive|explicit) != 0 {
+		r.Byte() // the elements' type or kind
+	}
+	if flags&expressions != 0 {
+		readVector(r, 2, readConstant)
+	} else {
+		readVector(r, 1, func(r *Reader) { r.Uint32() })
+	}
+}
+
+func readData(r *Reader) {
+	const passive, explicit = 1, 2
+	flags := r.Uint32()
+	switch flags {
+	case 0, passive:
+	case explicit:
+		if r.Uint32() != 0 {
+			r.Fail("data of a second memory; one is supported")
+		}
+	default:
+		r.Fail("unknown kind of data %d", flags)
+	}
+	if flags != passive {
+		readConstant(r)
+	}
+	r.Bytes(r.Uint32())
+}
+
+// readNames reads the custom section "name". Subsections other than those of the module,
+// of functions and of locals are passed over.
+func readNames(r *Reader) {
+	association := func(r *Reader) {
+		r.Uint32()
+		r.Name()
+	}
+	for r.Len() > 0 {
+		id := r.Byte()
+		begin := r.base + r.pos
+		s := NewReader(r.Bytes(r.Uint32()), begin)
+		switch id {
+		case 0:
+			s.Name()
+		case 1:
+			readVector(s, 2, association)
+		case 2:
+			readVector(s, 2, func(r *Reader) {
+				r.Uint32()
+				readVector(r, 2, association)
+			})
+		default:
+			continue
+		}
+		if s.Len() > 0 {
+			s.Fail("%d bytes too many", s.Len())
+		}
+		if r.err == nil {
+			r.err = s.Err()
+		}
+	}
+}
