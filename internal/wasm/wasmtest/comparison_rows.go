@@ -95,14 +95,14 @@ var uses = []use{
 	{"if", func(c []byte) []byte {
 		return Code(c, block(wasm.OpIf, 0), i32(1), Op(wasm.OpReturn), Op(wasm.OpEnd), i32(0))
 	}},
+	{"br_if with an operand", func(c []byte) []byte {
+		return Code(block(wasm.OpBlock, wasm.I32), i32(1), c, Op(wasm.OpBrIf, 0), Op(wasm.OpDrop), i32(0), Op(wasm.OpEnd))
+	}},
 	{"if with else", func(c []byte) []byte {
 		return Code(c, block(wasm.OpIf, wasm.I32), i32(1), Op(wasm.OpElse), i32(0), Op(wasm.OpEnd))
 	}},
 	{"br_if", func(c []byte) []byte {
 		return Code(block(wasm.OpBlock, 0), c, Op(wasm.OpBrIf, 0), i32(0), Op(wasm.OpReturn), Op(wasm.OpEnd), i32(1))
-	}},
-	{"br_if with an operand", func(c []byte) []byte {
-		return Code(block(wasm.OpBlock, wasm.I32), i32(1), c, Op(wasm.OpBrIf, 0), Op(wasm.OpDrop), i32(0), Op(wasm.OpEnd))
 	}},
 	{"loop", func(c []byte) []byte {
 		return Code(block(wasm.OpBlock, 0), block(wasm.OpLoop, 0), Op(wasm.OpLocalGet, counter), i32(1), Op(0x6a), Op(wasm.OpLocalTee, counter),
