@@ -122,7 +122,9 @@ func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
 }
 
 func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error {
-	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Interruptible)
+	// Source positions would be those of the module before workaround.Apply, and reading
+	// them in a trap panics where a hostile module has wrong ones.
+	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Interruptible).WithDebugInfoEnabled(false)
 	// wazero heeds ctx only when it has several workers.
 	ctx = experimental.WithCompilationWorkers(ctx, max(2, runtime.GOMAXPROCS(0)))
 

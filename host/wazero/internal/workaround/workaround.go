@@ -38,15 +38,13 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // Apply returns the module as wazero may compile it, and how many changes it made. Source
-// positions, which no longer hold after a change, are
-// left out then. Apply returns an error if it cannot follow the module; it can follow every
-// valid module of wazero's CoreFeaturesV2.
+// positions in custom sections are then no longer right. Apply returns an error if it cannot
+// follow the module; it can follow every valid module of wazero's CoreFeaturesV2.
 func Apply(module []byte) ([]byte, int, error) {
 	m, err := wasm.Parse(module)
 	if err != nil {
@@ -63,12 +61,6 @@ func Apply(module []byte) ([]byte, int, error) {
 			m.Bodies[i].Code = p.apply(m.Bodies[i].Code)
 		}
 	}
-	if changes == 0 {
-		return m.Encode(), 0, nil
-	}
-	m.Sections = slices.DeleteFunc(m.Sections, func(s wasm.Section) bool {
-		return s.ID == wasm.CustomSection && strings.HasPrefix(s.Name, ".debug_")
-	})
 	return m.Encode(), changes, nil
 }
 
