@@ -40,13 +40,11 @@ type nameRule struct {
 
 // newNameRule permits the addresses that within does, or without it those that a name
 // of this form may be expected to have.
-func newNameRule(name string, within func(netip.Addr) bool, deny bool) nameRule {
+func newNameRule(name string, within func(netip.Addr) bool) nameRule {
 	n := nameRule{matches: matchName(name), may: within}
 	base, below := strings.CutPrefix(name, "*.")
 	switch {
 	case n.may != nil:
-	case deny:
-		n.may = func(netip.Addr) bool { return true }
 	case base == "localhost" || strings.HasSuffix(base, ".localhost"): // RFC 6761, section 6.3
 		n.may = netip.Addr.IsLoopback
 		n.local = name == "localhost"

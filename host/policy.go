@@ -60,7 +60,7 @@ func (r Request) Rule() string {
 	}
 	addr := r.Addr.Addr().Unmap()
 	if len(r.Names) > 0 {
-		if name := foldName(r.Names[0]); newNameRule(name, nil, false).reaches(r) {
+		if name := foldName(r.Names[0]); newNameRule(name, nil).reaches(r) {
 			return fmt.Sprintf("%s %s %s:%d", r.Op, r.Network, name, r.Addr.Port())
 		}
 	}
@@ -94,16 +94,19 @@ func AllowAll(Request) error { return nil }
 // that. To dial or send there means 127.0.0.1 or [::1], and needs a rule for those.
 // A socket that listens at [::] serves IPv4 too. Zones are refused.
 //
-// NAME in the place of an address permits to look it up, and to use the addresses that
+// NAME in the place of an address, not after deny, permits to look it up, and to use the addresses that
 // the host then tells the guest, for some minutes. Those are public addresses or, where
 // NAME is not *.something, private ones too, as a name that somebody else answers
 // for must not lead into the host's own network. In front of "in" it is the addresses of
 // the name that lie there. localhost is the loopback addresses, and no other
 // name is.
 //
-// Link-local addresses, and those at which clouds tell machines their secrets (169.254.0.0/16
-// and fe80::/10 hold most of them), are not among what * and prefixes permit to dial and
-// to send to, but for a prefix that lies within such a range: name them.
+// Link-local addresses, those at which clouds give machines their credentials
+// (169.254.0.0/16 and fe80::/10 hold most of them), multicast and broadcast are not among
+// what * and prefixes permit to dial and to send to, except a prefix that lies within such a
+// range: name them. So it is with an IPv6 address that stands for an IPv4 address, as those of
+// NAT64, 6to4 and Teredo do, if it stands for one of these. A rule for an IPv4 address does
+// not permit the IPv6 addresses that stand for it, but deny denies them.
 //
 // PORT is a number, a range (8000-8999) or * for all. 0 lets the system choose;
 // no range holds it that does not begin with it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,7 +26,7 @@ func (u rule) matches(r Request) bool {
 	if u.op == opAll {
 		return true
 	}
-	if r.Op == OpResolve && u.names != nil && !u.deny {
+	if r.Op == OpResolve && u.names != nil {
 		return u.names(foldName(r.Host))
 	}
 	return u.op == r.Op && u.network == r.Network && u.match(r)
@@ -106,13 +107,16 @@ func (u *rule) parseAddrPort(text string) error {
 		if u.op == OpListen {
 			return fmt.Errorf("%s is no address, and one listens at addresses; use one, such as 127.0.0.1, or * for all", quote(text[:colon]))
 		}
+		if u.deny {
+			return fmt.Errorf("a guest can use the addresses of %s without the name; deny its addresses, or write deny resolve %s", quote(text[:colon]), name)
+		}
 		var prefix func(netip.Addr) bool
 		if isWithin {
 			if prefix, err = parseAddresses(strings.Trim(within, " \t"), wary); err != nil {
 				return err
 			}
 		}
-		n := newNameRule(name, prefix, u.deny)
+		n := newNameRule(name, prefix)
 		u.names, addresses = n.matches, n.reaches
 	} else {
 		permits, err := parseAddresses(text[:colon], wary)
@@ -123,6 +127,9 @@ func (u *rule) parseAddrPort(text string) error {
 			return fmt.Errorf("%s is no name, and only what a name means can be kept in a prefix; leave out what follows it", quote(text[:colon]))
 		}
 		addresses = func(r Request) bool { return permits(r.Addr.Addr().Unmap()) }
+		if u.deny {
+			addresses = func(r Request) bool { return slices.ContainsFunc(forms(r.Addr.Addr().Unmap()), permits) }
+		}
 	}
 	u.match = func(r Request) bool {
 		port := r.Addr.Port()
