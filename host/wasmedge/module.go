@@ -24,6 +24,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // tested are the versions that this package is tested with.
@@ -207,9 +208,9 @@ func newCode(text []byte, compiled bool) (*code, error) {
 
 // leastMemory is the size that the memory of a valid module has at first. WasmEdge-go
 // can ask for it with 0.14 alone. The host knows one memory, of 32 bits.
-func leastMemory(wasm []byte) (uint64, error) {
+func leastMemory(module []byte) (uint64, error) {
 	const wide = 4 // a flag
-	section := preview1.Section(wasm, preview1.MemorySection)
+	section := preview1.Section(module, preview1.MemorySection)
 	count, size := binary.Uvarint(section)
 	switch {
 	case count == 0 || len(section) <= size:
@@ -220,7 +221,7 @@ func leastMemory(wasm []byte) (uint64, error) {
 		return 0, preview1.Unusable("its memory has addresses of 64 bits, and can have 32; " + preview1.BuildGuest)
 	}
 	pages, _ := binary.Uvarint(section[size+1:]) // after the flags
-	return pages * pageSize, nil
+	return pages * wasm.PageSize, nil
 }
 
 // link finds what each import means.

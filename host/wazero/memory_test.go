@@ -87,9 +87,9 @@ func TestAGuestIsToldThatMemoryEnded(t *testing.T) {
 		{"a limit that suffices", grown(14), 1 << 20, 2},
 		{"one page beyond the limit", grown(15), 1 << 20, 0xffffffff},
 		{"a limit that is no whole page", grown(15), 1<<20 + 65535, 0xffffffff},
-		{"all there is", grown(65534), 0, 2},
-		{"one more than all", grown(65535), 0, 0xffffffff},
-		{"a limit beyond all", grown(65534), 1 << 40, 2},
+		{"all there is", grown(65533), 0, 2},
+		{"one more than all, so that memory would end at 4 GiB", grown(65534), 0, 0xffffffff},
+		{"a limit beyond all", grown(65533), 1 << 40, 2},
 		{"more than the module wants itself", declared, 0, 0xffffffff},
 		{"a negative number", grown(-1), 0, 0xffffffff},
 	} {

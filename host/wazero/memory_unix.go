@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // allocator gives guests memory outside of Go's heap: an address range as large as
@@ -23,6 +24,7 @@ type allocator struct {
 }
 
 func (a *allocator) Allocate(_, most uint64) experimental.LinearMemory {
+	most = min(most, wasm.MaxPages*wasm.PageSize)
 	if a.limit > 0 {
 		most = min(most, a.limit)
 	}

@@ -1,7 +1,16 @@
 package wasm
 
-// MaxTable is how many elements a table may begin with, as in browsers.
-const MaxTable = 10_000_000
+const (
+	// MaxTable is how many elements a table may begin with, as in browsers.
+	MaxTable = 10_000_000
+
+	// MaxPages is how many pages a memory may have: one less than wasm permits. So no
+	// range of memory ends at 4 GiB, where 32 bits overflow: in wazero, for instance.
+	MaxPages = 65535
+
+	// PageSize is how many bytes a page has.
+	PageSize = 65536
+)
 
 // What follows reads sections to know that they are whole: that no count and no size is
 // more than there are bytes. Engines allocate by them.
@@ -16,9 +25,8 @@ func readTable(r *Reader) {
 }
 
 func readMemory(r *Reader) {
-	const most = 65536
-	if least := readLimits(r); least > most {
-		r.Fail("memory of %d pages; wasm has %d", least, most)
+	if least := readLimits(r); least > MaxPages {
+		r.Fail("memory of %d pages; %d are supported", least, MaxPages)
 	}
 }
 

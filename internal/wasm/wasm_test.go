@@ -106,6 +106,7 @@ func TestDamagedModules(t *testing.T) {
 		{"tables that there are not", "\x04\x05" + most, "items are to follow"},
 		{"a table of four thousand million elements", "\x04\x08\x01\x70\x00" + most, "table of 4294967295 elements"},
 		{"a memory of more than wasm has", "\x05\x07\x01\x00" + most, "memory of 4294967295 pages"},
+		{"a memory that ends at 4 GiB", "\x05\x05\x01\x00\x80\x80\x04", "memory of 65536 pages"},
 		{"globals that there are not", "\x06\x05" + most, "items are to follow"},
 		{"a global that calls", "\x06\x07\x01\x7f\x00\x10\x00\x0b\x00", "call in a constant expression"},
 		{"a global without the end of its value", "\x06\x05\x01\x7f\x00\x41\x00", "constant expression without end"},
