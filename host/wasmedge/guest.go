@@ -32,6 +32,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
+const pageSize = wasm.PageSize
+
 // A guest is one run of a module.
 type guest struct {
 	*preview1.Guest
@@ -68,7 +70,7 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	}
 	var err error
 	streams, free := g.makeStreams()
-	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * wasm.PageSize }, streams)
+	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
 	if err != nil {
 		free()
 		return nil, err
@@ -245,7 +247,7 @@ func (g *guest) configure() *wasmedge.Configure {
 	config := wasmedge.NewConfigure()
 	config.SetMaxMemoryPage(wasm.MaxPages)
 	if g.limit > 0 {
-		config.SetMaxMemoryPage(uint(min(g.limit/wasm.PageSize, wasm.MaxPages)))
+		config.SetMaxMemoryPage(uint(min(g.limit/pageSize, wasm.MaxPages)))
 	}
 	if g.compiled {
 		C.wasisock_ahead_of_time((*C.WasmEdge_ConfigureContext)(inner(config)))
@@ -346,7 +348,7 @@ func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, ba
 			g.err, code = hostPanic(v), fail
 		}
 	}()
-	if size := int(pages) * wasm.PageSize; size != len(g.memory.bytes) || size > 0 && &g.memory.bytes[0] != (*byte)(base) {
+	if size := int(pages) * pageSize; size != len(g.memory.bytes) || size > 0 && &g.memory.bytes[0] != (*byte)(base) {
 		g.resize((*byte)(base), uint32(pages))
 	}
 	g.yield()
@@ -373,6 +375,6 @@ func (g *guest) resize(base *byte, pages uint32) {
 	if len(g.memory.bytes) > 0 && base != &g.memory.bytes[0] {
 		panic(errors.New("WasmEdge has moved the guest's memory, where wasisock cannot follow"))
 	}
-	g.memory.bytes = unsafe.Slice(base, int(pages)*wasm.PageSize)
+	g.memory.bytes = unsafe.Slice(base, int(pages)*pageSize)
 	g.proxy.Memory().Grow(pages - g.pages.Swap(pages))
 }

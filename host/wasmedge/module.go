@@ -7,9 +7,7 @@ package wasmedge
 import "C"
 
 import (
-	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,7 +22,6 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
-	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // tested are the versions that this package is tested with.
@@ -54,10 +51,20 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err := cmp.Or(checkVersion(), preview1.Inspect(wasm)); err != nil {
+	if err := checkVersion(); err != nil {
 		return nil, err
 	}
-	m := &Module{cfg: cfg}
+	inspected, err := preview1.Inspect(wasm)
+	if err != nil {
+		return nil, err
+	}
+	if err := inspected.CheckCode(); err != nil {
+		return nil, preview1.Damaged(err)
+	}
+	if inspected.NamesDropped {
+		wasm = inspected.Encode()
+	}
+	m := &Module{cfg: cfg, least: uint64(inspected.MinPages) * pageSize, start: inspected.Start}
 	if err := m.prepare(ctx, wasm); err != nil {
 		m.Close()
 		return nil, err
@@ -117,10 +124,6 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 			return err
 		}
 	}
-	if m.least, err = leastMemory(wasm); err != nil {
-		return err
-	}
-	m.start = preview1.Section(wasm, preview1.StartSection) != nil
 	switch {
 	case m.cfg.AOT == AOTOff:
 		return nil
@@ -181,7 +184,7 @@ func (m *Module) load(text []byte, compiled bool) error {
 
 // newCode has WasmEdge read a module.
 func newCode(text []byte, compiled bool) (*code, error) {
-	if err := preview1.Inspect(text); err != nil { // WasmEdge-go panics on nothing
+	if _, err := preview1.Inspect(text); err != nil { // WasmEdge-go panics on nothing
 		return nil, err
 	}
 	c := &code{config: wasmedge.NewConfigure(), exports: map[string]export{}, compiled: compiled}
@@ -203,25 +206,7 @@ func newCode(text []byte, compiled bool) (*code, error) {
 		c.ast.Release()
 	}
 	c.config.Release()
-	return nil, preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, err)
-}
-
-// leastMemory is the size that the memory of a valid module has at first. WasmEdge-go
-// can ask for it with 0.14 alone. The host knows one memory, of 32 bits.
-func leastMemory(module []byte) (uint64, error) {
-	const wide = 4 // a flag
-	section := preview1.Section(module, preview1.MemorySection)
-	count, size := binary.Uvarint(section)
-	switch {
-	case count == 0 || len(section) <= size:
-		return 0, nil
-	case count > 1:
-		return 0, preview1.Unusable("it has %d memories, and can have one; "+preview1.BuildGuest, count)
-	case section[size]&wide != 0:
-		return 0, preview1.Unusable("its memory has addresses of 64 bits, and can have 32; " + preview1.BuildGuest)
-	}
-	pages, _ := binary.Uvarint(section[size+1:]) // after the flags
-	return pages * wasm.PageSize, nil
+	return nil, preview1.Damaged(err)
 }
 
 // link finds what each import means.

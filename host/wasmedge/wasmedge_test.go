@@ -296,12 +296,17 @@ func started(t *testing.T, wasm []byte) *host.Cmd {
 	return cmd
 }
 
-func TestMoreResultsThanAThreadHasStack(t *testing.T) {
-	const n = 400_000
+func TestManyResults(t *testing.T) {
+	const n = 1000
 	cmd := started(t, library("", strings.Repeat("\x7e", n), strings.Repeat("\x42\x07", n)))
 	results, err := cmd.Call(t.Context(), "f")
 	if err != nil || len(results) != n || results[n-1] != 7 {
 		t.Errorf("%d results, %v", len(results), err)
+	}
+	_, err = Compile(t.Context(), library("", strings.Repeat("\x7e", n+1), strings.Repeat("\x42\x07", n+1)), Config{Library: true})
+	var unusable *host.ModuleError
+	if !errors.As(err, &unusable) {
+		t.Errorf("one more: %v", err)
 	}
 }
 

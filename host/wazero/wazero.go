@@ -8,6 +8,7 @@ package wazero
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -70,18 +71,18 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err := preview1.Inspect(wasm); err != nil {
+	inspected, err := preview1.Inspect(wasm)
+	if err != nil {
 		return nil, err
+	}
+	if _, err := workaround.Apply(inspected); err != nil {
+		return nil, preview1.Damaged(err)
 	}
 	m := &module{
 		alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, profile: cfg.CPUProfile,
-		start: preview1.Section(wasm, preview1.StartSection) != nil,
+		start: inspected.Start,
 	}
-	right, _, err := workaround.Apply(wasm)
-	if err != nil {
-		return nil, preview1.Unusable("it is no module that can run here: %v; "+preview1.BuildGuest, err)
-	}
-	if err = m.compile(ctx, right, cfg); err == nil {
+	if err = m.compile(ctx, inspected.Encode(), cfg); err == nil {
 		err = m.link(ctx)
 	}
 	if err != nil {
@@ -144,7 +145,7 @@ func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error 
 	}
 	m.newRuntime(ctx, config)
 	if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err != nil && ctx.Err() == nil {
-		return preview1.Unusable("it is no module that can run here: %s; "+preview1.BuildGuest, firstLine(err))
+		return preview1.Damaged(errors.New(firstLine(err)))
 	}
 	return err
 }

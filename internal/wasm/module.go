@@ -89,6 +89,12 @@ type Module struct {
 	Functions []uint32 // the type of each function, imported ones first
 	Imported  int      // how many of Functions are imported
 	Bodies    []Body   // those of the functions that are not imported
+	Memories  int      // 0 or 1, imported or not
+	MinPages  uint32   // of the memory
+	Start     bool     // a function runs when the module is instantiated
+
+	// NamesDropped reports that Sections lacks a custom section "name" that is damaged.
+	NamesDropped bool
 }
 
 // What a function may have, as in browsers
@@ -119,6 +125,7 @@ func Parse(data []byte) (*Module, error) {
 		}
 		if s.ID == CustomSection && s.Name == "name" {
 			if readNames(r); named || r.Err() != nil {
+				m.NamesDropped = true
 				continue
 			}
 			named = true
@@ -142,12 +149,15 @@ func (m *Module) readSection(id SectionID, r *Reader) {
 	case TableSection:
 		readVector(r, 3, readTable)
 	case MemorySection:
-		readVector(r, 2, readMemory)
+		readVector(r, 2, m.readMemory)
 	case GlobalSection:
 		readVector(r, 4, readGlobal)
 	case ExportSection:
 		readVector(r, 3, readExport)
-	case StartSection, DataCountSection:
+	case StartSection:
+		m.Start = true
+		r.Uint32()
+	case DataCountSection:
 		r.Uint32()
 	case ElementSection:
 		readVector(r, 2, readElements)
@@ -252,7 +262,7 @@ func (m *Module) readImports(r *Reader) {
 		case ExternTable:
 			readTable(r)
 		case ExternMemory:
-			readMemory(r)
+			m.readMemory(r)
 		case ExternGlobal:
 			readGlobalType(r)
 		default:
@@ -351,6 +361,21 @@ func (m *Module) Encode() []byte {
 }
 
 func (b Body) size() uint32 { return uint32(len(b.Locals) + len(b.Code)) }
+
+// CheckCode reads the instructions of every function, and returns an error for one that is
+// unknown. Parse leaves them.
+func (m *Module) CheckCode() error {
+	var in Instruction
+	for i, b := range m.Bodies {
+		r := NewReader(b.Code, b.Offset)
+		for r.Instruction(&in) {
+		}
+		if r.Err() != nil {
+			return fmt.Errorf("function %d: %w", m.Imported+i, r.Err())
+		}
+	}
+	return nil
+}
 
 // TypeOf returns the type of a function.
 func (m *Module) TypeOf(function uint32) FuncType { return m.Types[m.Functions[function]] }

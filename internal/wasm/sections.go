@@ -24,16 +24,22 @@ func readTable(r *Reader) {
 	}
 }
 
-func readMemory(r *Reader) {
-	if least := readLimits(r); least > MaxPages {
-		r.Fail("memory of %d pages; %d are supported", least, MaxPages)
+func (m *Module) readMemory(r *Reader) {
+	if m.Memories++; m.Memories > 1 {
+		r.Fail("second memory; one is supported")
+	}
+	if m.MinPages = readLimits(r); m.MinPages > MaxPages {
+		r.Fail("memory of %d pages; %d are supported", m.MinPages, MaxPages)
 	}
 }
 
 // readLimits reads the limits of a table or memory, and returns the minimum.
 func readLimits(r *Reader) uint32 {
 	flags := r.Byte()
-	if flags > 1 {
+	switch {
+	case flags&4 != 0:
+		r.Fail("addresses of 64 bits; 32 are supported")
+	case flags > 1:
 		r.Fail("unknown limits %#x", flags)
 	}
 	least := r.Uint32()

@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // BuildGuest is what to do about a file that is no guest.
@@ -28,8 +29,27 @@ func Unusable(format string, args ...any) error {
 	return &host.ModuleError{Text: strings.Map(printable, fmt.Sprintf(format, args...))}
 }
 
-// Inspect tells what is no wasm module at all.
-func Inspect(wasm []byte) error {
+// Inspect reads a module before an engine does, since engines allocate by counts that they
+// have not compared with what there is. The error is a *host.ModuleError.
+func Inspect(module []byte) (*wasm.Module, error) {
+	if err := checkHeader(module); err != nil {
+		return nil, err
+	}
+	m, err := wasm.Parse(module)
+	if err != nil {
+		return nil, Damaged(err)
+	}
+	return m, nil
+}
+
+// Damaged is the error for a module that err says is not valid, or uses what no engine here
+// supports.
+func Damaged(err error) error {
+	return Unusable("it is no module that can run here: %v; "+BuildGuest, err)
+}
+
+// checkHeader returns an error for what is no module at all.
+func checkHeader(wasm []byte) error {
 	const moduleVersion, componentVersion = 1, 0x0001000d
 	switch {
 	case len(wasm) == 0:
@@ -47,29 +67,6 @@ func Inspect(wasm []byte) error {
 	default:
 		return Unusable("its wasm version is %#x, and only 1 can run here; "+BuildGuest, v)
 	}
-}
-
-// Numbers of sections.
-const (
-	MemorySection = 5
-	StartSection  = 8
-)
-
-// Section is what a section of a valid module holds; nil if there is none.
-func Section(wasm []byte, id byte) []byte {
-	const header = 8
-	for rest := wasm[header:]; len(rest) > 1; {
-		size, n := binary.Uvarint(rest[1:])
-		section := rest[1+max(n, 0):]
-		if size > uint64(len(section)) {
-			break
-		}
-		if rest[0] == id {
-			return section[:size]
-		}
-		rest = section[size:]
-	}
-	return nil
 }
 
 // Exports is what a module exports, as far as it matters here.

@@ -271,8 +271,8 @@ func TestNamesPermitWhatTheHostTold(t *testing.T) {
 		},
 	}
 	for way, tell := range told {
-		g := newNameTester(t, "dial tcp four.test:80")
-		other := newNameTester(t, "dial tcp four.test:80")
+		g := newNameTester(t, "dial tcp four.test:80 in 192.0.2.0/24")
+		other := newNameTester(t, "dial tcp four.test:80 in 192.0.2.0/24")
 		dial := func(g *tester) sockabi.Errno {
 			fd := g.nonblock(g.open(sockabi.AF_INET4, sockabi.SOCK_STREAM))
 			return g.call("sock_connect", fd, g.addr("192.0.2.1"), 80)

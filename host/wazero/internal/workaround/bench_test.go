@@ -17,7 +17,7 @@ func BenchmarkApply(b *testing.B) {
 	}
 	b.SetBytes(int64(len(module)))
 	for b.Loop() {
-		if _, _, err := Apply(module); err != nil {
+		if _, _, err := applied(module); err != nil {
 			b.Fatal(err)
 		}
 	}

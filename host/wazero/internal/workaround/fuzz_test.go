@@ -24,7 +24,7 @@ func FuzzApply(f *testing.F) {
 		ctx := context.Background()
 		r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 		defer r.Close(ctx)
-		cured, _, err := Apply(module)
+		cured, _, err := applied(module)
 		if err != nil {
 			if _, is := accepts(ctx, r, module); is == nil {
 				t.Fatalf("wazero accepts a module that Apply refuses: %v", err)

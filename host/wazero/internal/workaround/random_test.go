@@ -29,7 +29,7 @@ func TestRandomModules(t *testing.T) {
 
 func compareRandom(t *testing.T, seed uint64) {
 	module := wasmtest.Random(seed)
-	cured, _, err := Apply(module)
+	cured, _, err := applied(module)
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}

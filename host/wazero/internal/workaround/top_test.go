@@ -41,7 +41,7 @@ func TestTop(t *testing.T) {
 			Globals: []Global{{Type: wasm.I32, Mutable: true, Value: 5}, {Type: wasm.I64, Mutable: true, Value: 5}, {Type: wasm.F32, Mutable: true, Value: 5}, {Type: wasm.F64, Mutable: true, Value: 5}},
 			Funcs:   []Func{{Name: "f", Params: []wasm.Type{wasm.I32}, Results: []wasm.Type{wasm.I32}, Locals: []wasm.Type{wasm.I32}, Code: code}},
 		}.Encode()
-		cured, changes, err := Apply(module)
+		cured, changes, err := applied(module)
 		if err != nil || changes != 1 {
 			t.Fatalf("%s: %d changes, %v", name, changes, err)
 		}

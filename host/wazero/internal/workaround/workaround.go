@@ -42,26 +42,21 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// Apply returns the module as wazero may compile it, and how many changes it made. Source
-// positions in custom sections are then no longer right. Apply returns an error if it cannot
-// follow the module; it can follow every valid module of wazero's CoreFeaturesV2.
-func Apply(module []byte) ([]byte, int, error) {
-	m, err := wasm.Parse(module)
-	if err != nil {
-		return nil, 0, err
-	}
+// Apply changes a module so that wazero may compile it, and returns the number of changes.
+// Source positions in custom sections are then no longer right. Apply returns an error if
+// it cannot follow the module; it can follow every valid module of wazero's CoreFeaturesV2.
+func Apply(m *wasm.Module) (changes int, err error) {
 	p := pass{module: m}
-	changes := 0
 	for i := range m.Bodies {
 		if err := p.function(i); err != nil {
-			return nil, 0, fmt.Errorf("function %d: %w", m.Imported+i, err)
+			return 0, fmt.Errorf("function %d: %w", m.Imported+i, err)
 		}
 		if p.changes > 0 {
 			changes += p.changes
 			m.Bodies[i].Code = p.apply(m.Bodies[i].Code)
 		}
 	}
-	return m.Encode(), changes, nil
+	return changes, nil
 }
 
 // An edit replaces bytes of a function's code.
