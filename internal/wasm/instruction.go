@@ -11,75 +11,79 @@ type Opcode uint16
 
 // The opcodes that other packages refer to.
 const (
-	OpUnreachable  Opcode = 0x00
-	OpBlock        Opcode = 0x02
-	OpLoop         Opcode = 0x03
-	OpIf           Opcode = 0x04
-	OpElse         Opcode = 0x05
-	OpEnd          Opcode = 0x0b
-	OpBr           Opcode = 0x0c
-	OpBrIf         Opcode = 0x0d
-	OpBrTable      Opcode = 0x0e
-	OpReturn       Opcode = 0x0f
-	OpCall         Opcode = 0x10
-	OpCallIndirect Opcode = 0x11
-	OpDrop         Opcode = 0x1a
-	OpSelect       Opcode = 0x1b
-	OpSelectTyped  Opcode = 0x1c
-	OpLocalGet     Opcode = 0x20
-	OpLocalSet     Opcode = 0x21
-	OpLocalTee     Opcode = 0x22
-	OpGlobalGet    Opcode = 0x23
-	OpGlobalSet    Opcode = 0x24
-	OpMemorySize   Opcode = 0x3f
-	OpMemoryGrow   Opcode = 0x40
-	OpI32Const     Opcode = 0x41
-	OpI64Const     Opcode = 0x42
-	OpF32Const     Opcode = 0x43
-	OpF64Const     Opcode = 0x44
-	OpI32Eqz       Opcode = 0x45
-	OpI32Eq        Opcode = 0x46
-	OpI32Ne        Opcode = 0x47
-	OpI32LtS       Opcode = 0x48
-	OpI32LtU       Opcode = 0x49
-	OpI32GtS       Opcode = 0x4a
-	OpI32GtU       Opcode = 0x4b
-	OpI32LeS       Opcode = 0x4c
-	OpI32LeU       Opcode = 0x4d
-	OpI32GeS       Opcode = 0x4e
-	OpI32GeU       Opcode = 0x4f
-	OpI64Eqz       Opcode = 0x50
-	OpI64Eq        Opcode = 0x51
-	OpI64Ne        Opcode = 0x52
-	OpI64LtS       Opcode = 0x53
-	OpI64LtU       Opcode = 0x54
-	OpI64GtS       Opcode = 0x55
-	OpI64GtU       Opcode = 0x56
-	OpI64LeS       Opcode = 0x57
-	OpI64LeU       Opcode = 0x58
-	OpI64GeS       Opcode = 0x59
-	OpI64GeU       Opcode = 0x5a
-	OpF64Ge        Opcode = 0x66
-	OpI32And       Opcode = 0x71
-	OpI32Shl       Opcode = 0x74
-	OpI32ShrS      Opcode = 0x75
-	OpI32ShrU      Opcode = 0x76
-	OpI64And       Opcode = 0x83
-	OpI64Shl       Opcode = 0x86
-	OpI64ShrS      Opcode = 0x87
-	OpI64ShrU      Opcode = 0x88
-	OpRefNull      Opcode = 0xd0
-	OpRefFunc      Opcode = 0xd2
-	OpTableGrow    Opcode = 0xfc0f
-	OpTableSize    Opcode = 0xfc10
-	OpV128Const    Opcode = 0xfd0c
+	OpUnreachable   Opcode = 0x00
+	OpBlock         Opcode = 0x02
+	OpLoop          Opcode = 0x03
+	OpIf            Opcode = 0x04
+	OpElse          Opcode = 0x05
+	OpEnd           Opcode = 0x0b
+	OpBr            Opcode = 0x0c
+	OpBrIf          Opcode = 0x0d
+	OpBrTable       Opcode = 0x0e
+	OpReturn        Opcode = 0x0f
+	OpCall          Opcode = 0x10
+	OpCallIndirect  Opcode = 0x11
+	OpDrop          Opcode = 0x1a
+	OpSelect        Opcode = 0x1b
+	OpSelectTyped   Opcode = 0x1c
+	OpLocalGet      Opcode = 0x20
+	OpLocalSet      Opcode = 0x21
+	OpLocalTee      Opcode = 0x22
+	OpGlobalGet     Opcode = 0x23
+	OpGlobalSet     Opcode = 0x24
+	OpMemorySize    Opcode = 0x3f
+	OpMemoryGrow    Opcode = 0x40
+	OpI32Const      Opcode = 0x41
+	OpI64Const      Opcode = 0x42
+	OpF32Const      Opcode = 0x43
+	OpF64Const      Opcode = 0x44
+	OpI32Eqz        Opcode = 0x45
+	OpI32Eq         Opcode = 0x46
+	OpI32Ne         Opcode = 0x47
+	OpI32LtS        Opcode = 0x48
+	OpI32LtU        Opcode = 0x49
+	OpI32GtS        Opcode = 0x4a
+	OpI32GtU        Opcode = 0x4b
+	OpI32LeS        Opcode = 0x4c
+	OpI32LeU        Opcode = 0x4d
+	OpI32GeS        Opcode = 0x4e
+	OpI32GeU        Opcode = 0x4f
+	OpI64Eqz        Opcode = 0x50
+	OpI64Eq         Opcode = 0x51
+	OpI64Ne         Opcode = 0x52
+	OpI64LtS        Opcode = 0x53
+	OpI64LtU        Opcode = 0x54
+	OpI64GtS        Opcode = 0x55
+	OpI64GtU        Opcode = 0x56
+	OpI64LeS        Opcode = 0x57
+	OpI64LeU        Opcode = 0x58
+	OpI64GeS        Opcode = 0x59
+	OpI64GeU        Opcode = 0x5a
+	OpF64Ge         Opcode = 0x66
+	OpI32Popcnt     Opcode = 0x69
+	OpI32And        Opcode = 0x71
+	OpI32Shl        Opcode = 0x74
+	OpI32ShrS       Opcode = 0x75
+	OpI32ShrU       Opcode = 0x76
+	OpI64Popcnt     Opcode = 0x7b
+	OpI64And        Opcode = 0x83
+	OpI64Shl        Opcode = 0x86
+	OpI64ShrS       Opcode = 0x87
+	OpI64ShrU       Opcode = 0x88
+	OpI32WrapI64    Opcode = 0xa7
+	OpI64ExtendI32U Opcode = 0xad
+	OpRefNull       Opcode = 0xd0
+	OpRefFunc       Opcode = 0xd2
+	OpTableGrow     Opcode = 0xfc0f
+	OpTableSize     Opcode = 0xfc10
+	OpV128Const     Opcode = 0xfd0c
 )
 
 // A row is what the specification says of an instruction.
 type row struct {
 	op        Opcode
 	name      string
-	signature string // operands, a colon, results: a letter for each
+	signature string // as in Info
 	immediate immediate
 }
 
@@ -111,6 +115,9 @@ const (
 // An Info is what is known of an opcode.
 type Info struct {
 	Name string
+	// Signature has a letter for each operand, a colon, and one for each result: i and I for
+	// i32 and i64, f and F for f32 and f64, v for v128, and * for one that depends.
+	Signature string
 	// Pops and Pushes count operands and results. They are not those of a whole
 	// instruction where these depend on a type: calls, blocks and branches.
 	Pops, Pushes int
@@ -123,7 +130,7 @@ var infos = func() (pages [3][256]Info) {
 	for _, rows := range [][]row{baseRows, simdRows} {
 		for _, r := range rows {
 			pops, pushes, _ := strings.Cut(r.signature, ":")
-			pages[r.op.page()][byte(r.op)] = Info{r.name, len(pops), len(pushes), r.immediate}
+			pages[r.op.page()][byte(r.op)] = Info{r.name, r.signature, len(pops), len(pushes), r.immediate}
 		}
 	}
 	return pages

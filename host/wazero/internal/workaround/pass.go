@@ -146,6 +146,9 @@ func (p *pass) instruction(in *wasm.Instruction, locals int) error {
 		if in.Value == 0 {
 			result = value{kind: isZero, begin: int32(in.Begin), size: uint8(in.End - in.Begin)}
 		}
+	case wasm.OpI32Popcnt:
+		p.changes++
+		p.edits = append(p.edits, edit{in.Begin, in.End, []byte{byte(wasm.OpI64ExtendI32U), byte(wasm.OpI64Popcnt), byte(wasm.OpI32WrapI64)}})
 	case wasm.OpI32And, wasm.OpI64And:
 		result = value{kind: isAnd, block: p.block}
 	case wasm.OpI32Shl, wasm.OpI32ShrS, wasm.OpI32ShrU:

@@ -1,5 +1,5 @@
 // Package workaround rewrites modules so that wazero 1.12.0 compiles them right. Its
-// compiler computes two shapes of code wrongly; its interpreter computes both right.
+// compiler computes three shapes of code wrongly; its interpreter computes them right.
 // docs/upstream has reports of them.
 //
 // # A comparison of `and` with 0
@@ -32,6 +32,13 @@
 // an access to memory ends it.
 //
 // An empty block at the top, which becomes no code, leaves that group empty.
+//
+// # i32.popcnt of what was loaded with its sign
+//
+// On arm64, i32.load8_s and i32.load16_s extend the sign to 64 bits, and i32.popcnt counts
+// 64 bits (lowerExtLoad and lowerPopcnt in internal/engine/wazevo/backend/isa/arm64).
+//
+// i64.popcnt of the value, extended without its sign, takes the place of i32.popcnt.
 package workaround
 
 import (
