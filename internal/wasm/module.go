@@ -360,6 +360,15 @@ func (m *Module) Encode() []byte {
 	return out
 }
 
+// AddLocals declares n more locals of a type, after those that there are.
+func (b *Body) AddLocals(n int, t Type) {
+	r := NewReader(b.Locals, 0)
+	groups := r.Uint32()
+	locals := append(AppendUint32(nil, groups+1), b.Locals[r.Pos():]...)
+	b.Locals = append(AppendUint32(locals, uint32(n)), byte(t))
+	b.Declare += n
+}
+
 func (b Body) size() uint32 { return uint32(len(b.Locals) + len(b.Code)) }
 
 // CheckCode reads the instructions of every function, and returns an error for one that is

@@ -50,9 +50,14 @@ func (f *frame) labels() int {
 // A pass follows the functions of a module, one after the other.
 type pass struct {
 	module *wasm.Module
+	arm64  bool // change what is wrong on arm64 alone
 	edits  []edit
 	// changes counts the places that the edits change.
 	changes int
+	body    *wasm.Body
+	params  int
+	// spare are the first of two locals of i32 and of i64 that edits use.
+	spare map[wasm.Type]uint32
 
 	// block numbers the basic blocks: what was known of locals in another one is known
 	// no more. Numbers are not used again in other functions.
@@ -75,7 +80,9 @@ var errStack = errors.New("operands are missing")
 func (p *pass) function(i int) error {
 	body := &p.module.Bodies[i]
 	typ := p.module.TypeOf(uint32(p.module.Imported + i))
+	p.body, p.params = body, len(typ.Params)
 	p.edits, p.changes, p.dead = p.edits[:0], 0, 0
+	clear(p.spare)
 	p.stack, p.frames = p.stack[:0], append(p.frames[:0], frame{FuncType: wasm.FuncType{Results: typ.Results}})
 	p.block++
 	p.top, p.loads = p.block, false
@@ -147,8 +154,13 @@ func (p *pass) instruction(in *wasm.Instruction, locals int) error {
 			result = value{kind: isZero, begin: int32(in.Begin), size: uint8(in.End - in.Begin)}
 		}
 	case wasm.OpI32Popcnt:
-		p.changes++
-		p.edits = append(p.edits, edit{in.Begin, in.End, []byte{byte(wasm.OpI64ExtendI32U), byte(wasm.OpI64Popcnt), byte(wasm.OpI32WrapI64)}})
+		if p.arm64 {
+			p.popcnt(in)
+		}
+	case wasm.OpI32RemS, wasm.OpI32RemU, wasm.OpI64RemS, wasm.OpI64RemU:
+		if p.arm64 {
+			p.remainder(in)
+		}
 	case wasm.OpI32And, wasm.OpI64And:
 		result = value{kind: isAnd, block: p.block}
 	case wasm.OpI32Shl, wasm.OpI32ShrS, wasm.OpI32ShrU:

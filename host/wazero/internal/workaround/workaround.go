@@ -1,5 +1,5 @@
 // Package workaround rewrites modules so that wazero 1.12.0 compiles them right. Its
-// compiler computes three shapes of code wrongly; its interpreter computes them right.
+// compiler computes four shapes of code wrongly; its interpreter computes them right.
 // docs/upstream has reports of them.
 //
 // # A comparison of `and` with 0
@@ -38,12 +38,23 @@
 // On arm64, i32.load8_s and i32.load16_s extend the sign to 64 bits, and i32.popcnt counts
 // 64 bits (lowerExtLoad and lowerPopcnt in internal/engine/wazevo/backend/isa/arm64).
 //
-// i64.popcnt of the value, extended without its sign, takes the place of i32.popcnt.
+// On arm64, i64.popcnt of the value, extended without its sign, takes the place of
+// i32.popcnt.
+//
+// # A remainder that has no register for all its life
+//
+// On arm64, a remainder is two instructions that write the same virtual register: the
+// quotient, and then the remainder (lowerIRem). Where the register allocator stores the
+// register to the stack, it does so after the first, and what is loaded later is the
+// quotient.
+//
+// On arm64, x - x/y*y takes the place of a remainder.
 package workaround
 
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/wasisock/wasisock/internal/wasm"
@@ -53,7 +64,11 @@ import (
 // Source positions in custom sections are then no longer right. Apply returns an error if
 // it cannot follow the module; it can follow every valid module of wazero's CoreFeaturesV2.
 func Apply(m *wasm.Module) (changes int, err error) {
-	p := pass{module: m}
+	return apply(m, runtime.GOARCH == "arm64")
+}
+
+func apply(m *wasm.Module, arm64 bool) (changes int, err error) {
+	p := pass{module: m, arm64: arm64, spare: map[wasm.Type]uint32{}}
 	for i := range m.Bodies {
 		if err := p.function(i); err != nil {
 			return 0, fmt.Errorf("function %d: %w", m.Imported+i, err)
