@@ -4,17 +4,22 @@ SHELL := bash
 
 FUZZTIME ?= 10s
 
-# Go's ./... leaves out folders named testdata.
-packages := ./... ./testdata/guest ./testdata/hostile
+# Versions of Go besides the one in PATH that guests are built with.
+other_go := go1.24.9,go1.25.0,go1.27.0
+
+# Go's ./... leaves out directories named testdata.
+packages := ./... ./testdata/guest ./testdata/hostile ./testdata/program ./testdata/library
 
 # The guests run on wasip1, the host on the others, and every package compiles on all.
 foreign := wasip1/wasm darwin/arm64 windows/amd64
 
 tree_state = { [ ! -e .git ] || { git status --porcelain && git diff; }; }
 
+# The minutes are those of two quiet cores, with empty caches of Go's and of what is compiled
+# ahead of time.
 .PHONY: help
-help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## print what each target does, and the minutes that it takes
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: wasm
 wasm: ## compile the guests into build/
@@ -24,43 +29,48 @@ wasm: ## compile the guests into build/
 guests := ./sockabi ./guest/...
 
 .PHONY: test
-test: wasm ## run the tests natively and on wazero
-	go test $(packages)
+test: wasm ## run the tests natively and on wazero, without those that take long
+	go test -short $(packages)
+	@$(MAKE) --no-print-directory test-guests
+
+# The packages that run inside wasm, on wazero.
+.PHONY: test-guests
+test-guests:
 	go build -buildvcs=false -o build/ ./cmd/go_wasip1_wasm_exec
 	PATH=$(CURDIR)/build:$$PATH GOOS=wasip1 GOARCH=wasm go test $(guests)
 
+# WasmEdge's programs are engines of the tests where the environment names them.
 .PHONY: test-engines
-test-engines: wasm ## fetch WasmEdge 0.14 and 0.17, and run on them what needs an engine
+test-engines: wasm ## run all tests natively, on wazero and on the programs of WasmEdge 0.14 and 0.17, which it fetches
 	@wasmedge_014=$$(scripts/get-wasmedge.sh 0.14 | tail -n1) && \
 	wasmedge_017=$$(scripts/get-wasmedge.sh 0.17 | tail -n1) && \
-	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 \
-	WASISOCK_ENGINES=required go test -count=1 -p 1 ./host/hosttest ./guest/client ./guest/server ./stdnet ./cmd/wasisock ./cmd/internal/wasmedge && \
+	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 WASISOCK_GO_VERSIONS=$(other_go) \
+	WASISOCK_ENGINES=required go test -timeout 20m $(packages) && \
 	for wasmedge in $$wasmedge_014 $$wasmedge_017; do \
 		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
+	@$(MAKE) --no-print-directory test-guests
 
-# The tests of host/wazero that any engine has to pass, with an interpreter, and those
-# whose modules are compiled in no time. WASISOCK_ENGINE=wasmedge-aot runs all with compiled
-# guests, each of which takes minutes to compile, once; on the first version one of them is.
-# What does not depend on the version is short on the second.
-of_any_engine := ^Test(ExitCodes|Return|Exiting|Traps|WhatAGuest|WhatBecame|WhereA|Stop|Stopp|TimeLimits|Folders|GuestsShare|ManyGuests|Panics|MemoryGrows|AGuestIs|AGoGuest|Renumbering|Shutdown|Modules|Versions|Resolv|TheTime|Descriptors|Full|Numbers|ALibrary|CallsOf|ACallThat|OnlyLib)
-of_small_modules := ^Test(StopTells|ReturningFrom|ExitingFrom|Traps|Memory|AGuestIs|AModule|Modules|Versions|Numbers|Renumbering|TheTime|NothingIsLeftOfHostileModules)
-
+# Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
+# runs what an engine is slow at, too.
+wasmedge_versions := 0.14 0.17
 .PHONY: test-wasmedge
-test-wasmedge: ## fetch WasmEdge 0.14 and 0.17, and test what embeds them by WasmEdge-go
-	@short= compiled='|^TestNothingIsLeftOfHostileGuests'; for version in 0.14 0.17; do \
-		environment=$$(scripts/get-wasmedge.sh --cgo-env $$version) && eval "$$environment" && \
-		go vet -tags wasmedge ./host/... && \
-		go test -count=1 -tags wasmedge ./host/wasmedge && \
-		go test -count=1 -tags wasmedge -run '^TestHost$$/^wasmedge-aot$$' ./host/hosttest && \
-		go test -count=1 -tags wasmedge -short -run '^TestHost$$/^wasmedge$$' ./host/hosttest && \
-		WASISOCK_ENGINE=$${WASISOCK_ENGINE:-wasmedge} go test -count=1 -tags wasmedge $$short -run '$(of_any_engine)' ./host/wazero && \
-		WASISOCK_ENGINE=wasmedge-aot go test -count=1 -tags wasmedge -short -run '$(of_small_modules)'"$$compiled" ./host/wazero && \
-		GOFLAGS=-tags=wasmedge go test -count=1 $$short -run 'WasmEdge|CompiledCode' ./cmd/wasisock && \
-		(cd examples/embed-wasmedge && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...) || exit 1; \
-		short=-short compiled=; \
-	done
+test-wasmedge: ## test what embeds WasmEdge 0.14 and 0.17 by WasmEdge-go, which it fetches
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(wasmedge_versions:%=test-wasmedge-%)
+
+.PHONY: $(wasmedge_versions:%=test-wasmedge-%)
+$(wasmedge_versions:%=test-wasmedge-%): test-wasmedge-%:
+	@environment=$$(scripts/get-wasmedge.sh --cgo-env $*) && eval "$$environment" && \
+	go vet -tags wasmedge ./host/... ./cmd/wasisock/... && \
+	go test -count=1 -timeout 60m -tags wasmedge ./host/wasmedge $(CONFORMANCE) && \
+	go test -count=1 -tags wasmedge ./cmd/wasisock/withwasmedge && \
+	cd examples/embed-wasmedge && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...
+
+.PHONY: test-all
+test-all: ## run all tests on every engine, also what takes minutes to compile or to interpret
+	@$(MAKE) --no-print-directory test-engines
+	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
 check: ## check format, vet, build for every system, tidy, race tests; must change no file
@@ -100,12 +110,22 @@ check-race: wasm
 demo: wasm ## show the server and the client at work
 	@scripts/demo.sh
 
+.PHONY: prove-modules
+FOR ?= 1m
+prove-modules: ## compare random modules between wazero's compiler and its interpreter, FOR as long (1m)
+	go test -count=1 -timeout 0 ./host/wazero/internal/workaround -args -random.for=$(FOR)
+
+.PHONY: test-arm64
+test-arm64: ## test what wazero compiles for arm64, with qemu-aarch64; 1 minute
+	@type -P qemu-aarch64 >/dev/null || { echo "make test-arm64: no qemu-aarch64 in PATH; install Debian's package qemu-user" >&2; exit 1; }
+	GOARCH=arm64 CGO_ENABLED=0 go test -count=1 -short -exec qemu-aarch64 ./host/wazero/internal/workaround
+
 # The branch prod/testsuite-base of github.com/WebAssembly/wasi-testsuite has the
 # programs compiled. Nothing of it is kept here.
 .PHONY: wasi-testsuite
 wasi-testsuite: ## run the programs of preview 1 of a copy of wasi-testsuite: DIR=/path/to/it
 	@[ -d "$(DIR)/tests" ] || { echo "make wasi-testsuite: DIR is to be a copy of github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base" >&2; exit 1; }
-	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v -run '^TestSuite$$' ./host/wazero
+	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v ./prove/testsuite
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME each (10s)
@@ -122,12 +142,8 @@ bench: ## measure the servers side by side
 	@bench/run.sh
 
 # Go's own tests, and those of golang.org/x/net: see prove/README.md.
-other_go := go1.24.9,go1.25.0,go1.27.0
 wasmedges := wasmedge-0.14,wasmedge-0.17
 wasisocks := wasisock-wasmedge-0.14,wasisock-wasmedge-0.17
-
-# Not TestDialerFallbackDelay, which has to be done in 95 ms.
-net_by_interpreter := ^Test(Accept|Close|Conn|Copy|DNS|Dial([^e]|er[^F])|DualStack|File|Listen|Lookup|Mixed|Packet|Raw|Read|Resolve|TCPConn|TCPListener|UDP|Unix|Wild|Write|Zero)
 
 .PHONY: prove
 prove: ## prove every suite on every engine, and net with every Go; takes hours once, to compile for WasmEdge
@@ -146,10 +162,9 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part wi
 	go run ./prove
 	go run ./prove -module prove/xnet
 	go run ./prove -go $(other_go) net
-	WASISOCK_GO_VERSIONS=$(other_go) go test -count=1 -run '^TestVersions$$' ./stdnet
 	@if scripts/get-wasmedge.sh 0.14 >/dev/null && scripts/get-wasmedge.sh 0.17 >/dev/null || [ "$${WASISOCK_ENGINES:-}" = required ]; then set -x; \
 		go run ./prove -engine $(wasmedges) -timeout 2m net/textproto net/rpc net/rpc/jsonrpc net/smtp; \
-		go run ./prove -engine $(wasisocks),$(wasmedges) -timeout 2m -run '$(net_by_interpreter)' net; \
+		go run ./prove -engine $(wasisocks),$(wasmedges) -timeout 4m -short net; \
 		go run ./prove -engine $(wasmedges) -timeout 2m -module prove/xnet github.com/wasisock/wasisock/prove/xnet; \
 	else echo "make prove-ci: nothing on WasmEdge, which cannot be had here" >&2; fi
 # WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is

@@ -25,7 +25,7 @@ type expected struct {
 // An expectation is a line of such a file.
 type expectation struct {
 	pkg, test string
-	result    string // fail, skip, or exclude for a test that must not run at all
+	result    string // fail, skip, exclude for a test that must not run at all, or slow for one that does not run with -short
 	where     []string
 	reason    string
 	line      int
@@ -44,7 +44,7 @@ func readExpected(file, text string) (x expected, err error) {
 			x.packages = append(x.packages, f[1])
 		case f[0] == "reason" && len(f) > 2:
 			reasons[f[1]] = strings.Join(f[2:], " ")
-		case len(f) == 5 && slices.Contains([]string{"fail", "skip", "exclude"}, f[2]) && reasons[f[4]] != "":
+		case len(f) == 5 && slices.Contains([]string{"fail", "skip", "exclude", "slow"}, f[2]) && reasons[f[4]] != "":
 			x.list = append(x.list, expectation{f[0], f[1], f[2], strings.Split(f[3], ","), f[4], i + 1})
 		default:
 			return x, fmt.Errorf("%s:%d: %q is no expectation", file, i+1, line)
@@ -75,11 +75,12 @@ func (e expectation) covers(test string) bool {
 	return ok
 }
 
-// excluded is the tests that must not run, as -test.skip wants them.
-func excluded(list []expectation, pkg string, there []string) string {
+// excluded returns the tests that must not run, or not with -short, as -test.skip wants
+// them.
+func excluded(list []expectation, pkg string, there []string, short bool) string {
 	var names []string
 	for _, e := range list {
-		if e.result == "exclude" && e.appliesTo(pkg, there) {
+		if (e.result == "exclude" || short && e.result == "slow") && e.appliesTo(pkg, there) {
 			parts := strings.Split(e.test, "/")
 			for i, p := range parts {
 				parts[i] = "^" + strings.ReplaceAll(regexp.QuoteMeta(p), `\*`, ".*") + "$"
@@ -154,7 +155,7 @@ func judge(r *results, x expected, pkg string, there []string, ended error, some
 		complete = false
 	}
 	for _, e := range x.list {
-		if !complete || some || e.result == "exclude" || used[e.line] || !e.appliesTo(pkg, there) {
+		if !complete || some || e.result == "exclude" || e.result == "slow" || used[e.line] || !e.appliesTo(pkg, there) {
 			continue
 		}
 		wrong = append(wrong, fmt.Sprintf("%s %s: %s:%d says %s, which is not so", pkg, e.test, x.file, e.line, e.result))

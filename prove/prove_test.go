@@ -96,9 +96,12 @@ func TestJudge(t *testing.T) {
 }
 
 func TestExcluded(t *testing.T) {
-	list := []expectation{{"net", "TestA", "exclude", []string{"*"}, "", 1}, {"net", "TestB/*/x.y", "exclude", []string{"wazero"}, "", 2}, {"net", "TestC", "exclude", []string{"go1.24"}, "", 3}}
-	if got := excluded(list, "net", []string{"wazero", "go1.26.8"}); got != `^TestA$|^TestB$/^.*$/^x\.y$` {
+	list := []expectation{{"net", "TestA", "exclude", []string{"*"}, "", 1}, {"net", "TestB/*/x.y", "exclude", []string{"wazero"}, "", 2}, {"net", "TestC", "exclude", []string{"go1.24"}, "", 3}, {"net", "TestD", "slow", []string{"wazero"}, "", 4}}
+	if got := excluded(list, "net", []string{"wazero", "go1.26.8"}, false); got != `^TestA$|^TestB$/^.*$/^x\.y$` {
 		t.Errorf("excluded is %s", got)
+	}
+	if got := excluded(list, "net", []string{"wazero", "go1.26.8"}, true); got != `^TestA$|^TestB$/^.*$/^x\.y$|^TestD$` {
+		t.Errorf("with -short, excluded is %s", got)
 	}
 }
 

@@ -83,7 +83,7 @@ func TestOtherBuilds(t *testing.T) {
 func TestVersions(t *testing.T) {
 	versions := strings.FieldsFunc(os.Getenv("WASISOCK_GO_VERSIONS"), func(r rune) bool { return r == ' ' || r == ',' })
 	if len(versions) == 0 {
-		t.Skip("WASISOCK_GO_VERSIONS names no versions of Go; make prove-ci does")
+		t.Skip("WASISOCK_GO_VERSIONS names no versions of Go; make test-engines does")
 	}
 	host := hostCommand(t)
 	for _, version := range versions {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
 // scratch is for what all tests share: guests, and the cache of compiled code.
@@ -49,20 +50,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-var buildGuest = sync.OnceValues(func() (string, error) {
-	file := filepath.Join(scratch, "guest.wasm")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "../../host/wazero/testdata/guest")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return file, nil
-})
-
+// guest returns the test guest's file, which the command calls guest.wasm in its messages.
 func guest(t *testing.T) string {
 	t.Helper()
-	file, err := buildGuest()
-	if err != nil {
+	file := filepath.Join(scratch, "guest.wasm")
+	if _, err := os.Stat(file); err == nil {
+		return file
+	}
+	if err := os.WriteFile(file, guestbuild.Wasm(t, "github.com/wasisock/wasisock/testdata/program"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	return file

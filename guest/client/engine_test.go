@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
 // An engine runs the client as a process of its own.
@@ -22,7 +24,7 @@ type engine struct {
 	command []string // what comes before the module
 }
 
-// built is the client's module, and wasisock's command that runs it.
+// built holds the client's module, and wasisock's command that runs it.
 var built struct {
 	once             sync.Once
 	client, wasisock string
@@ -31,8 +33,8 @@ var built struct {
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if built.client != "" {
-		os.RemoveAll(filepath.Dir(built.client))
+	if built.wasisock != "" {
+		os.RemoveAll(filepath.Dir(built.wasisock))
 	}
 	os.Exit(status)
 }
@@ -42,16 +44,13 @@ func build() error {
 	if err != nil {
 		return err
 	}
-	built.client, built.wasisock = filepath.Join(dir, "client.wasm"), filepath.Join(dir, "wasisock")
-	for _, command := range [][]string{
-		{"scripts/build-wasm.sh", "-o", dir, "client"},
-		{"go", "build", "-o", built.wasisock, "./cmd/wasisock"},
-	} {
-		cmd := exec.Command(command[0], command[1:]...)
-		cmd.Dir = "../.."
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return errors.Join(err, errors.New(string(out)))
-		}
+	if built.client, err = guestbuild.File("."); err != nil {
+		return err
+	}
+	built.wasisock = filepath.Join(dir, "wasisock")
+	cmd := exec.Command("go", "build", "-o", built.wasisock, "../../cmd/wasisock")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return errors.Join(err, errors.New(string(out)))
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
 // The server as it is built for wasip1, in a child process for each engine.
@@ -62,11 +64,14 @@ func once(name string, make func(path string) error) func(testing.TB) string {
 	}
 }
 
+// wasm returns the server's module.
+func wasm(t testing.TB) string {
+	t.Helper()
+	return guestbuild.Path(t, ".")
+}
+
 var (
 	buildDir string
-	wasm     = once("server.wasm", func(path string) error {
-		return goBuild(path, ".", []string{"GOOS=wasip1", "GOARCH=wasm"}, "-trimpath", "-ldflags=-s -w")
-	})
 	wasisock = once("wasisock", func(path string) error {
 		return goBuild(path, "../../cmd/wasisock", nil)
 	})

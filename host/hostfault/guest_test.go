@@ -8,9 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,21 +20,13 @@ import (
 	. "github.com/wasisock/wasisock/host/hostfault"
 	"github.com/wasisock/wasisock/host/hosttrace"
 	"github.com/wasisock/wasisock/host/wazero"
+	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
 // server is the poll server of guest/server.
 func server(t *testing.T) host.Module {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "server.wasm")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", file, "../../guest/server")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	wasm, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	wasm := guestbuild.Wasm(t, "../../guest/server")
 	m, err := wazero.Compile(t.Context(), wasm, wazero.Config{CacheDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -27,6 +26,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	. "github.com/wasisock/wasisock/host/hostmetrics"
 	"github.com/wasisock/wasisock/host/wazero"
+	"github.com/wasisock/wasisock/internal/guestbuild"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -45,16 +45,7 @@ func TestMain(m *testing.M) {
 // compiled is a guest of this module.
 func compiled(t testing.TB, path string, cfg wazero.Config) host.Module {
 	t.Helper()
-	file := filepath.Join(scratch, filepath.Base(path)+".wasm")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", file, path)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	wasm, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	wasm := guestbuild.Wasm(t, path)
 	cfg.CacheDir = filepath.Join(scratch, "cache")
 	m, err := wazero.Compile(t.Context(), wasm, cfg)
 	if err != nil {
@@ -66,7 +57,7 @@ func compiled(t testing.TB, path string, cfg wazero.Config) host.Module {
 
 const (
 	pollServer = "../../guest/server"
-	testGuest  = "../wazero/testdata/guest"
+	testGuest  = "../../testdata/program"
 )
 
 // A scraper reads metrics as Prometheus does.

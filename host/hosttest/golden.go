@@ -11,7 +11,7 @@ import (
 // Golden transcripts stand in one file per theme, each after its sentence,
 // which is a line that begins with "# ". Lines of a transcript are indented.
 
-func goldenDir(t *testing.T) string { return filepath.Join(moduleRoot(t), "testdata", "golden") }
+func goldenDir(t *testing.T) string { return filepath.Join(source(t), "testdata", "golden") }
 
 // readGolden is every golden transcript by its sentence.
 func readGolden(t *testing.T) map[string]string {
@@ -38,46 +38,63 @@ func readGolden(t *testing.T) map[string]string {
 	return golden
 }
 
-// transcripts are what sentences wrote in this run.
-type transcripts struct {
+// goldenSentences returns the sentences of a theme.
+func goldenSentences(t *testing.T, theme string) (sentences []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(goldenDir(t), goldenFile(theme)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range strings.Lines(string(text)) {
+		if s, ok := strings.CutPrefix(l, "# "); ok {
+			sentences = append(sentences, strings.TrimSuffix(s, "\n"))
+		}
+	}
+	return sentences
+}
+
+func goldenFile(theme string) string { return strings.ReplaceAll(theme, " ", "-") + ".txt" }
+
+// taken holds what sentences wrote in this run.
+type taken struct {
 	mu         sync.Mutex
 	bySentence map[string]string
 }
 
-func newTranscripts() *transcripts { return &transcripts{bySentence: map[string]string{}} }
+func newTaken() *taken { return &taken{bySentence: map[string]string{}} }
 
-func (ts *transcripts) add(sentence, transcript string) {
+func (ts *taken) add(sentence, transcript string) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.bySentence[sentence] = transcript
 }
 
-// writeGolden writes the files anew with what e wrote, where e is the oracle.
-// A sentence that the oracle does not survive has wasisock for its oracle.
-func writeGolden(t *testing.T, e Engine, listed []line, taken *transcripts) {
+// write writes the files anew with what the engine wrote, where it is the oracle. For a
+// sentence that the oracle does not survive, wasisock is the oracle.
+func (s *transcripts) write(t *testing.T) {
 	golden := readGolden(t)
 	files := map[string]*strings.Builder{}
-	for _, l := range listed {
+	for _, l := range s.lines {
 		from := oracle
 		if d, ok := differenceOf(l.sentence, oracle); ok && d.notRun {
 			from = "wasisock"
 		}
 		transcript, ok := golden[l.sentence]
-		if got, shown := taken.bySentence[l.sentence]; shown && from == e.Name {
+		if got, shown := s.taken.bySentence[l.sentence]; shown && from == s.engine.differs() {
 			transcript, ok = got, true
 		}
 		if !ok {
 			continue
 		}
-		name := strings.ReplaceAll(l.theme, " ", "-") + ".txt"
+		name := goldenFile(l.theme)
 		if files[name] == nil {
 			files[name] = new(strings.Builder)
 		} else {
 			files[name].WriteString("\n")
 		}
 		files[name].WriteString("# " + l.sentence + "\n")
-		for s := range strings.Lines(transcript) {
-			files[name].WriteString("\t" + s)
+		for text := range strings.Lines(transcript) {
+			files[name].WriteString("\t" + text)
 		}
 	}
 	old, err := filepath.Glob(filepath.Join(goldenDir(t), "*.txt"))

@@ -1,42 +1,83 @@
-// Package hosttest is the conformance suite: the behaviour that every engine
-// must show.
+// Package hosttest is the conformance suite: the behaviour that every engine must show.
 //
-// The behaviour is written down as sentences, each a command of the test guest
-// (testdata/guest). Test runs every sentence in a process of its own and compares
-// what the guest wrote, its transcript, with testdata/golden. WasmEdge 0.17 is
-// the oracle: its transcripts are the golden ones. What may be otherwise on
-// another engine stands in one table, with the reason, and nothing else may:
-// a row that is no longer true fails the suite as well.
+// The behaviour is written down as sentences. There are two kinds. A sentence in Go
+// runs guests by package host and looks at what they did. A transcript is a command of
+// the test guest (testdata/guest), which runs in a process of its own; the suite
+// compares what the guest wrote with testdata/golden. WasmEdge 0.17 is the oracle: its
+// transcripts are the golden ones. What may differ on another engine stands in one
+// table, with the reason, and nothing else may: a row that is no longer true fails the
+// suite as well.
 //
-// The transcripts are those of Linux. Everything stays on loopback.
+// Sentences belong to groups, one file each. A sentence that does not apply to an engine
+// names the capability that it needs. docs/conformance.md shows which engine runs what,
+// and docs/security.md which sentence holds which promise.
+//
+// An engine's test runs the suite, and its TestMain lets the test program serve as the
+// process of a transcript:
+//
+//	var engine = hosttest.Engine{Name: "wazero", Compile: …, Can: hosttest.Compiled | …}
+//
+//	func TestMain(m *testing.M) {
+//		hosttest.ServeChild(engine)
+//		os.Exit(m.Run())
+//	}
+//
+//	func TestConformance(t *testing.T) { hosttest.Run(t, engine) }
+//
+// With -short, sentences that take long are skipped, and all but one transcript of each
+// theme. With -all, an engine also runs what it is slow at. With -update, the suite
+// writes what it otherwise compares: golden transcripts on the oracle, and the engine's
+// column of docs/conformance.md.
+//
+// The suite needs Linux or macOS; transcripts are those of Linux. Everything stays on
+// loopback.
 package hosttest
 
 import (
+	"context"
 	"flag"
-	"os"
+	"io"
 	"os/exec"
 	"regexp"
 	"runtime"
-	"strings"
 	"testing"
+
+	"github.com/wasisock/wasisock/host"
 )
 
-// An Engine runs guests.
+// An Engine is what the suite tests. It has Compile, Program or both.
 type Engine struct {
-	// Name is the engine's name in the table of differences.
+	// Name is the engine's name in the table of differences and in docs/conformance.md.
+	// Some differences hold for all engines whose names begin alike.
 	Name string
 
-	// Command is a process that runs a guest, not yet started, with nothing on
-	// its standard input. The process is the engine itself, not a parent of it,
-	// because the suite stops it by signals and asks for its CPU time.
-	Command func(Guest) *exec.Cmd
+	// Compile compiles a module, as the engine's package does. It is nil for an engine
+	// that is a program of its own.
+	Compile func(ctx context.Context, wasm []byte, cfg Config) (host.Module, error)
 
-	// Noise matches lines of standard output that are the engine's own. It may be
+	// Program returns a process that runs a guest, not yet started, with nothing on its
+	// standard input. The process is the engine itself, not its parent, because the
+	// suite stops it by signals and reads its CPU time. If it is nil, the test program
+	// runs the guest by Compile: see ServeChild.
+	Program func(Guest) *exec.Cmd
+
+	// Noise matches lines of standard output that the engine itself writes. It may be
 	// nil.
 	Noise *regexp.Regexp
+
+	// Can is what the engine can do. The suite adds InProcess if Compile is set.
+	Can Capability
 }
 
-// A Guest is one run of a guest.
+// A Config is the part of an engine's Config that all engines have.
+type Config struct {
+	Interruptible bool
+	Library       bool
+	Name          string
+	Progress      io.Writer
+}
+
+// A Guest is one run of a guest in a process of its own.
 type Guest struct {
 	File string   // the wasm module
 	Args []string // without the program's name
@@ -45,111 +86,61 @@ type Guest struct {
 	UNIX bool   // UNIX sockets are allowed
 }
 
-// oracle is the engine whose transcripts are the golden ones.
-const oracle = "wasmedge-0.17"
+var (
+	update = flag.Bool("update", false, "write what the suite compares: golden transcripts from "+oracle+", and the tables in docs")
+	all    = flag.Bool("all", false, "also run the sentences that an engine is slow at")
+)
 
-var update = flag.Bool("update", false, "write testdata/golden anew from "+oracle)
+// Run runs every sentence on an engine.
+func Run(t *testing.T, e Engine) { e.run(t, groups) }
 
-// Test runs the suite on an engine, with -short one sentence of each theme.
-func Test(t *testing.T, e Engine) {
-	if runtime.GOOS != "linux" {
-		t.Skip("the transcripts are those of Linux")
+// RunGroup runs one group of sentences in Go, without transcripts. It is for an engine
+// that does one thing in several ways, each of which the group is to be run with.
+func RunGroup(t *testing.T, e Engine, name string) {
+	for _, g := range groups {
+		if g.name == name {
+			g.themes = nil
+			e.run(t, []group{g})
+			return
+		}
 	}
-	golden := readGolden(t)
-	taken := newTranscripts()
-	shown := map[string]bool{}
-	var listed []line
-	for _, guest := range buildGuests(t) {
-		for _, l := range list(t, e, guest) {
-			listed = append(listed, l)
-			again := shown[l.theme]
-			shown[l.theme] = true
-			t.Run(strings.ReplaceAll(l.theme+"/"+l.sentence, " ", "_"), func(t *testing.T) {
-				t.Parallel()
-				if again && testing.Short() {
-					t.Skip("with -short, one sentence of each theme is shown")
-				}
-				d, differs := differenceOf(l.sentence, e.Name)
-				if differs && d.notRun {
-					t.Skipf("not run on %s: %s", e.Name, d.why)
-				}
-				got := show(t, e, guest, l.sentence)
-				taken.add(l.sentence, got)
-				if *update {
-					if strings.Contains("\n"+got, "\nFAIL ") {
-						t.Errorf("this shows no sentence:\n%s", got)
+	t.Fatalf("there is no group %q", name)
+}
+
+func (e Engine) run(t *testing.T, of []group) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("guests do not run on " + runtime.GOOS + "; run this on Linux or macOS")
+	}
+	isChild(t)
+	if len(of) == len(groups) {
+		t.Run("table", func(t *testing.T) { CheckTable(t, e) })
+	}
+	guestsAhead(e)
+	b := &bench{engine: e, modules: &modules{all: map[string]host.Module{}}}
+	defer b.modules.close()
+	var shown *transcripts
+	for _, g := range of {
+		t.Run(g.name, func(t *testing.T) {
+			for _, s := range g.sentences {
+				t.Run(s.says, func(t *testing.T) {
+					if why := e.lacks(s.needs); why != "" {
+						t.Skip(why)
 					}
-					return
+					if s.long && testing.Short() {
+						t.Skip("it takes long; run it without -short")
+					}
+					s.test(t, b)
+				})
+			}
+			if len(g.themes) > 0 && runtime.GOOS == "linux" {
+				if shown == nil {
+					shown = newTranscripts(t, e)
 				}
-				want, known := golden[l.sentence]
-				switch {
-				case !known:
-					t.Errorf("no golden transcript; with -update the suite writes it. It is:\n%s", got)
-				case differs && got == want:
-					t.Errorf("%s does not differ any more: delete its row from the table of differences", e.Name)
-				case differs && got != d.transcript:
-					t.Errorf("the transcript differs, and not as the table says (%s).\ngot:\n%s\nwant:\n%s", d.why, got, d.transcript)
-				case !differs && got != want:
-					t.Errorf("the transcript differs.\ngot:\n%s\nwant:\n%s", got, want)
-				}
-			})
-		}
+				shown.run(t, g.themes)
+			}
+		})
 	}
-	t.Run("every_sentence_is_listed", func(t *testing.T) { checkListed(t, e, listed, golden) })
-	if *update {
-		t.Cleanup(func() { writeGolden(t, e, listed, taken) })
+	if shown != nil && *update {
+		shown.write(t)
 	}
-}
-
-// checkListed holds that sentences, golden transcripts and differences belong
-// together.
-func checkListed(t *testing.T, e Engine, listed []line, golden map[string]string) {
-	count := map[string]int{}
-	for _, l := range listed {
-		if count[l.sentence]++; count[l.sentence] > 1 {
-			t.Errorf("two sentences say %q", l.sentence)
-		}
-	}
-	for sentence := range golden {
-		if count[sentence] == 0 && !*update {
-			t.Errorf("a golden transcript has no sentence: %q", sentence)
-		}
-	}
-	for _, d := range differences {
-		if count[d.sentence] == 0 {
-			t.Errorf("a difference has no sentence: %q", d.sentence)
-		}
-		if d.why == "" {
-			t.Errorf("a difference has no reason: %q", d.sentence)
-		}
-	}
-	for sentence := range outside {
-		if count[sentence] == 0 {
-			t.Errorf("something is done from outside to no sentence: %q", sentence)
-		}
-	}
-}
-
-// show is the transcript of a sentence.
-func show(t *testing.T, e Engine, file, sentence string) string {
-	dir, err := os.MkdirTemp("", "wasisock") // short: it begins the paths of UNIX sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	g := Guest{File: file, Args: []string{sentence}, Env: []string{"WASISOCK_DIR=" + dir}, Root: dir, UNIX: true}
-	r := run{engine: e, guest: g}
-	if o, ok := outside[sentence]; ok {
-		o(t, &r)
-	}
-	transcript := r.start(t)
-	if why, skipped := strings.CutPrefix(lastLine(transcript), "SKIP "); skipped {
-		t.Skip(why)
-	}
-	return transcript
-}
-
-func lastLine(s string) string {
-	s = strings.TrimSuffix(s, "\n")
-	return s[strings.LastIndexByte(s, '\n')+1:]
 }

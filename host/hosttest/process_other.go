@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Test does not get as far as these elsewhere than on Linux.
+// Transcripts are not run on other systems than Linux.
 
 func stopAndContinue(int) {}
 

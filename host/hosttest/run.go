@@ -29,7 +29,7 @@ type run struct {
 // start runs the guest to its end and is the transcript: what it wrote, and a
 // last line in parentheses if its exit status was not 0.
 func (r *run) start(t *testing.T) string {
-	cmd := r.engine.Command(r.guest)
+	cmd := r.engine.Program(r.guest)
 	if r.files > 0 {
 		cmd.Args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, r.files), "sh", cmd.Path}, cmd.Args[1:]...)
 		shell, err := exec.LookPath("sh")
@@ -77,7 +77,7 @@ func (r *run) start(t *testing.T) string {
 	return transcript.String()
 }
 
-// list is every sentence of a guest.
+// list returns every sentence of a guest.
 func list(t *testing.T, e Engine, file string) []line {
 	r := run{engine: e, guest: Guest{File: file, Args: []string{"-list"}, Root: t.TempDir()}}
 	var all []line
@@ -86,7 +86,7 @@ func list(t *testing.T, e Engine, file string) []line {
 		if !ok {
 			t.Fatalf("%s: -list printed %q", filepath.Base(file), s)
 		}
-		all = append(all, line{theme, sentence})
+		all = append(all, line{file, theme, sentence})
 	}
 	if len(all) == 0 {
 		t.Fatalf("%s has no sentences", filepath.Base(file))
@@ -94,35 +94,5 @@ func list(t *testing.T, e Engine, file string) []line {
 	return all
 }
 
-// A line is one of a guest's list.
-type line struct{ theme, sentence string }
-
-// buildGuests compiles the test guest, once for each version of the extension.
-func buildGuests(t *testing.T) []string {
-	dir := t.TempDir()
-	return []string{
-		build(t, filepath.Join(dir, "guest.wasm"), "testdata/guest"),
-		build(t, filepath.Join(dir, "guest-v1.wasm"), "testdata/guest", "-tags=v1"),
-	}
-}
-
-// build compiles a package of this module, named by its directory, for wasip1.
-func build(t *testing.T, to, dir string, flags ...string) string {
-	args := append([]string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", to}, flags...)
-	cmd := exec.Command("go", append(args, "./"+dir)...)
-	cmd.Dir = moduleRoot(t)
-	cmd.Env = append(cmd.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", dir, err, out)
-	}
-	return to
-}
-
-// moduleRoot is the directory of go.mod.
-func moduleRoot(t *testing.T) string {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Dir(strings.TrimSpace(string(out)))
-}
+// A line is a sentence of a guest.
+type line struct{ guest, theme, sentence string }

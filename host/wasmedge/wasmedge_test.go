@@ -20,8 +20,8 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// What every engine's guests do is tested by the tests of host/wazero and
-// host/hosttest, which run on this engine too: make test-wasmedge.
+// What guests of every engine do is tested by the conformance suite, in
+// conformance_test.go.
 
 // Modules with one function, _start.
 var (

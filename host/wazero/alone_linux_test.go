@@ -25,7 +25,6 @@ func machineCode(t *testing.T) (n int) {
 
 // TestAloneFreesCode closes modules beside a guest that waits.
 func TestAloneFreesCode(t *testing.T) {
-	aboutWazero(t)
 	cfg := cached()
 	cfg.Alone = 1
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,7 +12,6 @@ import (
 // TestAloneCollectsDuringCallsOnly lets a guest that prints allocate a lot in the
 // host, without and then with time to notice.
 func TestAloneCollectsDuringCallsOnly(t *testing.T) {
-	aboutWazero(t)
 	percent := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(percent)
 	processors := runtime.GOMAXPROCS(1)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/asm"
 )
 
 // cachedFiles is the files of compiled code below dir.
@@ -29,13 +30,12 @@ func cachedFiles(t *testing.T, dir string) []string {
 
 func runCached(t *testing.T, dir string) {
 	t.Helper()
-	if code, err := runAs(t.Context(), exitWith(constI32(7)).bytes(), Config{CacheDir: dir}, &host.Cmd{}); code != 7 || err != nil {
+	if code, err := runAs(t.Context(), asm.Exit(asm.ConstI32(7)).Bytes(), Config{CacheDir: dir}, &host.Cmd{}); code != 7 || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}
 }
 
 func TestCompiledCodeIsKept(t *testing.T) {
-	aboutWazero(t)
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	runCached(t, dir)
 	files := cachedFiles(t, dir)
@@ -54,7 +54,6 @@ func TestCompiledCodeIsKept(t *testing.T) {
 }
 
 func TestTheUsersCacheIsTheDefault(t *testing.T) {
-	aboutWazero(t)
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
@@ -68,7 +67,6 @@ func TestTheUsersCacheIsTheDefault(t *testing.T) {
 }
 
 func TestCacheOff(t *testing.T) {
-	aboutWazero(t)
 	dir := t.TempDir()
 	t.Setenv("HOME", dir)
 	t.Setenv("XDG_CACHE_HOME", dir)
@@ -81,7 +79,6 @@ func TestCacheOff(t *testing.T) {
 
 // TestCachesThatFail holds that a guest runs nevertheless.
 func TestCachesThatFail(t *testing.T) {
-	aboutWazero(t)
 	for _, test := range []struct {
 		name  string
 		spoil func(t *testing.T, dir string)
@@ -141,7 +138,6 @@ func TestCachesThatFail(t *testing.T) {
 }
 
 func TestOnlyTheLastUsedCodeIsKept(t *testing.T) {
-	aboutWazero(t)
 	dir := t.TempDir()
 	old := time.Now().Add(-time.Hour)
 	for i := range keepCached + 10 {
@@ -163,15 +159,5 @@ func TestOnlyTheLastUsedCodeIsKept(t *testing.T) {
 	if len(kept) != keepCached+2 || !strings.Contains(all, "something-else") || !strings.Contains(all, strings.Repeat("f", 32)) ||
 		strings.Contains(all, fmt.Sprintf("%032x", 10)) || !strings.Contains(all, fmt.Sprintf("%032x", 11)) {
 		t.Errorf("%d are kept: %s", len(kept), all)
-	}
-}
-
-func write(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -3,29 +3,36 @@ package wazero
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
-// scratch is for what all tests share: the guest, and the cache of compiled code.
+// scratch is a directory that all tests share, for the cache of compiled code.
 var scratch string
 
-// cached is a Config whose code is kept for other tests.
+// cached returns a Config whose code is kept for other tests.
 func cached() Config { return Config{CacheDir: filepath.Join(scratch, "cache")} }
 
-// compile is Compile, or that of another engine that is to pass these tests too.
-var (
-	compile = Compile
-	engine  = "wazero"
-)
-
-// aboutWazero skips what another engine need not pass.
-func aboutWazero(t *testing.T) {
+// guestWasm returns testdata/program, which does what its first argument says.
+func guestWasm(t testing.TB, flags ...string) []byte {
 	t.Helper()
-	if engine != "wazero" {
-		t.Skip("this is about wazero, and the engine is " + engine)
+	return guestbuild.Wasm(t, "github.com/wasisock/wasisock/testdata/program", flags...)
+}
+
+// command is a run of testdata/program. Everything on loopback is allowed.
+func command(t testing.TB, args ...string) *host.Cmd {
+	t.Helper()
+	policy, err := host.ParsePolicy("dial tcp 127.0.0.0/8:1024-65535", "listen tcp 127.0.0.1:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &host.Cmd{
+		Args:   append([]string{"guest"}, args...),
+		Policy: policy,
 	}
 }
 
@@ -35,7 +42,7 @@ func run(ctx context.Context, wasm []byte, cmd *host.Cmd) (exitCode int, err err
 }
 
 func runAs(ctx context.Context, wasm []byte, cfg Config, cmd *host.Cmd) (exitCode int, err error) {
-	if cmd.Module, err = compile(ctx, wasm, cfg); err != nil {
+	if cmd.Module, err = Compile(ctx, wasm, cfg); err != nil {
 		return -1, err
 	}
 	defer cmd.Module.Close()
@@ -48,4 +55,18 @@ func runAs(ctx context.Context, wasm []byte, cfg Config, cmd *host.Cmd) (exitCod
 		return -1, err
 	}
 	return 0, nil
+}
+
+type writeFunc func([]byte) (int, error)
+
+func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
 }

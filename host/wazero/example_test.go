@@ -13,26 +13,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/wazero"
+	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
-// built is a guest, from a package of this repository.
+// built returns a guest, from a package of this repository.
 func built(dir string, flags ...string) []byte {
-	temp, err := os.MkdirTemp("", "wasisock")
+	file, err := guestbuild.File(dir, flags...)
 	if err != nil {
 		log.Fatal(err)
-	}
-	defer os.RemoveAll(temp)
-	file := filepath.Join(temp, "guest.wasm")
-	cmd := exec.Command("go", append(append([]string{"build", "-ldflags=-s -w"}, flags...), "-o", file, dir)...)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		log.Fatalf("%v\n%s", err, out)
 	}
 	wasm, err := os.ReadFile(file)
 	if err != nil {
@@ -75,7 +67,7 @@ func Example() {
 // A guest may use no network but what its policy permits.
 func Example_policy() {
 	ctx := context.Background()
-	module, err := wazero.Compile(ctx, built("./testdata/guest"), wazero.Config{})
+	module, err := wazero.Compile(ctx, built("../../testdata/program"), wazero.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -178,7 +170,7 @@ func Example_listener() {
 //	func half(f float64) float64 { return f / 2 }
 func Example_library() {
 	ctx := context.Background()
-	wasm := built("./testdata/library", "-buildmode=c-shared")
+	wasm := built("../../testdata/library", "-buildmode=c-shared")
 	module, err := wazero.Compile(ctx, wasm, wazero.Config{Library: true})
 	if err != nil {
 		log.Fatal(err)
@@ -205,7 +197,7 @@ func Example_library() {
 // How a guest ended is told as package os/exec tells it of a program.
 func Example_exitCode() {
 	ctx := context.Background()
-	module, err := wazero.Compile(ctx, built("./testdata/guest"), wazero.Config{})
+	module, err := wazero.Compile(ctx, built("../../testdata/program"), wazero.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

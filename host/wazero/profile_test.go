@@ -15,7 +15,7 @@ func TestCPUProfile(t *testing.T) {
 	cfg := cached()
 	cfg.CPUProfile = NewCPUProfile()
 	cmd := command(t, "hot")
-	if code, err := runAs(t.Context(), built(t, "testdata/guest", "-ldflags="), cfg, cmd); code != 0 || err != nil {
+	if code, err := runAs(t.Context(), guestWasm(t, "-ldflags="), cfg, cmd); code != 0 || err != nil {
 		t.Fatal(code, err)
 	}
 	var file bytes.Buffer

@@ -1,0 +1,10 @@
+//go:build !linux && !darwin
+
+package hosttest
+
+import (
+	"os"
+	"testing"
+)
+
+func isBlocking(testing.TB, *os.File) bool { return true }

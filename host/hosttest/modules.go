@@ -1,0 +1,191 @@
+package hosttest
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/asm"
+)
+
+// aboutModules is what modules are rejected, and how those that break the rules of wasm end.
+var aboutModules = []sentence{
+	{
+		says: "Compile rejects a module that cannot run, and says what to do",
+		test: rejectsModules,
+	},
+	{
+		says: "the signature of an import chooses its version",
+		test: versionsBySignature,
+	},
+	{
+		says:  "a guest that breaks a rule of wasm ends with a TrapError",
+		needs: Interruptible,
+		test:  traps,
+	},
+	{
+		says:  "a TrapError has the guest's stack",
+		needs: TrapStacks | Interruptible,
+		test:  trapStacks,
+	},
+	{
+		says:  "a guest that recurses without end ends with a TrapError",
+		needs: BoundedRecursion | Interruptible,
+		test:  recursionTraps,
+	},
+}
+
+func rejectsModules(t *testing.T, b *bench) {
+	importing := func(f ...asm.Func) []byte { return asm.Module{Imports: f, Pages: 1}.Bytes() }
+	whole := asm.Exit(asm.ConstI32(0)).Bytes()
+	native, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		native = []byte("\x7fELF...")
+	}
+	for _, test := range []struct {
+		name string
+		wasm []byte
+		cmd  host.Cmd
+		want string
+	}{
+		{"an empty file", nil, host.Cmd{}, "it is empty; build one with GOOS=wasip1"},
+		{"a native program", native, host.Cmd{}, `it begins with "\x7fELF", which no wasm file does; build one`},
+		{"a text", []byte("#!/bin/sh\n"), host.Cmd{}, "no wasm file does"},
+		{"one byte", []byte{0}, host.Cmd{}, "no wasm file does"},
+		{"a cut header", whole[:6], host.Cmd{}, "ends after 6 bytes"},
+		{"a component", []byte("\x00asm\x0d\x00\x01\x00"), host.Cmd{}, "it is a component, and only core modules"},
+		{"a later version", []byte("\x00asm\x02\x00\x00\x00"), host.Cmd{}, "its wasm version is 0x2"},
+		{"a header and nothing else", whole[:8], host.Cmd{}, "exports no _start"},
+		{"a cut module", whole[:len(whole)-3], host.Cmd{}, "it is no module that can run here"},
+		{"a module with a type error", asm.Module{Pages: 1, Code: asm.Drop}.Bytes(), host.Cmd{}, "it is no module that can run here"},
+		{"a name for terminals", importing(asm.Func{Name: "\x1b[2J\n\x00"}), host.Cmd{}, "it imports \uFFFD[2J\uFFFD\uFFFD, which"},
+		{"a module without _start", asm.Module{Start: "main"}.Bytes(), host.Cmd{}, "exports no _start"},
+		{"a library", asm.Module{Start: "_initialize"}.Bytes(), host.Cmd{}, "without -buildmode=c-shared"},
+		{"a _start with parameters", asm.Module{Params: "i"}.Bytes(), host.Cmd{}, "its _start is (i32) and must take and return nothing"},
+		{"no memory", asm.Module{NoMemory: true, Imports: []asm.Func{{Name: "fd_close", Params: "i", Results: "i"}}}.Bytes(), host.Cmd{}, `no memory named "memory"`},
+		{"data outside of memory", asm.Module{Pages: 0, Data: "x"}.Bytes(), host.Cmd{}, "it does not start: "},
+		{"a start function that traps", asm.Module{Pages: 1, IsStart: true, Code: asm.Unreachable}.Bytes(), host.Cmd{}, "it does not start: "},
+		{"more memory than it may have", asm.Module{Pages: 17}.Bytes(), host.Cmd{Limits: host.Limits{Memory: 1 << 20}}, "raise the limit"},
+
+		{"an import that nobody provides", importing(asm.Func{Name: "sock_bogus", Params: "i", Results: "i"}), host.Cmd{}, "it imports sock_bogus, which neither"},
+		{"another module's import", importing(asm.Func{Module: "env", Name: "log"}), host.Cmd{}, `it imports log of "env", which nobody provides; build it without`},
+		{"GOOS=js", importing(asm.Func{Module: "gojs", Name: "runtime.wasmExit", Params: "i"}), host.Cmd{}, "it was built for GOOS=js: build one with GOOS=wasip1"},
+		{"old WASI", importing(asm.Func{Module: "wasi_unstable", Name: "fd_close", Params: "i", Results: "i"}), host.Cmd{}, "with a newer compiler"},
+		{"threads", importing(asm.Func{Module: "wasi", Name: "thread-spawn", Params: "i", Results: "i"}), host.Cmd{}, "threads cannot run here"},
+		{"WASI preview 2", importing(asm.Func{Module: "wasi:cli/environment@0.2.0", Name: "get-environment", Params: "i"}), host.Cmd{}, "WASI preview 2"},
+		{"a wrong signature of a socket's", importing(asm.Func{Name: "sock_open", Params: "iI", Results: "i"}), host.Cmd{},
+			"it imports sock_open as (i32 i64) i32; correct that to sock_open(af type fd*), (i32 i32 i32) i32"},
+		{"a wrong result", importing(asm.Func{Name: "sock_open", Params: "iii"}), host.Cmd{}, "it imports sock_open as (i32 i32 i32); correct that"},
+		{"neither of two versions", importing(asm.Func{Name: "sock_accept", Params: "iiii", Results: "i"}), host.Cmd{},
+			"correct that to sock_accept(fd newfd*), (i32 i32) i32, or sock_accept(fd flags newfd*), (i32 i32 i32) i32"},
+		{"a wrong signature of wazero's", importing(asm.Func{Name: "fd_seek", Params: "iiii", Results: "i"}), host.Cmd{},
+			"it imports fd_seek as (i32 i32 i32 i32) i32; correct that to fd_seek("},
+		{"two versions of one name", importing(
+			asm.Func{Name: "sock_accept", Params: "ii", Results: "i"},
+			asm.Func{Name: "sock_accept", Params: "iii", Results: "i"}), host.Cmd{},
+			"it imports sock_accept as both (i32 i32) i32 and (i32 i32 i32) i32; build it with one"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, err := b.run(t.Context(), test.wasm, &test.cmd)
+			var module *host.ModuleError
+			switch {
+			case !errors.As(err, &module):
+				t.Errorf("%d, %v; want a ModuleError", code, err)
+			case code != -1 || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n"):
+				t.Errorf("%d, %v; want one line with %q", code, err, test.want)
+			}
+		})
+	}
+}
+
+// versionsBySignature calls each version of a name that has two, with null pointers: the
+// errno tells the versions apart.
+func versionsBySignature(t *testing.T, b *bench) {
+	for _, test := range []struct {
+		name string
+		n    int
+	}{
+		{"sock_accept", 2}, {"sock_accept", 3}, {"sock_accept_v2", 3},
+		{"sock_recv_from", 7}, {"sock_recv_from", 8}, {"sock_recv_from_v2", 8},
+		{"sock_getlocaladdr", 4}, {"sock_getlocaladdr", 3}, {"sock_getpeeraddr", 4}, {"sock_getpeeraddr_v2", 3},
+	} {
+		f := asm.Func{Name: test.name, Params: strings.Repeat("i", test.n), Results: "i"}
+		var code []byte
+		for range test.n {
+			code = append(code, asm.ConstI32(0)...)
+		}
+		m := asm.Module{
+			Imports: []asm.Func{f, {Name: "proc_exit", Params: "i"}},
+			Pages:   1,
+			Code:    asm.Join(code, asm.Call(0), asm.Call(1)),
+		}
+		var traced []string
+		code2, err := b.run(t.Context(), m.Bytes(), &host.Cmd{Trace: func(c host.Call) { traced = append(traced, c.Name) }})
+		if err != nil || code2 == 0 || !slices.Equal(traced, []string{test.name}) {
+			t.Errorf("%s with %d parameters: errno %d, %v, traced %q", test.name, test.n, code2, err, traced)
+		}
+	}
+}
+
+// broken are guests that break rules of wasm, and what their traps say.
+var broken = []struct {
+	name   string
+	module asm.Module
+	want   string
+}{
+	{"unreachable", asm.Module{Pages: 1, Code: asm.Unreachable}, "unreachable"},
+	{"memory that is not there", asm.Module{Pages: 1, Code: asm.Join(asm.ConstI32(65533), asm.LoadI32, asm.Drop)}, "out of bounds memory access"},
+	{"division by zero", asm.Module{Pages: 1, Code: asm.Join(asm.ConstI32(1), asm.ConstI32(0), asm.DivideI32, asm.Drop)}, "integer divide by zero"},
+}
+
+// trapOf runs a guest that is to end with a trap, and returns its report.
+func (b *bench) trapOf(t *testing.T, m asm.Module, interruptible bool, want string) string {
+	t.Helper()
+	code, err := b.runAs(t.Context(), m.Bytes(), Config{Interruptible: interruptible}, &host.Cmd{})
+	var trap *host.TrapError
+	if code != -1 || !errors.As(err, &trap) || !strings.Contains(err.Error(), want) {
+		t.Errorf("%d, %v; want %q", code, err, want)
+		return ""
+	}
+	return trap.Text
+}
+
+func traps(t *testing.T, b *bench) {
+	for _, test := range broken {
+		for _, interruptible := range []bool{false, true} {
+			b.trapOf(t, test.module, interruptible, test.want)
+		}
+	}
+}
+
+func trapStacks(t *testing.T, b *bench) {
+	for _, test := range broken {
+		for _, interruptible := range []bool{false, true} {
+			if text := b.trapOf(t, test.module, interruptible, test.want); !strings.Contains(text, "wasm stack trace:\n\t.$0()") {
+				t.Errorf("%s: no stack in %q", test.name, text)
+			}
+		}
+	}
+}
+
+// recursionTraps runs a function that calls itself and then works, so that no compiler
+// makes a loop of it, and one that may become a loop, and then ends at its limit.
+func recursionTraps(t *testing.T, b *bench) {
+	deep := asm.Module{Pages: 1, Code: asm.Join(
+		asm.Call(0),
+		asm.ConstI32(0), asm.ConstI32(0), asm.LoadI32, asm.ConstI32(1), asm.AddI32, asm.StoreI32,
+	)}
+	for _, interruptible := range []bool{false, true} {
+		b.trapOf(t, deep, interruptible, "stack overflow")
+	}
+	code, err := b.runAs(t.Context(), asm.Module{Pages: 1, Code: asm.Call(0)}.Bytes(), Config{Interruptible: true},
+		&host.Cmd{Limits: host.Limits{WallTime: 2 * time.Second}})
+	var trap *host.TrapError
+	if code != -1 || !atLimit(err) && (!errors.As(err, &trap) || !strings.Contains(trap.Text, "stack overflow")) {
+		t.Errorf("a call as the last instruction: %d, %v", code, err)
+	}
+}

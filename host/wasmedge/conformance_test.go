@@ -1,0 +1,44 @@
+//go:build wasmedge
+
+package wasmedge
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/hosttest"
+)
+
+// WasmEdge for the conformance suite, in both ways to run guests.
+var (
+	interpreted = engineWith("interpreted WasmEdge", AOTOff, hosttest.CompilesQuickly|hosttest.Interruptible|
+		hosttest.InterruptsAlways|hosttest.ReservedMemory|hosttest.Survival)
+	compiled = engineWith("compiled WasmEdge", AOTWait, hosttest.Compiled|hosttest.Interruptible|
+		hosttest.InterruptsOften|hosttest.BoundedRecursion|hosttest.ReservedMemory|hosttest.Survival)
+)
+
+func engineWith(name string, aot AOT, can hosttest.Capability) hosttest.Engine {
+	return hosttest.Engine{
+		Name: name,
+		Can:  can,
+		Compile: func(ctx context.Context, wasm []byte, cfg hosttest.Config) (host.Module, error) {
+			m, err := Compile(ctx, wasm, Config{
+				AOT: aot, Interruptible: cfg.Interruptible, Library: cfg.Library, Name: cfg.Name, Progress: cfg.Progress,
+			})
+			if err != nil {
+				return nil, err // not a *Module that is nil
+			}
+			return m, nil
+		},
+	}
+}
+
+func TestMain(m *testing.M) {
+	hosttest.ServeChild(interpreted, compiled)
+	os.Exit(m.Run())
+}
+
+func TestInterpretedConformance(t *testing.T) { hosttest.Run(t, interpreted) }
+func TestCompiledConformance(t *testing.T)    { hosttest.Run(t, compiled) }

@@ -1,0 +1,180 @@
+package wasisock_test
+
+import (
+	"context"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	wasm "github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wasisock/wasisock/internal/guestbuild"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// What holds for the packages of this module together.
+
+const module = "github.com/wasisock/wasisock"
+
+// wasip1 is the environment of a go command for guests.
+func wasip1() []string { return append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm") }
+
+// goCommand is the output of a go command in the module's directory.
+func goCommand(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Env = env
+	out, err := cmd.Output()
+	if err != nil {
+		var stderr []byte
+		if exit, ok := err.(*exec.ExitError); ok {
+			stderr = exit.Stderr
+		}
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, stderr)
+	}
+	return string(out)
+}
+
+// TestImportsOfGuests holds the imports of every guest against sockabi: Go
+// cannot, because the names stand in comments.
+func TestImportsOfGuests(t *testing.T) {
+	ctx := context.Background()
+	runtime := wasm.NewRuntimeWithConfig(ctx, wasm.NewRuntimeConfigInterpreter())
+	defer runtime.Close(ctx)
+
+	type signature struct {
+		name   string
+		params int
+	}
+	rows := map[signature]bool{}
+	names := map[string]bool{}
+	for _, f := range sockabi.Functions() {
+		rows[signature{f.Name, f.NumParams()}] = false
+		names[f.Name] = true
+	}
+	guests := goCommand(t, wasip1(), "list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{end}}`, "./guest/...", "./testdata/guest", "./testdata/hostile", "./testdata/program", "./testdata/library")
+	for _, guest := range strings.Fields(guests) {
+		for _, tags := range []string{"", "v1"} {
+			if tags != "" && guest != module+"/testdata/guest" {
+				continue
+			}
+			var flags []string
+			if tags != "" {
+				flags = []string{"-tags=" + tags}
+			}
+			binary := guestbuild.Wasm(t, guest, flags...)
+			compiled, err := runtime.CompileModule(ctx, binary)
+			if err != nil {
+				t.Fatalf("%s: %v", guest, err)
+			}
+			checked := 0
+			for _, f := range compiled.ImportedFunctions() {
+				from, name, _ := f.Import()
+				ours := strings.HasPrefix(name, "sock_") || strings.HasSuffix(name, "poll_oneoff")
+				if !ours && !names[name] {
+					continue
+				}
+				s := signature{name, len(f.ParamTypes())}
+				if _, ok := rows[s]; !ok || from != sockabi.Module || !allI32(f) {
+					t.Errorf("%s imports %s.%s(%d parameters), which sockabi does not list", guest, from, name, s.params)
+					continue
+				}
+				if guest == module+"/testdata/guest" {
+					rows[s] = true
+				}
+				checked++
+			}
+			if checked == 0 {
+				t.Errorf("%s imports nothing of sockabi's", guest)
+			}
+			compiled.Close(ctx)
+		}
+	}
+	for s, imported := range rows {
+		if !imported {
+			t.Errorf("the test guest does not import %s with %d parameters", s.name, s.params)
+		}
+	}
+}
+
+// allI32 tells whether all parameters of a function are i32, and so is its one
+// result.
+func allI32(f api.FunctionDefinition) bool {
+	other := func(v api.ValueType) bool { return v != api.ValueTypeI32 }
+	return !slices.ContainsFunc(f.ParamTypes(), other) && slices.Equal(f.ResultTypes(), []api.ValueType{api.ValueTypeI32})
+}
+
+// TestImportGraph holds which packages may need which: arrows point down only.
+func TestImportGraph(t *testing.T) {
+	deps := map[string]map[string]bool{} // of each package of the module, on both sides
+	for _, env := range [][]string{os.Environ(), wasip1()} {
+		list := goCommand(t, env, "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...", "./testdata/guest", "./testdata/hostile", "./testdata/program", "./testdata/library")
+		for line := range strings.Lines(list) {
+			fields := strings.Fields(line)
+			from := strings.TrimPrefix(fields[0], module+"/")
+			if deps[from] == nil {
+				deps[from] = map[string]bool{}
+			}
+			for _, dep := range fields[1:] {
+				deps[from][strings.TrimPrefix(dep, module+"/")] = true
+			}
+		}
+	}
+	for _, rule := range []struct{ from, never string }{
+		{"sockabi", "guest"},
+		{"sockabi", "host"},
+		{"guest", "host"},
+		{"guest", "cmd"},
+		{"guest/poll", "guest/socket"},
+		{"guest/socket", "guest/poll"},
+		{"guest/socket", "net"},
+		{"guest/poll", "net"},
+		{"guest/server", "net"},
+		{"testdata", "host"},
+		{"host", "guest"},
+		{"host", "cmd"},
+		{"host/internal", "host/wazero"},
+		{"host/internal/system", "github.com/tetratelabs/wazero"},
+		{"host/hosttest", "host/wazero"},
+		{"cmd", "guest"},
+	} {
+		found := false
+		for from, all := range deps {
+			if !within(from, rule.from) {
+				continue
+			}
+			found = true
+			for dep := range all {
+				if within(dep, rule.never) && (rule.never != "net" || dep == "net") {
+					t.Errorf("%s needs %s", from, dep)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("there is no package %s", rule.from)
+		}
+	}
+	for from, all := range deps {
+		if !within(from, "guest") && from != "sockabi" && !within(from, "testdata") {
+			continue
+		}
+		for dep := range all {
+			if first, _, _ := strings.Cut(dep, "/"); strings.Contains(first, ".") {
+				t.Errorf("%s needs %s; guests need the standard library alone", from, dep)
+			}
+		}
+	}
+	// Its files are also compiled inside the standard library.
+	if all := slices.Sorted(maps.Keys(deps["sockabi"])); len(all) == 0 || slices.ContainsFunc(all, func(dep string) bool {
+		return dep != "structs" && dep != "unsafe"
+	}) {
+		t.Errorf("sockabi needs %v, and may need structs and unsafe", all)
+	}
+}
+
+// within tells whether a package is another or lies below it.
+func within(pkg, of string) bool { return pkg == of || strings.HasPrefix(pkg, of+"/") }

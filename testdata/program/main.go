@@ -1,0 +1,345 @@
+// Command program does what the sentences of package host/hosttest ask for by name.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/wasisock/wasisock/guest/poll"
+	"github.com/wasisock/wasisock/guest/socket"
+)
+
+var subcommands = map[string]func(args []string){
+	"args": func([]string) { fmt.Printf("%q\n", os.Args) },
+	"env": func([]string) {
+		env := os.Environ()
+		slices.Sort(env)
+		fmt.Printf("%q\n", env)
+	},
+	"exit": func(args []string) {
+		var code int
+		fmt.Sscan(args[0], &code)
+		os.Exit(code)
+	},
+	"both":  func([]string) { fmt.Print("out"); fmt.Fprint(os.Stderr, "err") },
+	"panic": func([]string) { panic("the guest's own") },
+	"stdin": func([]string) {
+		all, err := io.ReadAll(os.Stdin)
+		fmt.Printf("%q %v\n", all, err)
+	},
+	"poll stdin": pollStdin,
+	"sleep":      func([]string) { ready(); time.Sleep(time.Hour) },
+	"spin":       func([]string) { ready(); spin() },
+	"clock":      func([]string) { ready(); readClock() },
+	"read":       func([]string) { ready(); os.Stdin.Read(make([]byte, 1)) },
+	"read block": func([]string) { syscall.SetNonblock(0, false); ready(); syscall.Read(0, make([]byte, 1)) },
+	"print":      func([]string) { ready(); printForever() },
+	"accept":     func(args []string) { accept(false, args) },
+	"poll":       func(args []string) { accept(true, args) },
+	"echo":       func([]string) { echo() },
+	"alive":      alive,
+	"flags":      func([]string) { flags() },
+	"files":      files,
+	"dial":       dial,
+	"listen":     listen,
+	"lookup":     lookup,
+	"grow":       grow,
+	"work":       func([]string) { work() },
+	"busy":       func([]string) { busy() },
+	"hot":        func([]string) { hot() },
+}
+
+func main() {
+	do, ok := subcommands[os.Args[1]]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "guest: there is no %q\n", os.Args[1])
+		os.Exit(99)
+	}
+	do(os.Args[2:])
+}
+
+// ready tells the test that the guest is about to do what it is asked for.
+func ready() { fmt.Fprintln(os.Stderr, "ready") }
+
+func spin() {
+	for {
+	}
+}
+
+func readClock() {
+	for {
+		time.Now()
+	}
+}
+
+func printForever() {
+	line := []byte(strings.Repeat("x", 10_000) + "\n")
+	for {
+		os.Stdout.Write(line)
+	}
+}
+
+var loopback = socket.Addr{AddrPort: netip.MustParseAddrPort("127.0.0.1:0")}
+
+// accept waits for a connection that never comes, perhaps at an address.
+func accept(polling bool, args []string) {
+	at := loopback
+	if len(args) > 0 {
+		at.AddrPort = netip.MustParseAddrPort(args[0])
+	}
+	l, err := socket.Listen(at, 1)
+	check(err)
+	ready()
+	if polling {
+		var p poll.Poll
+		check(p.Register(l.FD(), 1, poll.Readable))
+		p.Wait(make([]poll.Event, 1), -1)
+		return
+	}
+	check(syscall.SetNonblock(l.FD(), false))
+	l.Accept()
+}
+
+// echo sends one connection what it receives, until its end.
+func echo() {
+	l, err := socket.Listen(loopback, 1)
+	check(err)
+	check(syscall.SetNonblock(l.FD(), false))
+	c, err := l.Accept()
+	check(err)
+	check(syscall.SetNonblock(c.FD(), false))
+	buf := make([]byte, 1<<10)
+	for {
+		n, err := c.Read(buf)
+		if err == io.EOF {
+			return
+		}
+		check(err)
+		_, err = c.Write(buf[:n])
+		check(err)
+	}
+}
+
+// alive prints more than a pipe holds, while something else goes on.
+func alive(args []string) {
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		ready()
+	}()
+	_, err := os.Stdout.Write(make([]byte, 1<<20))
+	check(err)
+}
+
+// flags tells what the guest believes of descriptors 0 to 2.
+func flags() {
+	for fd := range 3 {
+		var stat [24]byte
+		if errno := fdstat(int32(fd), &stat); errno != 0 {
+			fmt.Println(fd, syscall.Errno(errno))
+		} else {
+			fmt.Println(fd, "nonblock", stat[2]&4 != 0)
+		}
+	}
+	check(syscall.Close(0))
+	var stat [24]byte
+	fmt.Println("closed:", syscall.Errno(fdstat(0, &stat)))
+}
+
+// files does what its arguments say, until something fails.
+func files(args []string) {
+	var root *os.Root
+	for _, arg := range args {
+		op, rest, _ := strings.Cut(arg, " ")
+		name, second, _ := strings.Cut(rest, " ")
+		var err error
+		var result string
+		switch op {
+		case "read":
+			var b []byte
+			b, err = os.ReadFile(name)
+			result = string(b)
+		case "write":
+			err = os.WriteFile(name, []byte(second), 0o666)
+		case "create":
+			_, err = os.OpenFile(name, os.O_RDONLY|os.O_CREATE, 0o666)
+		case "truncate":
+			_, err = os.OpenFile(name, os.O_RDONLY|os.O_TRUNC, 0o666)
+		case "symlink":
+			err = os.Symlink(second, name)
+		case "readlink":
+			result, err = os.Readlink(name)
+		case "link":
+			err = os.Link(second, name)
+		case "rename":
+			err = os.Rename(name, second)
+		case "mkdir":
+			err = os.Mkdir(name, 0o777)
+		case "remove":
+			err = os.Remove(name)
+		case "stat":
+			_, err = os.Stat(name)
+		case "lstat":
+			_, err = os.Lstat(name)
+		case "chtimes":
+			err = os.Chtimes(name, time.Unix(0, 0), time.Unix(0, 0))
+		case "root": // of what begins with root-
+			root, err = os.OpenRoot(name)
+		case "root-read":
+			var b []byte
+			b, err = root.ReadFile(name)
+			result = string(b)
+		case "root-write":
+			err = root.WriteFile(name, []byte(second), 0o666)
+		case "root-symlink":
+			err = root.Symlink(second, name)
+		case "root-remove":
+			err = root.Remove(name)
+		case "root-open": // the last part of the name is not to be followed
+			var f *os.File
+			if f, err = root.Open("."); err == nil {
+				var fd int32
+				if errno := pathOpen(int32(f.Fd()), 0, unsafe.StringData(name), uint32(len(name)), 0, 0, 0, 0, &fd); errno != 0 {
+					err = syscall.Errno(errno)
+				}
+			}
+		case "list":
+			var names []string
+			err = filepath.WalkDir(name, func(path string, _ fs.DirEntry, err error) error {
+				names = append(names, path)
+				return err
+			})
+			result = strings.Join(names, ",")
+		}
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			result = errno.Error()
+		} else if err != nil {
+			result = err.Error()
+		}
+		fmt.Printf("%s: %s\n", arg, result)
+	}
+}
+
+// dial begins to connect to each address.
+func dial(args []string) {
+	for _, at := range args {
+		_, err := socket.Dial(socket.Addr{AddrPort: netip.MustParseAddrPort(at)})
+		if errors.Is(err, fs.ErrPermission) {
+			fmt.Println("refused")
+		} else {
+			fmt.Println(err)
+		}
+	}
+}
+
+// listen listens at each address, and keeps what it has until the end.
+func listen(args []string) {
+	for _, at := range args {
+		_, err := socket.Listen(socket.Addr{AddrPort: netip.MustParseAddrPort(at)}, 1)
+		if errors.Is(err, fs.ErrPermission) {
+			fmt.Println("refused")
+		} else {
+			fmt.Println(err)
+		}
+	}
+}
+
+// lookup looks up each name, and dials its addresses if it has a port.
+func lookup(args []string) {
+	for _, arg := range args {
+		name, port, dialled := strings.Cut(arg, ":")
+		addrs, err := socket.Lookup(name)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			fmt.Println(name, "refused")
+		case err != nil:
+			fmt.Println(name, err)
+		}
+		for _, addr := range addrs {
+			if fmt.Println(name, addr); dialled {
+				dial([]string{addr.String() + ":" + port}) // IPv4 alone
+			}
+		}
+	}
+}
+
+// work is a short life with a bit of everything.
+func work() {
+	l, err := socket.Listen(loopback, 10)
+	check(err)
+	at, err := l.LocalAddr()
+	check(err)
+	for range 20 { // left open, for the host to close
+		_, err := socket.Dial(at)
+		check(err)
+	}
+	big := make([]byte, 8<<20)
+	for i := range big {
+		big[i] = byte(i)
+	}
+	time.Sleep(time.Millisecond)
+	fmt.Println("worked")
+}
+
+// busy opens and closes a socket without end.
+func busy() {
+	ready()
+	for {
+		l, err := socket.Listen(loopback, 1)
+		check(err)
+		check(l.Close())
+	}
+}
+
+type oven struct{ heat uint64 }
+
+//go:noinline
+func (o *oven) bake(rounds int) {
+	for range rounds {
+		o.heat = o.heat*6364136223846793005 + 1
+	}
+}
+
+// hot computes in one place, and then waits for about as long, again and again.
+func hot() {
+	var o oven
+	for range 500 {
+		o.bake(1 << 20)
+		time.Now()
+	}
+	for range 60 {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// grow takes memory, a megabyte at a time, until there is none.
+func grow(args []string) {
+	var all [][]byte
+	for {
+		mb := make([]byte, 1<<20)
+		for i := range mb {
+			mb[i] = 1
+		}
+		all = append(all, mb)
+		if len(all) == 16 {
+			fmt.Println("16 MB")
+		}
+	}
+}
+
+func check(err error) {
+	if err != nil && !errors.Is(err, syscall.EINPROGRESS) {
+		fmt.Fprintln(os.Stderr, "guest:", err)
+		os.Exit(98)
+	}
+}
