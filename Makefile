@@ -8,7 +8,7 @@ FUZZTIME ?= 10s
 other_go := go1.24.9,go1.25.0,go1.27.0
 
 # Go's ./... leaves out directories named testdata.
-packages := ./... ./testdata/guest ./testdata/hostile ./testdata/program ./testdata/library
+packages := ./... ./testdata/guest ./testdata/hostile
 
 # The guests run on wasip1, the host on the others, and every package compiles on all.
 foreign := wasip1/wasm darwin/arm64 windows/amd64
