@@ -131,6 +131,8 @@ type Info struct {
 	// Pops and Pushes count operands and results. They are not those of a whole
 	// instruction where these depend on a type: calls, blocks and branches.
 	Pops, Pushes int
+	// Result is the type of the result, 0 if there is none or if it depends.
+	Result Type
 
 	immediate immediate
 }
@@ -140,11 +142,14 @@ var infos = func() (pages [3][256]Info) {
 	for _, rows := range [][]row{baseRows, simdRows} {
 		for _, r := range rows {
 			pops, pushes, _ := strings.Cut(r.signature, ":")
-			pages[r.op.page()][byte(r.op)] = Info{r.name, r.signature, len(pops), len(pushes), r.immediate}
+			pages[r.op.page()][byte(r.op)] = Info{r.name, r.signature, len(pops), len(pushes), letters[pushes], r.immediate}
 		}
 	}
 	return pages
 }()
+
+// letters are the types of Info.Signature.
+var letters = map[string]Type{"i": I32, "I": I64, "f": F32, "F": F64, "v": V128}
 
 func (op Opcode) page() int {
 	if prefix := int(op >> 8); prefix != 0 {

@@ -89,6 +89,7 @@ type Module struct {
 	Functions []uint32 // the type of each function, imported ones first
 	Imported  int      // how many of Functions are imported
 	Bodies    []Body   // those of the functions that are not imported
+	Globals   []Type   // the type of each global, imported ones first
 	Memories  int      // 0 or 1, imported or not
 	MinPages  uint32   // of the memory
 	Start     bool     // a function runs when the module is instantiated
@@ -151,7 +152,7 @@ func (m *Module) readSection(id SectionID, r *Reader) {
 	case MemorySection:
 		readVector(r, 2, m.readMemory)
 	case GlobalSection:
-		readVector(r, 4, readGlobal)
+		readVector(r, 4, m.readGlobal)
 	case ExportSection:
 		readVector(r, 3, readExport)
 	case StartSection:
@@ -264,7 +265,7 @@ func (m *Module) readImports(r *Reader) {
 		case ExternMemory:
 			m.readMemory(r)
 		case ExternGlobal:
-			readGlobalType(r)
+			m.readGlobalType(r)
 		default:
 			r.Fail("import of the unknown kind %d", kind)
 		}

@@ -49,10 +49,12 @@ func readLimits(r *Reader) uint32 {
 	return least
 }
 
-func readGlobalType(r *Reader) {
-	if t := Type(r.Byte()); !t.known() {
+func (m *Module) readGlobalType(r *Reader) {
+	t := Type(r.Byte())
+	if !t.known() {
 		r.Fail("global of the unknown type %#x", byte(t))
 	}
+	m.Globals = append(m.Globals, t)
 	if r.Byte() > 1 {
 		r.Fail("global that is neither constant nor variable")
 	}
@@ -67,8 +69,8 @@ func readVector(r *Reader, size int, item func(*Reader)) {
 	}
 }
 
-func readGlobal(r *Reader) {
-	readGlobalType(r)
+func (m *Module) readGlobal(r *Reader) {
+	m.readGlobalType(r)
 	readConstant(r)
 }
 

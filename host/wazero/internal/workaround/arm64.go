@@ -46,14 +46,3 @@ func (p *pass) remainder(in *wasm.Instruction) {
 	p.changes++
 	p.edits = append(p.edits, edit{in.Begin, in.End, code})
 }
-
-// spareLocals returns the first of two locals of a type that the function does not use.
-func (p *pass) spareLocals(t wasm.Type) uint32 {
-	first, ok := p.spare[t]
-	if !ok {
-		first = uint32(p.params + p.body.Declare)
-		p.body.AddLocals(2, t)
-		p.spare[t] = first
-	}
-	return first
-}

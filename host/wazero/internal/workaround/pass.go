@@ -21,6 +21,7 @@ const (
 // A value is an operand, or what a local holds.
 type value struct {
 	kind  kind
+	typ   wasm.Type
 	low   uint8 // the low bits of isConstant, which count when it shifts
 	size  uint8 // of the instruction that pushed a 0, if that can be removed, and else 0
 	begin int32 // of that instruction
@@ -50,12 +51,14 @@ func (f *frame) labels() int {
 // A pass follows the functions of a module, one after the other.
 type pass struct {
 	module *wasm.Module
-	arm64  bool // change what is wrong on arm64 alone
+	arch   string // whose faults are worked around: as in GOARCH
 	edits  []edit
 	// changes counts the places that the edits change.
 	changes int
-	body    *wasm.Body
-	params  int
+	// body is that of the present function, and params the types of its parameters.
+	body   *wasm.Body
+	params []wasm.Type
+	types  localTypes
 	// spare are the first of two locals of i32 and of i64 that edits use.
 	spare map[wasm.Type]uint32
 
@@ -80,7 +83,8 @@ var errStack = errors.New("operands are missing")
 func (p *pass) function(i int) error {
 	body := &p.module.Bodies[i]
 	typ := p.module.TypeOf(uint32(p.module.Imported + i))
-	p.body, p.params = body, len(typ.Params)
+	p.body, p.params = body, typ.Params
+	p.types.reset(body)
 	p.edits, p.changes, p.dead = p.edits[:0], 0, 0
 	clear(p.spare)
 	p.stack, p.frames = p.stack[:0], append(p.frames[:0], frame{FuncType: wasm.FuncType{Results: typ.Results}})
@@ -122,7 +126,7 @@ func (p *pass) instruction(in *wasm.Instruction, locals int) error {
 	if err != nil {
 		return err
 	}
-	var result value
+	result := value{typ: info.Result}
 	switch in.Op {
 	case wasm.OpUnreachable, wasm.OpBr, wasm.OpBrTable, wasm.OpReturn:
 		p.dead = 1
@@ -144,25 +148,33 @@ func (p *pass) instruction(in *wasm.Instruction, locals int) error {
 		}
 		result = p.local(in, operands)
 	case wasm.OpGlobalGet:
-		result.kind = isUnknown
+		if in.Index >= uint32(len(p.module.Globals)) {
+			return fmt.Errorf("global %d of %d", in.Index, len(p.module.Globals))
+		}
+		result = value{kind: isUnknown, typ: p.module.Globals[in.Index]}
 		p.loads = true
 	case wasm.OpMemorySize, wasm.OpTableSize:
 		p.loads = true
 	case wasm.OpI32Const, wasm.OpI64Const:
-		result = value{kind: isConstant, low: uint8(in.Value)}
+		result.kind, result.low = isConstant, uint8(in.Value)
 		if in.Value == 0 {
-			result = value{kind: isZero, begin: int32(in.Begin), size: uint8(in.End - in.Begin)}
+			result.kind, result.begin, result.size = isZero, int32(in.Begin), uint8(in.End-in.Begin)
 		}
 	case wasm.OpI32Popcnt:
-		if p.arm64 {
+		if p.arch == "arm64" {
 			p.popcnt(in)
 		}
 	case wasm.OpI32RemS, wasm.OpI32RemU, wasm.OpI64RemS, wasm.OpI64RemU:
-		if p.arm64 {
+		if p.arch == "arm64" {
 			p.remainder(in)
 		}
 	case wasm.OpI32And, wasm.OpI64And:
-		result = value{kind: isAnd, block: p.block}
+		result.kind, result.block = isAnd, p.block
+	case wasm.OpSelect, wasm.OpSelectTyped:
+		result.typ = operands[0].typ
+		if p.arch == "amd64" {
+			p.choose(in, result.typ)
+		}
 	case wasm.OpI32Shl, wasm.OpI32ShrS, wasm.OpI32ShrU:
 		result = shifted(operands[0], operands[1], 32)
 	case wasm.OpI64Shl, wasm.OpI64ShrS, wasm.OpI64ShrU:
@@ -200,7 +212,17 @@ func (p *pass) call(t wasm.FuncType) error {
 	if _, err := p.pop(len(t.Params)); err != nil {
 		return err
 	}
-	return p.push(len(t.Results), value{})
+	return p.pushAll(t.Results, isOther)
+}
+
+// pushAll pushes a value of each type.
+func (p *pass) pushAll(types []wasm.Type, k kind) error {
+	for _, t := range types {
+		if err := p.push(1, value{kind: k, typ: t}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // branch ends a basic block with a branch that goes on if it is not taken.
@@ -231,7 +253,7 @@ func (p *pass) local(in *wasm.Instruction, operands []value) value {
 	local := &p.locals[in.Index]
 	if in.Op == wasm.OpLocalGet {
 		if local.block != p.block {
-			return value{kind: isUnknown}
+			return value{kind: isUnknown, typ: p.typeOf(in.Index)}
 		}
 		v := *local
 		v.block = p.block
@@ -266,7 +288,7 @@ func shifted(v, amount value, width uint8) value {
 		v.size = 0
 		return v // wazero may remove the shift
 	default:
-		return value{}
+		return value{typ: v.typ}
 	}
 }
 
@@ -295,7 +317,7 @@ func (p *pass) begin(in *wasm.Instruction) error {
 		return nil
 	}
 	p.block++
-	return p.push(len(params), value{kind: isUnknown})
+	return p.pushAll(t.Params, isUnknown)
 }
 
 // end ends a frame, or goes on with its else.
@@ -318,9 +340,9 @@ func (p *pass) end(isElse bool) error {
 	p.stack = p.stack[:f.height]
 	if isElse {
 		f.op = wasm.OpElse
-		return p.push(len(f.Params), value{kind: isUnknown})
+		return p.pushAll(f.Params, isUnknown)
 	}
-	results := len(f.Results)
+	results := f.Results
 	p.frames = p.frames[:len(p.frames)-1]
-	return p.push(results, value{kind: isUnknown})
+	return p.pushAll(results, isUnknown)
 }

@@ -1,5 +1,5 @@
 // Package workaround rewrites modules so that wazero 1.12.0 compiles them right. Its
-// compiler computes four shapes of code wrongly; its interpreter computes them right.
+// compiler computes five shapes of code wrongly; its interpreter computes them right.
 // docs/upstream has reports of them.
 //
 // # A comparison of `and` with 0
@@ -33,6 +33,16 @@
 //
 // An empty block at the top, which becomes no code, leaves that group empty.
 //
+// # A select between floats or vectors
+//
+// On amd64, a select between two values of f32, f64 or v128 is a copy of the second and a
+// conditional copy of the first over it. The table of what instructions use does not have
+// the second copy use what it may overwrite (xmmCMov in
+// internal/engine/wazevo/backend/isa/amd64/instr.go), so the register allocator may give the
+// two copies different registers.
+//
+// On amd64, an if takes the place of such a select.
+//
 // # i32.popcnt of what was loaded with its sign
 //
 // On arm64, i32.load8_s and i32.load16_s extend the sign to 64 bits, and i32.popcnt counts
@@ -64,11 +74,11 @@ import (
 // Source positions in custom sections are then no longer right. Apply returns an error if
 // it cannot follow the module; it can follow every valid module of wazero's CoreFeaturesV2.
 func Apply(m *wasm.Module) (changes int, err error) {
-	return apply(m, runtime.GOARCH == "arm64")
+	return apply(m, runtime.GOARCH)
 }
 
-func apply(m *wasm.Module, arm64 bool) (changes int, err error) {
-	p := pass{module: m, arm64: arm64, spare: map[wasm.Type]uint32{}}
+func apply(m *wasm.Module, arch string) (changes int, err error) {
+	p := pass{module: m, arch: arch, spare: map[wasm.Type]uint32{}}
 	for i := range m.Bodies {
 		if err := p.function(i); err != nil {
 			return 0, fmt.Errorf("function %d: %w", m.Imported+i, err)
