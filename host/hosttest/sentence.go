@@ -56,6 +56,7 @@ var groups = inProcess([]group{
 		{"pointers", promisePointers}, {"pointers of version 1", promisePointers},
 	}},
 	{"leaks", aboutLeaks, nil},
+	{"results", aboutResults, nil},
 })
 
 // The promises of docs/security.md, by the words in bold with which they begin.
