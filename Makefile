@@ -103,12 +103,17 @@ check-tidy:
 # Needs the guests, as the target test does, and a C compiler.
 .PHONY: check-race
 check-race: wasm
-	go test -race -short $(packages)
+	go test -race -short -timeout 20m $(packages)
 	cd bench && go test -short ./...
 
 .PHONY: demo
 demo: wasm ## show the server and the client at work
 	@scripts/demo.sh
+
+.PHONY: prove-random
+SEEDS ?= 100
+prove-random: ## compare SEEDS (100) random Go programs between native code and wazero; 10 minutes
+	go run ./prove/random -seeds $(SEEDS)
 
 .PHONY: prove-modules
 FOR ?= 1m
