@@ -53,8 +53,8 @@ func exitCodeOf(err error) (int, error) {
 	return 0, nil
 }
 
-// goGuest returns a guest that Go builds. A sentence about one needs CompilesQuickly,
-// unless it is worth the time everywhere.
+// goGuest returns a guest that Go builds. Every engine compiles testdata/program,
+// testdata/hostile and guest/server; a sentence about another needs CompilesQuickly.
 func (b *bench) goGuest(t testing.TB, g built) []byte {
 	t.Helper()
 	file, err := g.file()

@@ -23,7 +23,8 @@ const (
 	Compiled
 
 	// CompilesQuickly is compiling a guest that Go built in seconds. An engine that
-	// takes most of a minute runs the sentences about these guests with -all only.
+	// takes most of a minute compiles a few of them, and runs the sentences that need
+	// others, or one again with Config.Interruptible, with -all only.
 	CompilesQuickly
 
 	// Interruptible is stopping a guest that computes if Config.Interruptible is set.

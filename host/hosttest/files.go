@@ -13,38 +13,32 @@ import (
 // aboutFiles is what guests do with directories and files.
 var aboutFiles = []sentence{
 	{
-		says:  "a guest works with files in its directories",
-		needs: CompilesQuickly,
-		test:  filesInside,
+		says: "a guest works with files in its directories",
+		test: filesInside,
 	},
 	{
 		says:    "a guest works with files by os.Root",
 		promise: promiseFiles,
-		needs:   CompilesQuickly,
 		test:    filesByRoot,
 	},
 	{
 		says:    "a guest changes nothing in a read-only directory",
 		promise: promiseFiles,
-		needs:   CompilesQuickly,
 		test:    filesReadOnly,
 	},
 	{
 		says:    "no path or symbolic link leads out of a directory",
 		promise: promiseFiles,
-		needs:   CompilesQuickly,
 		test:    filesOutside,
 	},
 	{
 		says:    "no link that a guest makes leads out of a directory",
 		promise: promiseFiles,
-		needs:   CompilesQuickly,
 		test:    filesLinks,
 	},
 	{
-		says:  "a guest that has the directory / follows links everywhere",
-		needs: CompilesQuickly,
-		test:  wholeFileSystem,
+		says: "a guest that has the directory / follows links everywhere",
+		test: wholeFileSystem,
 	},
 }
 

@@ -19,7 +19,6 @@ var aboutLife = []sentence{
 	{
 		says:    "a guest has the arguments, environment and standard streams that it was given",
 		promise: promiseGiven,
-		needs:   CompilesQuickly,
 		test:    given,
 	},
 	{
@@ -36,18 +35,16 @@ var aboutLife = []sentence{
 		test: exitsInStart,
 	},
 	{
-		says:  "ProcessState reports the exit code and what the guest used",
-		needs: CompilesQuickly,
-		test:  processState,
+		says: "ProcessState reports the exit code and what the guest used",
+		test: processState,
 	},
 	{
-		says:  "a panic of the embedder's Policy, Trace, Stdout or Stderr is an error of Run",
-		needs: CompilesQuickly,
-		test:  embedderPanics,
+		says: "a panic of the embedder's Policy, Trace, Stdout or Stderr is an error of Run",
+		test: embedderPanics,
 	},
 	{
 		says:  "eight guests that are compiled and run at once do their work",
-		needs: CompilesQuickly,
+		needs: Compiled,
 		test:  atOnce,
 	},
 	{
@@ -55,14 +52,12 @@ var aboutLife = []sentence{
 		test: invalidCmds,
 	},
 	{
-		says:  "Start and Wait reject a Cmd in the wrong state",
-		needs: CompilesQuickly,
-		test:  cmdStates,
+		says: "Start and Wait reject a Cmd in the wrong state",
+		test: cmdStates,
 	},
 	{
-		says:  "Stop stops a guest that sleeps, polls or accepts",
-		needs: CompilesQuickly,
-		test:  stops,
+		says: "Stop stops a guest that sleeps, polls or accepts",
+		test: stops,
 	},
 	{
 		says:  "a guest stops when its context ends, whatever it waits for",
@@ -70,9 +65,8 @@ var aboutLife = []sentence{
 		test:  stopsWaiting,
 	},
 	{
-		says:  "Stop stops a guest from a callback",
-		needs: CompilesQuickly,
-		test:  stopsInCall,
+		says: "Stop stops a guest from a callback",
+		test: stopsInCall,
 	},
 	{
 		says: "a context that has ended is the error of Compile",
@@ -98,14 +92,12 @@ var aboutLife = []sentence{
 		test: interruptsOrSays,
 	},
 	{
-		says:  "Shutdown ends a guest that waits for connections",
-		needs: CompilesQuickly,
-		test:  shutsDown,
+		says: "Shutdown ends a guest that waits for connections",
+		test: shutsDown,
 	},
 	{
-		says:  "Shutdown stops a guest that does not end in time",
-		needs: CompilesQuickly,
-		test:  shutdownEnds,
+		says: "Shutdown stops a guest that does not end in time",
+		test: shutdownEnds,
 	},
 }
 

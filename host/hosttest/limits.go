@@ -37,7 +37,7 @@ var aboutLimits = []sentence{
 	{
 		says:    "a Go program runs out of memory at its limit",
 		promise: promiseLimits,
-		needs:   CompilesQuickly,
+		needs:   Compiled,
 		test:    goMemoryLimit,
 	},
 	{

@@ -16,7 +16,6 @@ var aboutNames = []sentence{
 	{
 		says:    "a guest reads the host's /etc/resolv.conf and cannot change it",
 		promise: promiseHosts,
-		needs:   CompilesQuickly,
 		test:    resolvConf,
 	},
 }

@@ -24,55 +24,46 @@ var aboutPolicy = []sentence{
 	{
 		says:    "a guest that was given nothing has no network, files, arguments or environment",
 		promise: promiseGiven,
-		needs:   CompilesQuickly,
 		test:    givenNothing,
 	},
 	{
 		says:    "the policy sees the address that is used",
 		promise: promiseAddress,
-		needs:   CompilesQuickly,
 		test:    addressUsed,
 	},
 	{
 		says:    "listening at all addresses needs a rule for that",
 		promise: promiseAddress,
-		needs:   CompilesQuickly,
 		test:    listensEverywhere,
 	},
 	{
 		says:    "wide rules allow no link-local address and none of a cloud's metadata",
 		promise: promiseWide,
-		needs:   CompilesQuickly,
 		test:    wideRules,
 	},
 	{
 		says:    "a rule with a wildcard name allows public addresses alone",
 		promise: promiseWide,
-		needs:   CompilesQuickly,
 		test:    wideNames,
 	},
 	{
 		says:    "a rule with a name allows the addresses that the host told this guest for it",
 		promise: promiseNames,
-		needs:   CompilesQuickly,
 		test:    namesTold,
 	},
 	{
 		says:    "a listener that a guest was given outlives it",
 		promise: promiseHosts,
-		needs:   CompilesQuickly,
 		test:    listenerOutlives,
 	},
 	{
 		says:    "Stats counts refusals and limits",
 		promise: promiseGiven,
-		needs:   CompilesQuickly,
 		test:    countsRefusals,
 	},
 	{
 		says:    "a guest that reads faster than its rate is delayed",
 		promise: promiseLimits,
-		needs:   CompilesQuickly,
 		test:    readRate,
 	},
 }

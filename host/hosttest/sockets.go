@@ -19,19 +19,18 @@ import (
 // aboutSockets is what guests do with sockets beside the transcripts.
 var aboutSockets = []sentence{
 	{
-		says:  "OnListen and Addrs report the address at which a guest listens",
-		needs: CompilesQuickly,
-		test:  reportsListeners,
+		says: "OnListen and Addrs report the address at which a guest listens",
+		test: reportsListeners,
 	},
 	{
 		says:    "guests that share a module have sockets of their own",
 		promise: promiseHosts,
-		needs:   CompilesQuickly,
+		needs:   Compiled,
 		test:    ownSockets,
 	},
 	{
 		says:  "a program built with stealthrocket/net serves and dials",
-		needs: CompilesQuickly,
+		needs: Compiled | CompilesQuickly,
 		long:  true,
 		test:  foreignLibrary,
 	},

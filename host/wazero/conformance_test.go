@@ -54,7 +54,7 @@ func TestLimitsWithoutReservedMemory(t *testing.T) {
 	hosttest.RunGroup(t, e, "limits")
 }
 
-// TestAlone runs the sentences about how guests end and what they leave with Config.Alone.
+// TestAlone runs the sentences about how guests end with Config.Alone.
 func TestAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes long; run it without -short")
@@ -67,5 +67,4 @@ func TestAlone(t *testing.T) {
 		return Compile(ctx, wasm, c)
 	}
 	hosttest.RunGroup(t, e, "life of a guest")
-	hosttest.RunGroup(t, e, "leaks")
 }
