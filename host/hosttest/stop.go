@@ -300,7 +300,8 @@ func shutdownEnds(t *testing.T, b *bench) {
 	if err := cmd.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Shutdown(within(t, 50*time.Millisecond)); err != context.DeadlineExceeded {
+	// On a busy machine the guest may still compute then, which the error says too.
+	if err := cmd.Shutdown(within(t, 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	if err := cmd.Wait(); err != host.ErrStopped {

@@ -75,7 +75,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if total.programs > 0 {
 		fmt.Fprintln(stdout, total)
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "random: interrupted")
+	case err != nil:
 		fmt.Fprintf(stderr, "random: %v\n", err)
 	}
 	return exitCode(total, err)
