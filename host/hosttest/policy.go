@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,6 +31,11 @@ var aboutPolicy = []sentence{
 		says:    "the policy sees the address that is used",
 		promise: promiseAddress,
 		test:    addressUsed,
+	},
+	{
+		says:    "rules and addresses with a zone are refused",
+		promise: promiseAddress,
+		test:    zonesRefused,
 	},
 	{
 		says:    "listening at all addresses needs a rule for that",
@@ -65,6 +71,21 @@ var aboutPolicy = []sentence{
 		says:    "a guest that reads faster than its rate is delayed",
 		promise: promiseLimits,
 		test:    readRate,
+	},
+	{
+		says:    "a guest that writes faster than its rate is delayed",
+		promise: promiseLimits,
+		test:    writeRate,
+	},
+	{
+		says:    "one listener more than its limit fails with ENOBUFS",
+		promise: promiseLimits,
+		test:    listenerLimit,
+	},
+	{
+		says:    "one look-up more than its rate fails with EAI_AGAIN",
+		promise: promiseLimits,
+		test:    lookupRate,
 	},
 }
 
@@ -131,6 +152,17 @@ func addressUsed(t *testing.T, b *bench) {
 	}
 }
 
+// zonesRefused asks policies, since no call of a guest has room for a zone.
+func zonesRefused(t *testing.T, _ *bench) {
+	at := netip.MustParseAddrPort("[fe80::1%eth0]:80")
+	if policy(t, "dial tcp *:*", "dial tcp [fe80::1]:80")(host.Request{Op: host.OpDial, Network: "tcp", Addr: at}) == nil {
+		t.Error("an address with a zone is allowed")
+	}
+	if _, err := host.ParsePolicy("dial tcp " + at.String()); err == nil {
+		t.Error("a rule with a zone is accepted")
+	}
+}
+
 func listensEverywhere(t *testing.T, b *bench) {
 	for _, test := range []struct{ rule, want string }{
 		{"listen tcp 127.0.0.1:*", "<nil>\nrefused\nrefused\n"},
@@ -152,11 +184,13 @@ func wideRules(t *testing.T, b *bench) {
 	if got := b.output(t, cmd); got != strings.Repeat("refused\n", len(inside)) {
 		t.Errorf("%q: %q", inside, got)
 	}
-	cmd = command(t, "dial", inside[0])
-	cmd.Policy = policy(t, "dial tcp 169.254.169.254:80")
-	cmd.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no such network") }
-	if got := b.output(t, cmd); got == "refused\n" {
-		t.Error("an address that a rule names is refused")
+	for _, rule := range []string{"dial tcp 169.254.169.254:80", "all"} {
+		var to dials
+		cmd = command(t, "dial", inside[0])
+		cmd.Policy, cmd.Dial = policy(t, rule), to.dial
+		if got := b.output(t, cmd); got == "refused\n" || !slices.Equal(to.all, inside[:1]) {
+			t.Errorf("with the rule %q: %q, dialled %q", rule, got, to.all)
+		}
 	}
 }
 
@@ -237,13 +271,14 @@ func wideNames(t *testing.T, b *bench) {
 		{"*.example.com", "private.example.com", ""},
 		{"*.example.com", "metadata.example.com", ""},
 		{"*.example.com", "loopback.example.com", ""},
+		{"*.example.com IN 10.0.0.0/8", "private.example.com", "10.0.0.7"},
 		{"private.example.com", "private.example.com", "10.0.0.7"},
 		{"loopback.example.com", "loopback.example.com", ""},
 		{"metadata.example.com", "metadata.example.com", ""},
 	} {
 		var to dials
 		cmd := command(t, "lookup", test.name+":80")
-		cmd.Policy, cmd.Resolver, cmd.Dial = policy(t, "resolve "+test.name, "dial tcp "+test.rule+":80"), names.resolver(), to.dial
+		cmd.Policy, cmd.Resolver, cmd.Dial = policy(t, "resolve "+test.name, dialling(test.rule)), names.resolver(), to.dial
 		b.output(t, cmd)
 		want := []string{}
 		if test.want != "" {
@@ -253,6 +288,16 @@ func wideNames(t *testing.T, b *bench) {
 			t.Errorf("%s by %s: dialled %q, want %q", test.name, test.rule, to.all, want)
 		}
 	}
+}
+
+// dialling returns a rule to dial port 80 of a name, which may be followed by IN and a
+// prefix.
+func dialling(name string) string {
+	name, prefix, ok := strings.Cut(name, " IN ")
+	if ok {
+		return "dial tcp " + name + ":80 in " + prefix
+	}
+	return "dial tcp " + name + ":80"
 }
 
 func namesTold(t *testing.T, b *bench) {
@@ -318,11 +363,17 @@ func countsRefusals(t *testing.T, b *bench) {
 	}
 }
 
-// readRate sends a guest three times what it may read in a second.
-func readRate(t *testing.T, b *bench) {
-	const rate, size = 100_000, 300_000
+// The rate of a guest, and three times what it may transfer in a second.
+const rate, size = 100_000, 300_000
+
+func readRate(t *testing.T, b *bench)  { b.delays(t, host.Limits{ReadRate: rate}) }
+func writeRate(t *testing.T, b *bench) { b.delays(t, host.Limits{WriteRate: rate}) }
+
+// delays has a guest receive and send back more than it may.
+func (b *bench) delays(t *testing.T, limits host.Limits) {
+	t.Helper()
 	cmd := commandOf(t, b.compiled(t, Config{}), "echo")
-	cmd.Limits.ReadRate = rate
+	cmd.Limits = limits
 	c, err := net.Dial("tcp", listening(t, cmd))
 	if err != nil {
 		t.Fatal(err)
@@ -339,5 +390,23 @@ func readRate(t *testing.T, b *bench) {
 	}
 	if err := cmd.Wait(); err != nil || cmd.ProcessState.Limited == 0 {
 		t.Errorf("%v, %+v", err, cmd.ProcessState)
+	}
+}
+
+func listenerLimit(t *testing.T, b *bench) {
+	cmd := command(t, "listen", "127.0.0.1:0", "127.0.0.1:0")
+	cmd.Limits.Listeners = 1
+	first, second, _ := strings.Cut(b.output(t, cmd), "\n")
+	if first != "<nil>" || !strings.Contains(second, syscall.ENOBUFS.Error()) && !strings.Contains(second, "No buffer space") {
+		t.Errorf("%q, then %q", first, second)
+	}
+}
+
+func lookupRate(t *testing.T, b *bench) {
+	cmd := command(t, "lookup", "a.example.com", "a.example.com", "a.example.com", "a.example.com")
+	cmd.Policy, cmd.Resolver = policy(t, "resolve a.example.com"), zone{"a.example.com.": "93.184.216.34"}.resolver()
+	cmd.Limits.LookupRate = 1
+	if got := b.output(t, cmd); !strings.HasPrefix(got, "a.example.com 93.184.216.34\n") || !strings.Contains(got, "EAI_AGAIN") || cmd.ProcessState.Limited == 0 {
+		t.Errorf("%q, %+v", got, cmd.ProcessState)
 	}
 }
