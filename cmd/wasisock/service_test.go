@@ -136,7 +136,8 @@ func (s *service) try(client *http.Client, path string) (string, error) {
 // until waits until the command or the guest has said so, n times.
 func (s *service) until(n int, text string) {
 	s.Helper()
-	for end := time.Now().Add(time.Minute); strings.Count(s.out.String(), text) < n; time.Sleep(10 * time.Millisecond) {
+	// A new guest is compiled under load, and perhaps with the race detector.
+	for end := time.Now().Add(3 * time.Minute); strings.Count(s.out.String(), text) < n; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.Fatalf("it did not say %q", text)
 		}
