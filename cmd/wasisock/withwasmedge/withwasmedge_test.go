@@ -18,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	// The C linker puts WasmEdge's folder into the test, as into the command. Go's own would
+	// take the folder's loader without its libc, with which no process starts.
+	_ "github.com/wasisock/wasisock/host/wasmedge"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
