@@ -33,13 +33,14 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/internal/progress"
+	"github.com/wasisock/wasisock/prove/internal/engine"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // A prover has what all packages share.
 type prover struct {
-	engine   engine
+	engine   *engine.Engine
 	suite    *suite
 	cache    string // for test programs and logs
 	run      string // as of go test
@@ -53,7 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	p := &prover{out: stdout}
 	flags := flag.NewFlagSet("prove", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	names := flags.String("engine", "wazero", "`names` of what runs the tests, with commas: "+strings.Join(engines, ", "))
+	names := flags.String("engine", "wazero", "`names` of what runs the tests, with commas: "+strings.Join(engine.Names, ", "))
 	toolchains := flags.String("go", "", "`versions` of Go that the tests are of, such as go1.24.9,go1.25.0; by default the one in PATH")
 	aot := flags.Bool("aot", false, "compile ahead of time for WasmEdge: takes minutes for each package, once")
 	module := flags.String("module", "", "`folder` of a module whose packages are meant, and that has an expected.txt of its own")
@@ -107,9 +108,9 @@ func (p *prover) prove(ctx context.Context, packages, names, toolchains []string
 	if err := namespaces(ctx); err != nil {
 		return total, err
 	}
-	ready := make([]engine, len(names))
+	ready := make([]*engine.Engine, len(names))
 	for i, name := range names {
-		if ready[i], err = newEngine(ctx, name, p.cache, aot); err != nil {
+		if ready[i], err = engine.New(ctx, name, engine.Config{Cache: p.cache, AOT: aot}); err != nil {
 			return total, err
 		}
 	}
@@ -124,7 +125,7 @@ func (p *prover) prove(ctx context.Context, packages, names, toolchains []string
 				case ctx.Err() != nil:
 					return total, ctx.Err()
 				case err != nil:
-					fmt.Fprintf(p.out, "%s %s %s: %v\n", pkg, p.engine.name, p.suite.version, err)
+					fmt.Fprintf(p.out, "%s %s %s: %v\n", pkg, p.engine.Name, p.suite.version, err)
 					c.wrong++
 				}
 				total.add(c)
@@ -136,13 +137,13 @@ func (p *prover) prove(ctx context.Context, packages, names, toolchains []string
 
 // one proves a package.
 func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
-	where := []string{p.engine.name, p.suite.version}
+	where := []string{p.engine.Name, p.suite.version}
 	program, err := p.suite.compile(ctx, pkg)
 	if err != nil || program == "" {
 		return counts{}, err
 	}
-	err = progress.Compiling(os.Stderr, pkg+" for "+p.engine.name, func() (err error) {
-		program, err = p.engine.prepare(ctx, program)
+	err = progress.Compiling(os.Stderr, pkg+" for "+p.engine.Name, func() (err error) {
+		program, err = p.engine.Prepare(ctx, program, "-test.list=^$")
 		return err
 	})
 	if err != nil {
@@ -166,7 +167,7 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 	if err != nil {
 		return counts{}, err
 	}
-	ended := p.engine.run(ctx, program, folder, args, p.timeout+30*time.Second, log)
+	ended := execute(ctx, p.engine, program, folder, args, p.timeout+30*time.Second, log)
 	if err := ctx.Err(); err != nil {
 		return counts{}, err
 	}
@@ -184,6 +185,6 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 	if len(wrong) > 0 {
 		fmt.Fprintf(p.out, "\tlog: %s\n", log.Name())
 	}
-	fmt.Fprintf(p.out, "%-24s %-13s %s: %v in %v\n", pkg, p.engine.name, p.suite.version, c, time.Since(start).Round(time.Second))
+	fmt.Fprintf(p.out, "%-24s %-13s %s: %v in %v\n", pkg, p.engine.Name, p.suite.version, c, time.Since(start).Round(time.Second))
 	return c, nil
 }

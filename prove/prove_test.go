@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wasisock/wasisock/prove/internal/engine"
 )
 
 // The output of a test program, with ^ for ^V.
@@ -109,13 +111,13 @@ func TestExcluded(t *testing.T) {
 func TestHosts(t *testing.T) {
 	ours := expectation{pkg: "net", where: []string{"!wasmedge"}}
 	theirs := expectation{pkg: "net", where: []string{"wasmedge"}}
-	for _, name := range engines {
+	for _, name := range engine.Names {
 		own := strings.HasPrefix(name, "wasmedge")
 		if ours.appliesTo("net", []string{name}) == own || theirs.appliesTo("net", []string{name}) != own {
 			t.Errorf("%s is taken for another host", name)
 		}
 	}
-	if _, err := newEngine(t.Context(), "wasmedge", t.TempDir(), false); err == nil || !strings.Contains(err.Error(), strings.Join(engines, ", ")) {
+	if _, err := engine.New(t.Context(), "wasmedge", engine.Config{Cache: t.TempDir()}); err == nil || !strings.Contains(err.Error(), strings.Join(engine.Names, ", ")) {
 		t.Errorf("an engine that is none: %v", err)
 	}
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/wasisock/wasisock/prove/internal/engine"
+)
+
+// namespaces tells whether network namespaces can be made here.
+func namespaces(ctx context.Context) error {
+	if out, err := inNamespace(ctx, "true").CombinedOutput(); err != nil {
+		return fmt.Errorf("the tests need a network namespace, which unshare cannot make here: %w: %s\ninstall util-linux and iproute2, and run this as root or where users may make namespaces, on a kernel with veth devices", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// In a namespace are a loopback, and the addresses of RFC 2544 and RFC 5180, which
+// Go's tests take to be those of hosts that never answer. Nothing does there.
+const network = `ip link set lo up &&
+ip link add hole type veth peer name bottom && ip link set bottom up && ip link set hole up &&
+ip address add 198.18.0.1/15 dev hole && ip address add 2001:2::1/48 dev hole nodad && exec "$@"`
+
+// inNamespace is a command in a network namespace of its own.
+func inNamespace(ctx context.Context, command ...string) *exec.Cmd {
+	args := []string{"--net"}
+	if os.Getuid() != 0 {
+		args = append(args, "--map-root-user")
+	}
+	args = append(args, "--", "sh", "-c", network, "sh")
+	return exec.CommandContext(ctx, "unshare", append(args, command...)...)
+}
+
+// execute runs a test program in dir, with what it writes to log. An end other than by
+// itself is an error that says what became of it.
+func execute(ctx context.Context, e *engine.Engine, program, dir string, args []string, limit time.Duration, log *os.File) error {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := inNamespace(limited, e.Command(guestFlags(dir), program, args...)...)
+	cmd.Dir = dir
+	cmd.Stdout, cmd.Stderr = log, log
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case limited.Err() != nil:
+		return fmt.Errorf("it was killed after %v", limit)
+	case errors.As(err, &exit):
+		return fmt.Errorf("it ended with %v", exit)
+	}
+	return err
+}
+
+// guestFlags give a program the file system, and the environment that tests read. Programs for
+// wasip1 learn their working directory from PWD.
+func guestFlags(dir string) []string {
+	flags := []string{"--dir", "/:/", "--env", "PWD=" + dir}
+	for _, v := range []string{"HOME", "PATH", "USER", "TMPDIR"} {
+		if value := os.Getenv(v); value != "" {
+			flags = append(flags, "--env", v+"="+value)
+		}
+	}
+	return flags
+}
