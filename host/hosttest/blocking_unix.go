@@ -23,3 +23,16 @@ func isBlocking(t testing.TB, f *os.File) bool {
 	}
 	return flags&unix.O_NONBLOCK == 0
 }
+
+// makeFIFO makes a FIFO that somebody could write to until the test ends.
+func makeFIFO(t testing.TB, name string) {
+	t.Helper()
+	if err := unix.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { writer.Close() })
+}

@@ -2,10 +2,13 @@ package hosttest
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wasisock/wasisock/host"
 )
@@ -35,6 +38,11 @@ var aboutFiles = []sentence{
 		says:    "no link that a guest makes leads out of a directory",
 		promise: promiseFiles,
 		test:    filesLinks,
+	},
+	{
+		says:    "no path leads out of a directory while another guest changes what it passes",
+		promise: promiseFiles,
+		test:    filesRace,
 	},
 	{
 		says: "a guest that has the directory / follows links everywhere",
@@ -148,6 +156,50 @@ func filesLinks(t *testing.T, b *bench) {
 		{"read /rw/up/secret", refused},
 		{"write /rw/up/new text", refused},
 	})
+}
+
+func filesRace(t *testing.T, b *bench) {
+	duration := 10 * time.Second
+	if testing.Short() {
+		duration = time.Second
+	}
+	root := t.TempDir()
+	write(t, filepath.Join(root, "dir", "d", "file"), "inside")
+	write(t, filepath.Join(root, "secret", "file"), "outside")
+	if err := os.Symlink("../secret", filepath.Join(root, "dir", "link")); err != nil {
+		t.Fatal(err)
+	}
+	start := func(out io.Writer, args ...string) *host.Cmd {
+		cmd := commandOf(t, b.compiled(t, Config{}), args...)
+		cmd.Dirs = []host.Dir{{Host: filepath.Join(root, "dir"), Guest: "/dir"}}
+		cmd.Stdout, cmd.Stderr = out, out
+		if err := cmd.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	var swapped, read bytes.Buffer
+	swap := start(&swapped, "swap", "/dir")
+	race := start(&read, "race", "/dir", duration.String())
+	if err := race.Wait(); err != nil {
+		t.Error(err)
+	}
+	if err := swap.Stop(); err != nil && !errors.Is(err, host.ErrNotInterruptible) {
+		t.Error(err)
+	}
+	if err := swap.Wait(); !errors.Is(err, host.ErrStopped) {
+		t.Error(err)
+	}
+	if swapped.Len() > 0 || read.String() != "inside\n" {
+		t.Errorf("the guest that swaps prints %q, and the other read %q", &swapped, &read)
+	}
+	entries, err := os.ReadDir(filepath.Join(root, "secret"))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("outside are %v, %v", entries, err)
+	}
+	if info, err := os.Stat(filepath.Join(root, "secret", "file")); err != nil || info.ModTime().Unix() == 7 {
+		t.Errorf("the file outside was changed: %v, %v", info, err)
+	}
 }
 
 // files runs file operations one after another in one guest, which has readable and

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -51,6 +52,12 @@ func stopsWaiting(t *testing.T, b *bench) {
 		{"a guest in a blocking accept", "accept", nil},
 		{"a guest that reads a pipe", "read", func(t *testing.T, c *host.Cmd, _ *Config) { c.Stdin = pipe(t) }},
 		{"a guest in a blocking read of a pipe", "read block", func(t *testing.T, c *host.Cmd, _ *Config) { c.Stdin = pipe(t) }},
+		{"a guest that reads a FIFO of a directory", "read file", func(t *testing.T, c *host.Cmd, _ *Config) {
+			dir := t.TempDir()
+			makeFIFO(t, filepath.Join(dir, "fifo"))
+			c.Args = append(c.Args, "/dir/fifo")
+			c.Dirs = []host.Dir{{Host: dir, Guest: "/dir"}}
+		}},
 		{"a guest that reads from Go", "read", func(t *testing.T, c *host.Cmd, _ *Config) {
 			r, w := io.Pipe()
 			t.Cleanup(func() { w.Close() })

@@ -42,6 +42,7 @@ var subcommands = map[string]func(args []string){
 	"spin":       func([]string) { ready(); spin() },
 	"clock":      func([]string) { ready(); readClock() },
 	"read":       func([]string) { ready(); os.Stdin.Read(make([]byte, 1)) },
+	"read file":  readFile,
 	"read block": func([]string) { syscall.SetNonblock(0, false); ready(); syscall.Read(0, make([]byte, 1)) },
 	"print":      func([]string) { ready(); printForever() },
 	"accept":     func(args []string) { accept(false, args) },
@@ -50,6 +51,8 @@ var subcommands = map[string]func(args []string){
 	"alive":      alive,
 	"flags":      func([]string) { flags() },
 	"files":      files,
+	"swap":       swap,
+	"race":       race,
 	"dial":       dial,
 	"listen":     listen,
 	"lookup":     lookup,
@@ -227,6 +230,51 @@ func files(args []string) {
 			result = err.Error()
 		}
 		fmt.Printf("%s: %s\n", arg, result)
+	}
+}
+
+// readFile reads a file, such as a FIFO, in a blocking call.
+func readFile(args []string) {
+	fd, err := syscall.Open(args[0], syscall.O_RDONLY, 0)
+	check(err)
+	ready()
+	syscall.Read(fd, make([]byte, 1))
+}
+
+// swap makes d in a directory be, in turn, itself and the symbolic link beside it.
+func swap(args []string) {
+	check(os.Chdir(args[0]))
+	for {
+		for _, rename := range [][2]string{{"d", "other"}, {"link", "d"}, {"d", "link"}, {"other", "d"}} {
+			check(os.Rename(rename[0], rename[1]))
+		}
+	}
+}
+
+// race does everything below d of a directory that swap changes, and prints each text that
+// d/file was read to have.
+func race(args []string) {
+	check(os.Chdir(args[0]))
+	duration, err := time.ParseDuration(args[1])
+	check(err)
+	texts := map[string]bool{}
+	for began := time.Now(); time.Since(began) < duration; {
+		if text, err := os.ReadFile("d/file"); err == nil {
+			texts[string(text)] = true
+		}
+		os.WriteFile("d/new", nil, 0o666)
+		os.Rename("d/new", "d/newer")
+		os.Remove("d/newer")
+		os.Mkdir("d/directory", 0o777)
+		os.Remove("d/directory")
+		os.Symlink("file", "d/soft")
+		os.Remove("d/soft")
+		os.Link("d/file", "d/hard")
+		os.Remove("d/hard")
+		os.Chtimes("d/file", time.Unix(7, 0), time.Unix(7, 0))
+	}
+	for text := range texts {
+		fmt.Println(text)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/rootfs"
 	"github.com/wasisock/wasisock/host/internal/system"
 )
 
@@ -34,6 +35,7 @@ type Guest struct {
 	cpu    cpuClock
 	wall   atomic.Int64 // nanoseconds, once it ended
 	stdio  stdio
+	dirs   []*rootfs.FS
 	ended  sync.Once
 	stop   chan struct{} // closed when the guest is to end
 	stage  stage
@@ -199,6 +201,9 @@ func (g *Guest) end() {
 		close(g.stop)
 		g.system.Interrupt()
 		g.stdio.wake()
+		for _, dir := range g.dirs {
+			dir.Interrupt()
+		}
 	})
 }
 

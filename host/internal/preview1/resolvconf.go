@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"path"
+	"strings"
 
 	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
 	"github.com/tetratelabs/wazero/experimental/sysfs"
@@ -35,7 +36,7 @@ func layResolvConf(files experimentalsys.FS, guest string) experimentalsys.FS {
 	return &resolvConf{files, name, &sysfs.AdaptFS{FS: resolvConfFS}}
 }
 
-func (r *resolvConf) is(name string) bool { return path.Clean(relative(name)) == r.name }
+func (r *resolvConf) is(name string) bool { return path.Clean(strings.TrimPrefix(name, "/")) == r.name }
 
 // unchanged refuses to change the file, as a read-only mount does.
 func (r *resolvConf) unchanged(names ...string) experimentalsys.Errno {

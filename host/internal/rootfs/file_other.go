@@ -1,0 +1,22 @@
+//go:build !linux && !darwin
+
+package rootfs
+
+import (
+	"errors"
+	"os"
+
+	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
+)
+
+// No guest runs on these systems: these functions are for the package to compile.
+
+type confined struct{ *os.Root }
+
+func osFlags(experimentalsys.Oflag) int              { return os.O_RDONLY }
+func setAppend(*os.File, bool) experimentalsys.Errno { return experimentalsys.ENOSYS }
+func readOnce(*os.File, []byte) (int, error)         { return 0, errors.ErrUnsupported }
+func writeOnce(*os.File, []byte) (int, error)        { return 0, errors.ErrUnsupported }
+func inodes(*os.File, []experimentalsys.Dirent)      {}
+func datasync(f *os.File) error                      { return f.Sync() }
+func futimens(*os.File, int64, int64) error          { return errors.ErrUnsupported }
