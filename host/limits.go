@@ -30,8 +30,10 @@ type Limits struct {
 	// of the nameserver.
 	LookupRate uint64
 
-	// Memory is in bytes, rounded down to pages of 64 KiB: memory.grow fails beyond
-	// it. 0 is the limit of wasm itself, 4 GiB.
+	// Memory is in bytes, of the guest's memory and of what its tables can grow to. The
+	// memory is rounded down to pages of 64 KiB: memory.grow fails beyond. 0 is the limit
+	// of wasm itself, 4 GiB. All tables of a guest together have at most 10 million
+	// elements, of 8 bytes on wazero and 16 on WasmEdge: table.grow fails beyond.
 	Memory uint64
 
 	// WallTime is from Start on, and CPUTime that of Stats, looked at every 10 ms. A

@@ -26,6 +26,16 @@ var aboutLimits = []sentence{
 		test:    memoryLimit,
 	},
 	{
+		says:    "table.grow fails beyond ten million elements in all tables",
+		promise: promiseLimits,
+		test:    tableLimit,
+	},
+	{
+		says:    "what tables can grow to counts as memory",
+		promise: promiseLimits,
+		test:    tablesAsMemory,
+	},
+	{
 		says:  "a guest can grow its memory to 4 GiB",
 		needs: ReservedMemory,
 		test:  memoryToTheEnd,
@@ -116,6 +126,46 @@ func memoryLimit(t *testing.T, b *bench) {
 		growth{"more than the module declares", declared, 0, 0xffffffff},
 		growth{"a negative number", growing(-1), 0, 0xffffffff},
 	)
+}
+
+// growingTables returns a guest that exits with what table.grow returns for its last table.
+func growingTables(elements int32, tables ...uint64) asm.Module {
+	m := asm.Exit(asm.GrowTable(len(tables)-1, elements))
+	m.Tables = tables
+	return m
+}
+
+func tableLimit(t *testing.T, b *bench) {
+	b.grows(t,
+		growth{"as many as there are", growingTables(10_000_000-7, 7), 0, 7},
+		growth{"one more", growingTables(10_000_000-6, 7), 0, 0xffffffff},
+		growth{"a negative number", growingTables(-1, 7), 0, 0xffffffff},
+		growth{"one more than half, beside another table", growingTables(5_000_001, 0, 0), 0, 0xffffffff},
+	)
+	m := asm.Exit(asm.ConstI32(7))
+	m.Tables = []uint64{9_000_000, 1_000_001}
+	var wrong *host.ModuleError
+	if _, err := b.run(t.Context(), m.Bytes(), &host.Cmd{}); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "tables of 10000001 elements") {
+		t.Errorf("tables of too many elements: %v", err)
+	}
+}
+
+func tablesAsMemory(t *testing.T, b *bench) {
+	run := func(table uint64, grow int32) (int, error) {
+		m := growing(grow)
+		m.Tables = []uint64{table}
+		return b.run(t.Context(), m.Bytes(), &host.Cmd{Limits: host.Limits{Memory: 1 << 20}})
+	}
+	var wrong *host.ModuleError
+	if _, err := run(1<<17, 0); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "raise the limit") {
+		t.Errorf("a table as large as all memory: %v", err)
+	}
+	if code, err := run(1, 13); code != 2 || err != nil { // 15 of 16 pages
+		t.Errorf("beside a small table: %#x, %v", code, err)
+	}
+	if code, err := run(1, 14); code != 0xffffffff || err != nil {
+		t.Errorf("a table and all memory: %#x, %v", code, err)
+	}
 }
 
 func memoryToTheEnd(t *testing.T, b *bench) {

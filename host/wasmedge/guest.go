@@ -64,11 +64,15 @@ func (m *memory) Free()                                          {}
 
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
-	g := &guest{module: m, code: m.code.Load(), limit: c.Limits.Memory}
+	const element = 16 // bytes that WasmEdge gives one
+	limit, err := preview1.MemoryLimit(c.Limits.Memory, m.elements, element)
+	if err != nil {
+		return nil, err
+	}
+	g := &guest{module: m, code: m.code.Load(), limit: limit}
 	if g.limit > 0 && m.least > g.limit { // WasmEdge would give it less than its least
 		return nil, preview1.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
 	}
-	var err error
 	streams, free := g.makeStreams()
 	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
 	if err != nil {

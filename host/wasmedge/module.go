@@ -61,10 +61,10 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	if err := inspected.CheckCode(); err != nil {
 		return nil, preview1.Damaged(err)
 	}
-	if inspected.NamesDropped {
+	if inspected.Changed {
 		wasm = inspected.Encode()
 	}
-	m := &Module{cfg: cfg, least: uint64(inspected.MinPages) * pageSize, start: inspected.Start}
+	m := &Module{cfg: cfg, least: uint64(inspected.MinPages) * pageSize, start: inspected.Start, elements: inspected.Elements()}
 	if err := m.prepare(ctx, wasm); err != nil {
 		m.Close()
 		return nil, err
@@ -74,10 +74,11 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 
 // A Module is a guest's code.
 type Module struct {
-	cfg   Config
-	least uint64               // bytes of memory
-	start bool                 // it has a start function
-	code  atomic.Pointer[code] // the best there is
+	cfg      Config
+	least    uint64               // bytes of memory
+	start    bool                 // it has a start function
+	elements uint64               // that its tables can have
+	code     atomic.Pointer[code] // the best there is
 
 	mu     sync.Mutex
 	codes  []*code // all there are

@@ -30,8 +30,12 @@ func guestOf(ctx context.Context) *guest { return ctx.Value(guestKey{}).(*guest)
 
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
-	g := &guest{module: m, pages: allocator{limit: c.Limits.Memory}}
-	var err error
+	const element = 8 // bytes that wazero gives one
+	limit, err := preview1.MemoryLimit(c.Limits.Memory, m.elements, element)
+	if err != nil {
+		return nil, err
+	}
+	g := &guest{module: m, pages: allocator{limit: limit}}
 	if g.Guest, err = m.imports.NewGuest(c, g.pages.size.Load, system.Streams{}); err != nil {
 		return nil, err
 	}

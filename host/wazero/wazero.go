@@ -80,7 +80,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 	}
 	m := &module{
 		alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, profile: cfg.CPUProfile,
-		start: inspected.Start,
+		start: inspected.Start, elements: inspected.Elements(),
 	}
 	if err = m.compile(ctx, inspected.Encode(), cfg); err == nil {
 		err = m.link(ctx)
@@ -103,7 +103,8 @@ type module struct {
 	imports  *preview1.Functions
 	alone    int
 	library  bool
-	start    bool // it has a start function
+	start    bool   // it has a start function
+	elements uint64 // that its tables can have
 	profile  *CPUProfile
 	closers  preview1.Closers
 

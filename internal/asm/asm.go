@@ -19,12 +19,13 @@ type Module struct {
 	Start    string // the name under which the function is exported; "" is _start
 	Params   string // its parameters
 	NoMemory bool
-	Pages    uint64 // of memory, at the start
-	MaxPages uint64 // 0 declares no maximum
-	Data     string // of memory, from address 0
-	Locals   int    // of the function, all i32
-	Code     []byte // of the function, without its end
-	IsStart  bool   // the function is the wasm start function too
+	Tables   []uint64 // of functions: how many elements each begins with
+	Pages    uint64   // of memory, at the start
+	MaxPages uint64   // 0 declares no maximum
+	Data     string   // of memory, from address 0
+	Locals   int      // of the function, all i32
+	Code     []byte   // of the function, without its end
+	IsStart  bool     // the function is the wasm start function too
 }
 
 // Bytes returns the module in wasm's binary format.
@@ -55,6 +56,11 @@ func (m Module) Bytes() []byte {
 	section(1, len(m.Imports)+1, types)
 	section(2, len(m.Imports), imports)
 	section(3, 1, own)
+	var tables []byte
+	for _, n := range m.Tables {
+		tables = append(append(tables, 0x70, 0), uleb(n)...)
+	}
+	section(4, len(m.Tables), tables)
 	if !m.NoMemory {
 		memory := append([]byte{0}, uleb(m.Pages)...)
 		if m.MaxPages > 0 {
@@ -119,13 +125,16 @@ func sleb(n int64) []byte {
 func Join(code ...[]byte) []byte { return slices.Concat(code...) }
 
 // Instructions with an operand. Labels count blocks outwards, from 0.
-func ConstI32(n int32) []byte    { return append([]byte{0x41}, sleb(int64(n))...) }
-func ConstI64(n int64) []byte    { return append([]byte{0x42}, sleb(n)...) }
-func LocalGet(i int) []byte      { return append([]byte{0x20}, uleb(uint64(i))...) }
-func LocalTee(i int) []byte      { return append([]byte{0x22}, uleb(uint64(i))...) }
-func Branch(label int) []byte    { return append([]byte{0x0c}, uleb(uint64(label))...) }
-func BranchIf(label int) []byte  { return append([]byte{0x0d}, uleb(uint64(label))...) }
-func Call(function int) []byte   { return append([]byte{0x10}, uleb(uint64(function))...) }
+func ConstI32(n int32) []byte   { return append([]byte{0x41}, sleb(int64(n))...) }
+func ConstI64(n int64) []byte   { return append([]byte{0x42}, sleb(n)...) }
+func LocalGet(i int) []byte     { return append([]byte{0x20}, uleb(uint64(i))...) }
+func LocalTee(i int) []byte     { return append([]byte{0x22}, uleb(uint64(i))...) }
+func Branch(label int) []byte   { return append([]byte{0x0c}, uleb(uint64(label))...) }
+func BranchIf(label int) []byte { return append([]byte{0x0d}, uleb(uint64(label))...) }
+func Call(function int) []byte  { return append([]byte{0x10}, uleb(uint64(function))...) }
+func GrowTable(i int, n int32) []byte {
+	return Join([]byte{0xd0, 0x70}, ConstI32(n), []byte{0xfc, 0x0f}, uleb(uint64(i)))
+}
 func Loop(code ...[]byte) []byte { return Join([]byte{0x03, 0x40}, Join(code...), []byte{0x0b}) }
 
 // Instructions without an operand. Loads and stores are of address 0 plus that on the

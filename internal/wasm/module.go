@@ -92,10 +92,21 @@ type Module struct {
 	Globals   []Type   // the type of each global, imported ones first
 	Memories  int      // 0 or 1, imported or not
 	MinPages  uint32   // of the memory
+	Tables    []Table  // that are not imported
 	Start     bool     // a function runs when the module is instantiated
 
-	// NamesDropped reports that Sections lacks a custom section "name" that is damaged.
-	NamesDropped bool
+	// Changed reports that Encode does not return what was parsed: Parse left out a
+	// custom section "name" that is damaged, or LimitTables limited tables.
+	Changed bool
+
+	tableExported bool
+}
+
+// A Table is a table of references.
+type Table struct {
+	Type       Type
+	Min, Max   uint32 // numbers of elements
+	HasMaximum bool
 }
 
 // What a function may have, as in browsers
@@ -126,7 +137,7 @@ func Parse(data []byte) (*Module, error) {
 		}
 		if s.ID == CustomSection && s.Name == "name" {
 			if readNames(r); named || r.Err() != nil {
-				m.NamesDropped = true
+				m.Changed = true
 				continue
 			}
 			named = true
@@ -148,13 +159,13 @@ func (m *Module) readSection(id SectionID, r *Reader) {
 	case FunctionSection:
 		m.readFunctions(r)
 	case TableSection:
-		readVector(r, 3, readTable)
+		readVector(r, 3, func(r *Reader) { m.Tables = append(m.Tables, readTable(r)) })
 	case MemorySection:
 		readVector(r, 2, m.readMemory)
 	case GlobalSection:
 		readVector(r, 4, m.readGlobal)
 	case ExportSection:
-		readVector(r, 3, readExport)
+		readVector(r, 3, m.readExport)
 	case StartSection:
 		m.Start = true
 		r.Uint32()

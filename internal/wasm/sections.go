@@ -1,8 +1,9 @@
 package wasm
 
 const (
-	// MaxTable is how many elements a table may begin with, as in browsers.
-	MaxTable = 10_000_000
+	// MaxElements is how many elements all tables of a module may have, as one may in
+	// browsers.
+	MaxElements = 10_000_000
 
 	// MaxPages is how many pages a memory may have: one less than wasm permits. So no
 	// range of memory ends at 4 GiB, where 32 bits overflow: in wazero, for instance.
@@ -15,26 +16,26 @@ const (
 // What follows reads sections to know that they are whole: that no count and no size is
 // more than there are bytes. Engines allocate by them.
 
-func readTable(r *Reader) {
-	if t := Type(r.Byte()); t != FuncRef && t != ExternRef {
-		r.Fail("table of the unknown type %#x", byte(t))
+func readTable(r *Reader) Table {
+	t := Table{Type: Type(r.Byte())}
+	if t.Type != FuncRef && t.Type != ExternRef {
+		r.Fail("table of the unknown type %#x", byte(t.Type))
 	}
-	if least := readLimits(r); least > MaxTable {
-		r.Fail("table of %d elements; one may begin with %d", least, MaxTable)
-	}
+	t.Min, t.Max, t.HasMaximum = readLimits(r)
+	return t
 }
 
 func (m *Module) readMemory(r *Reader) {
 	if m.Memories++; m.Memories > 1 {
 		r.Fail("second memory; one is supported")
 	}
-	if m.MinPages = readLimits(r); m.MinPages > MaxPages {
+	if m.MinPages, _, _ = readLimits(r); m.MinPages > MaxPages {
 		r.Fail("memory of %d pages; %d are supported", m.MinPages, MaxPages)
 	}
 }
 
-// readLimits reads the limits of a table or memory, and returns the minimum.
-func readLimits(r *Reader) uint32 {
+// readLimits reads the limits of a table or memory.
+func readLimits(r *Reader) (least, most uint32, hasMost bool) {
 	flags := r.Byte()
 	switch {
 	case flags&4 != 0:
@@ -42,11 +43,11 @@ func readLimits(r *Reader) uint32 {
 	case flags > 1:
 		r.Fail("unknown limits %#x", flags)
 	}
-	least := r.Uint32()
-	if flags == 1 {
-		r.Uint32()
+	least = r.Uint32()
+	if hasMost = flags == 1; hasMost {
+		most = r.Uint32()
 	}
-	return least
+	return least, most, hasMost
 }
 
 func (m *Module) readGlobalType(r *Reader) {
@@ -74,11 +75,13 @@ func (m *Module) readGlobal(r *Reader) {
 	readConstant(r)
 }
 
-func readExport(r *Reader) {
+func (m *Module) readExport(r *Reader) {
 	r.Name()
-	if kind := ExternKind(r.Byte()); kind > ExternGlobal {
+	kind := ExternKind(r.Byte())
+	if kind > ExternGlobal {
 		r.Fail("export of the unknown kind %d", kind)
 	}
+	m.tableExported = m.tableExported || kind == ExternTable
 	r.Uint32()
 }
 

@@ -3,6 +3,7 @@ package wasm_test
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,7 +105,6 @@ func TestDamagedModules(t *testing.T) {
 		{"groups of locals that there are not", "\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x0a\x08\x01\x06" + most + "\x0b", "items are to follow"},
 		{"four thousand million locals", "\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x0a\x0a\x01\x08\x01" + most + "\x7f\x0b", "4294967295 locals"},
 		{"tables that there are not", "\x04\x05" + most, "items are to follow"},
-		{"a table of four thousand million elements", "\x04\x08\x01\x70\x00" + most, "table of 4294967295 elements"},
 		{"a memory of more than wasm has", "\x05\x07\x01\x00" + most, "memory of 4294967295 pages"},
 		{"a memory that ends at 4 GiB", "\x05\x05\x01\x00\x80\x80\x04", "memory of 65536 pages"},
 		{"globals that there are not", "\x06\x05" + most, "items are to follow"},
@@ -193,4 +193,61 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("encoded and parsed again: %v", err)
 		}
 	})
+}
+
+// TestLimitTables holds what maxima tables get.
+func TestLimitTables(t *testing.T) {
+	const grow = "\xd0\x70\x41\x01\xfc\x0f\x00\x1a"
+	for _, test := range []struct {
+		name, tables, exports, code string
+		want                        []uint32 // the maxima
+	}{
+		{"none", "\x00", "", "", nil},
+		{"one that cannot grow", "\x01\x70\x00\x07", "", "", []uint32{7}},
+		{"one that cannot grow as far as it says", "\x01\x70\x01\x07\x09", "", "", []uint32{7}},
+		{"one that can grow", "\x01\x70\x00\x07", "", grow, []uint32{10_000_000}},
+		{"one that can grow, by a longer number", "\x01\x70\x00\x07", "", "\xd0\x70\x41\x01\xfc\x8f\x80\x00\x00\x1a", []uint32{10_000_000}},
+		{"one that a number only looks like", "\x01\x70\x00\x07", "", "\x41\xfc\x0f\x1a", []uint32{7}},
+		{"one that is exported", "\x01\x70\x00\x07", "\x01\x01t\x01\x00", "", []uint32{10_000_000}},
+		{"one that declares less", "\x01\x70\x01\x07\x08", "", grow, []uint32{8}},
+		{"two", "\x02\x6f\x00\x06\x70\x00\x02", "", grow, []uint32{5_000_002, 4_999_998}},
+		{"all there is", "\x01\x70\x00\x80\xad\xe2\x04", "", grow, []uint32{10_000_000}},
+		{"more than there is", "\x01\x70\x00\x81\xad\xe2\x04", "", "", nil},
+		{"more than there is in two", "\x02\x70\x00\x80\xad\xe2\x04\x70\x00\x01", "", "", nil},
+		{"as many as there are numbers", "\x01\x70\x00\xff\xff\xff\xff\x0f", "", "", nil},
+	} {
+		section := func(id byte, data string) string {
+			if data == "" {
+				return ""
+			}
+			return string(id) + string(rune(len(data))) + data
+		}
+		body := "\x00" + test.code + "\x0b"
+		module := wasm.Header + section(1, "\x01\x60\x00\x00") + section(3, "\x01\x00") + section(4, test.tables) +
+			section(7, test.exports) + section(10, "\x01"+string(rune(len(body)))+body)
+		m, err := wasm.Parse([]byte(module))
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		refused := strings.HasPrefix(test.name, "more than") || strings.HasPrefix(test.name, "as many")
+		if err := m.LimitTables(); (err != nil) != refused {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if refused {
+			continue
+		}
+		again, err := wasm.Parse(m.Encode())
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		var maxima []uint32
+		for _, table := range again.Tables {
+			maxima = append(maxima, table.Max)
+		}
+		if !slices.Equal(maxima, test.want) {
+			t.Errorf("%s: %d, want %d", test.name, maxima, test.want)
+		}
+	}
 }

@@ -30,12 +30,15 @@ func Unusable(format string, args ...any) error {
 }
 
 // Inspect reads a module before an engine does, since engines allocate by counts that they
-// have not compared with what there is. The error is a *host.ModuleError.
+// have not compared with what there is, and limits its tables. The error is a *host.ModuleError.
 func Inspect(module []byte) (*wasm.Module, error) {
 	if err := checkHeader(module); err != nil {
 		return nil, err
 	}
 	m, err := wasm.Parse(module)
+	if err == nil {
+		err = m.LimitTables()
+	}
 	if err != nil {
 		return nil, Damaged(err)
 	}
@@ -46,6 +49,19 @@ func Inspect(module []byte) (*wasm.Module, error) {
 // supports.
 func Damaged(err error) error {
 	return Unusable("it is no module that can run here: %v; "+BuildGuest, err)
+}
+
+// MemoryLimit returns what a limit of memory leaves beside tables, each of whose elements
+// takes size bytes. 0 is no limit.
+func MemoryLimit(limit, elements, size uint64) (uint64, error) {
+	tables := elements * size
+	switch {
+	case limit == 0:
+		return 0, nil
+	case tables >= limit:
+		return 0, Unusable("its tables can take %d bytes, and all its memory may have %d; raise the limit", tables, limit)
+	}
+	return limit - tables, nil
 }
 
 // checkHeader returns an error for what is no module at all.
