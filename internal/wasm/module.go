@@ -94,7 +94,8 @@ type Module struct {
 	MinPages  uint32   // of the memory
 	Start     bool     // a function runs when the module is instantiated
 
-	// NamesDropped reports that Sections lacks a custom section "name" that is damaged.
+	// NamesDropped reports that Sections lacks a custom section "name" that is damaged, or
+	// has a name that is longer than MaxName or cannot be printed.
 	NamesDropped bool
 }
 
@@ -106,8 +107,13 @@ const (
 	MaxResults = 1_000
 )
 
+// MaxName is the length of the longest name in a custom section "name", in bytes. Longer
+// ones would be part of every trap.
+const MaxName = 1 << 13
+
 // Parse reads a module. What it returns refers to the bytes of data. A custom section
-// "name" that is damaged is left out of Sections, since no engine has to heed it.
+// "name" that is damaged, or has a name that cannot be reported, is left out of Sections,
+// since no engine has to heed it.
 func Parse(data []byte) (*Module, error) {
 	sections, err := sections(data)
 	if err != nil {

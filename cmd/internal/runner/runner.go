@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/printable"
 )
 
 // Exit codes that are not the guest's own, as shells and container tools use them.
@@ -73,7 +74,13 @@ func (c Command) Run() int {
 	if c.Learn {
 		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}, named: map[string]bool{}}
 		c.Guest.Policy = l.learn
-		defer func() { c.say("%s", l.told()) }()
+		defer func() {
+			lines := l.told()
+			c.say("%s", lines[0])
+			for _, line := range lines[1:] {
+				c.print(line)
+			}
+		}()
 	}
 	signals := make(chan os.Signal, 8)
 	heeded := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
@@ -155,8 +162,13 @@ func (c Command) exitCode(err error) int {
 	return ExitFailed
 }
 
+// say prints a message. Parts of it can be the guest's, so it is escaped and cut.
 func (c Command) say(format string, args ...any) {
-	fmt.Fprintf(c.Stderr, c.Name+": "+format+"\n", args...)
+	c.print(fmt.Sprintf(c.Name+": "+format, args...))
+}
+
+func (c Command) print(text string) {
+	io.WriteString(c.Stderr, printable.Text(text, printable.MaxLines, "\n\t")+"\n")
 }
 
 // telling is policy, and tells once of each rule that a guest lacks.
