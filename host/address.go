@@ -38,6 +38,9 @@ var internal = prefixes(
 	"255.255.255.255/32", // limited broadcast: RFC 919, section 7
 )
 
+// internalNames are names of such addresses in clouds' documentation.
+var internalNames = []string{"metadata.google.internal", "metadata.goog"}
+
 // reserved are addresses that belong to no machine of the Internet: the rows of IANA's
 // registries of special-purpose addresses that are not globally reachable, as they stood
 // on 2026-11-28, and prefixes that are not unicast any more.

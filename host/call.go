@@ -12,7 +12,8 @@ type Call struct {
 
 	// Args is what the function was given, in the order of its parameters. What lies
 	// in the guest's memory stands there as text, where the call came as far as to
-	// read it; pointers to results are left out.
+	// read it; pointers to results are left out. All texts of a Call are of one line, of
+	// some 1,000 bytes at most; what cannot be printed is escaped as in a Go string.
 	Args []Arg
 
 	// FD is the descriptor that the call is about: the one it was given, or the one

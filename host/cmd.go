@@ -258,7 +258,7 @@ type Stats struct {
 	Accepted       uint64 // connections
 	Dialled        uint64 // connections begun
 	Refused        uint64 // uses of the network, by the policy
-	Limited        uint64 // times that a limit of sockets refused something or delayed it
+	Limited        uint64 // times that a limit of sockets or files refused something or delayed it
 	Wakeups        uint64 // ends of waits for sockets, standard input and time
 }
 

@@ -10,11 +10,18 @@ import (
 // Limits.Sockets is 0.
 const DefaultMaxSockets = 1 << 15
 
-// Limits is what a guest may use. Those that are 0 do not limit, save Sockets.
+// DefaultMaxFiles is the number of files a guest may hold at once when Limits.Files is 0.
+const DefaultMaxFiles = 1 << 15
+
+// Limits is what a guest may use. Those that are 0 do not limit, save Sockets and Files.
 type Limits struct {
 	// Sockets is how many the guest may have open; opening or accepting one more is
 	// EMFILE. 0 is DefaultMaxSockets.
 	Sockets int
+
+	// Files is how many files and directories the guest may have open besides those that
+	// it was given; opening one more is EMFILE. 0 is DefaultMaxFiles.
+	Files int
 
 	// Listeners is how many sockets may listen at once; one more is ENOBUFS.
 	// Connections is how many that one listener accepted may be open at once; accepting
@@ -23,7 +30,8 @@ type Limits struct {
 
 	// ReadRate and WriteRate are in bytes per second through all sockets. A guest that
 	// is faster is delayed in its calls, some 100 ms each; calls of streams take less
-	// then than they are given. A datagram counts as a whole.
+	// then than they are given. A datagram counts as a whole, and as 28 bytes more for its
+	// headers.
 	ReadRate, WriteRate uint64
 
 	// LookupRate is look-ups of names per second; one more is EAI_AGAIN, and SERVFAIL
@@ -57,7 +65,7 @@ func (l Limits) valid() error {
 	switch {
 	case l.Memory > 0 && l.Memory < page:
 		return fmt.Errorf("a memory limit of %d bytes is too low; the lowest is %d", l.Memory, page)
-	case l.Sockets < 0 || l.Listeners < 0 || l.Connections < 0 || l.WallTime < 0 || l.CPUTime < 0:
+	case l.Sockets < 0 || l.Files < 0 || l.Listeners < 0 || l.Connections < 0 || l.WallTime < 0 || l.CPUTime < 0:
 		return fmt.Errorf("a limit is below 0; write one above, or 0 for none")
 	}
 	return nil

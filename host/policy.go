@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"slices"
 )
 
 // A Policy decides on a request before anything is done. A nil error permits it;
@@ -69,6 +70,16 @@ func (r Request) Rule() string {
 		text = "[" + text + "]"
 	}
 	return fmt.Sprintf("%s %s %s:%d", r.Op, r.Network, text, r.Addr.Port())
+}
+
+// Internal reports whether r is about an address that a rule has to name, since * and
+// wide prefixes do not permit to dial it: a link-local one, one at which clouds give
+// machines their credentials, or multicast. So is a name by which clouds document it.
+func (r Request) Internal() bool {
+	if r.Op == OpResolve {
+		return slices.Contains(internalNames, foldName(r.Host))
+	}
+	return r.Addr.IsValid() && isInternal(r.Addr.Addr().Unmap())
 }
 
 // AllowAll permits everything.

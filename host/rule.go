@@ -246,8 +246,15 @@ func formatPath(p string) string {
 	return p
 }
 
-// quote makes one line of any text, without commas and single quotes.
+// maxQuoted is the length of the longest path that a system has, in bytes.
+const maxQuoted = 4096
+
+// quote makes one line of any text, without commas and single quotes. What is longer than
+// maxQuoted is cut.
 func quote(text string) string {
+	if len(text) > maxQuoted {
+		text = text[:maxQuoted] + "…"
+	}
 	text = strconv.Quote(text)
 	return strings.NewReplacer(",", `\x2c`, "'", `\x27`).Replace(text)
 }

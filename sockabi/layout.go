@@ -33,6 +33,12 @@ const (
 	// sun_path less its terminating NUL.
 	MaxUnixPath = 107
 
+	// MaxName and MaxService are the longest name and the longest service that
+	// sock_getaddrinfo of wasisock looks up, in bytes. A longer name is EAI_NONAME,
+	// and a longer service EAI_SERVICE.
+	MaxName    = 255
+	MaxService = 32
+
 	// SockAddrInet4Size and SockAddrInet6Size are how many bytes
 	// sock_getaddrinfo writes to SockAddr.Data, whatever DataLen says.
 	SockAddrInet4Size = 14

@@ -22,7 +22,7 @@ Runs a guest: a file that wasisock build has made, or GOOS=wasip1 GOARCH=wasm go
 build. A package or files of Go are built first, as wasisock build does, with flags
 from GOFLAGS. The guest has no network, no files and no environment but what the
 flags give it. A use of the network that is refused is told once, with the flag that
-would permit it.
+would permit it; of very many of one kind or target, some are, and the number of others.
 
   wasisock run hello.wasm
   wasisock run --allow 'listen tcp [::]:8080' ./cmd/server -v
@@ -71,6 +71,7 @@ would permit it.
                       that this system trusts, in SSL_CERT_FILE, and no other file
   --max-memory SIZE   memory that the guest can have: bytes, or with K, M or G
   --max-sockets N     sockets that the guest can have open; 32768 by default
+  --max-files N       files that the guest can have open; 32768 by default
   --max-listeners N   sockets that listen, and of each of them the
   --max-connections N connections that it accepted and are open
   --read-rate SIZE    bytes per second through sockets, as sizes of memory are

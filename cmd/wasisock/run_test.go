@@ -84,7 +84,7 @@ func TestRefusalsHaveAnEnd(t *testing.T) {
 		args = append(args, fmt.Sprintf("127.0.0.1:%d", port+1))
 	}
 	code, _, stderr := start(t, args...)
-	if n := strings.Count(stderr, "\n"); code != 0 || n != 101 || !strings.HasSuffix(stderr, "no more are shown\n") {
+	if n := strings.Count(stderr, "\n"); code != 0 || n != 21 || !strings.HasSuffix(stderr, "wasisock: refused: 180 more uses of the network, which are not shown; --trace shows each\n") {
 		t.Errorf("%d, %d lines", code, n)
 	}
 }

@@ -13,6 +13,7 @@
 //	wasisock_connections_accepted_total
 //	wasisock_connections_dialled_total         begun
 //	wasisock_refused_total                     uses of the network, by the policy
+//	wasisock_limited_total                     times that a limit refused something or delayed it
 //	wasisock_received_bytes_total              through sockets
 //	wasisock_sent_bytes_total
 //	wasisock_memory_bytes                      of linear memory, now
@@ -210,6 +211,7 @@ func sum(a, b host.Stats) host.Stats {
 	a.Accepted += b.Accepted
 	a.Dialled += b.Dialled
 	a.Refused += b.Refused
+	a.Limited += b.Limited
 	a.Wakeups += b.Wakeups
 	return a
 }
@@ -222,6 +224,7 @@ var (
 	acceptedDesc = desc("wasisock_connections_accepted_total", "Connections that guests accepted.")
 	dialledDesc  = desc("wasisock_connections_dialled_total", "Connections that guests began.")
 	refusedDesc  = desc("wasisock_refused_total", "Uses of the network that the policy refused to guests.")
+	limitedDesc  = desc("wasisock_limited_total", "Times that a limit of sockets or files refused something to guests, or delayed it.")
 	receivedDesc = desc("wasisock_received_bytes_total", "Bytes that guests received through sockets.")
 	sentDesc     = desc("wasisock_sent_bytes_total", "Bytes that guests sent through sockets.")
 	memoryDesc   = desc("wasisock_memory_bytes", "Linear memory of guests.")
@@ -237,7 +240,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	c.durations.Describe(ch)
 	c.exits.Describe(ch)
 	c.restarts.Describe(ch)
-	for _, d := range []*prometheus.Desc{wakeupsDesc, socketsDesc, acceptedDesc, dialledDesc, refusedDesc, receivedDesc, sentDesc, memoryDesc, cpuDesc, runningDesc} {
+	for _, d := range []*prometheus.Desc{wakeupsDesc, socketsDesc, acceptedDesc, dialledDesc, refusedDesc, limitedDesc, receivedDesc, sentDesc, memoryDesc, cpuDesc, runningDesc} {
 		ch <- d
 	}
 }
@@ -272,6 +275,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	counter(acceptedDesc, float64(total.Accepted))
 	counter(dialledDesc, float64(total.Dialled))
 	counter(refusedDesc, float64(total.Refused))
+	counter(limitedDesc, float64(total.Limited))
 	counter(receivedDesc, float64(total.Received))
 	counter(sentDesc, float64(total.Sent))
 	gauge(memoryDesc, memory)

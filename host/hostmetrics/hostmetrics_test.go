@@ -215,6 +215,7 @@ func TestWhatServersDid(t *testing.T) {
 		"wasisock_connections_accepted_total":                 float64(n.Load()),
 		"wasisock_connections_dialled_total":                  0,
 		"wasisock_refused_total":                              0,
+		"wasisock_limited_total":                              0,
 		"wasisock_received_bytes_total":                       float64(sent.Load()),
 		"wasisock_sent_bytes_total":                           float64(received.Load()),
 		"wasisock_memory_bytes":                               float64(second.Stats().Memory),
@@ -274,6 +275,8 @@ func TestHowGuestsEnd(t *testing.T) {
 		{&host.Cmd{Module: m, Args: []string{"guest", "work"}, Policy: host.AllowAll,
 			Calls: func(string, sockabi.Errno, time.Duration) { calls.Add(1) }}, nil},
 		{&host.Cmd{Module: m, Args: []string{"guest", "dial", "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}}, nil},
+		{&host.Cmd{Module: m, Args: []string{"guest", "listen", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"}, Policy: host.AllowAll,
+			Limits: host.Limits{Sockets: 1}}, nil},
 		{&host.Cmd{Module: m, Args: []string{"guest", "exit", "3"}}, new(host.ExitError)},
 		{&host.Cmd{Module: s.Module(trap)}, new(host.TrapError)},
 		{&host.Cmd{Module: m, Args: []string{"guest", "sleep"}, Limits: host.Limits{WallTime: 10 * time.Millisecond}}, new(host.LimitError)},
@@ -293,13 +296,13 @@ func TestHowGuestsEnd(t *testing.T) {
 		t.Error(err)
 	}
 	s.want(map[string]float64{
-		`wasisock_guest_exits_total{kind="ok"}`:                       3,
+		`wasisock_guest_exits_total{kind="ok"}`:                       4,
 		`wasisock_guest_exits_total{kind="exit"}`:                     1,
 		`wasisock_guest_exits_total{kind="trap"}`:                     1,
 		`wasisock_guest_exits_total{kind="limit"}`:                    1,
 		`wasisock_guest_exits_total{kind="stopped"}`:                  1,
 		`wasisock_guest_exits_total{kind="failed"}`:                   1,
-		`wasisock_guest_restarts_total{reason="ok"}`:                  3,
+		`wasisock_guest_restarts_total{reason="ok"}`:                  4,
 		`wasisock_guest_restarts_total{reason="exit"}`:                1,
 		`wasisock_guest_restarts_total{reason="trap"}`:                1,
 		`wasisock_guest_restarts_total{reason="limit"}`:               1,
@@ -308,6 +311,7 @@ func TestHowGuestsEnd(t *testing.T) {
 		"wasisock_guests_running":                                     0,
 		"wasisock_connections_dialled_total":                          20,
 		"wasisock_refused_total":                                      3,
+		"wasisock_limited_total":                                      2,
 		`wasisock_calls_total{errno="EACCES",name="sock_connect_v2"}`: 3,
 	})
 	if calls.Load() < 20 {

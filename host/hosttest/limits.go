@@ -2,7 +2,9 @@ package hosttest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/asm"
+	"github.com/wasisock/wasisock/sockabi"
 )
 
 // aboutLimits is what limits a guest.
@@ -49,6 +52,16 @@ var aboutLimits = []sentence{
 		promise: promiseLimits,
 		needs:   Compiled,
 		test:    goMemoryLimit,
+	},
+	{
+		says:    "one file more than its limit fails with EMFILE",
+		promise: promiseLimits,
+		test:    fileLimit,
+	},
+	{
+		says:    "a guest that sends empty datagrams faster than its rate is delayed",
+		promise: promiseLimits,
+		test:    datagramRate,
 	},
 	{
 		says: "memory keeps what it holds when it grows between calls",
@@ -202,5 +215,77 @@ func goMemoryLimit(t *testing.T, b *bench) {
 	code, err := b.runProgram(t, t.Context(), Config{}, cmd)
 	if code != 2 || err != nil || out.String() != "16 MB\n" || !strings.Contains(stderr.String(), "out of memory") {
 		t.Errorf("%d, %v, %q, %.200q", code, err, &out, &stderr)
+	}
+}
+
+// fileLimit opens the directory that the guest has again and again.
+func fileLimit(t *testing.T, b *bench) {
+	const limit, first = 10, 4
+	const success, emfile = 0, int32(sockabi.EMFILE)
+	or, xor := []byte{0x72}, []byte{0x73}
+	code := asm.ConstI32(0)
+	// expect leaves on the stack whether any call had another errno than wanted.
+	expect := func(want int32, call ...[]byte) {
+		code = asm.Join(code, asm.Join(call...), asm.ConstI32(want), xor, or)
+	}
+	open := func(want int32) {
+		const directory, path, result = 2, 0, 16
+		expect(want, asm.ConstI32(3), asm.ConstI32(0), asm.ConstI32(path), asm.ConstI32(1), asm.ConstI32(directory),
+			asm.ConstI64(0), asm.ConstI64(0), asm.ConstI32(0), asm.ConstI32(result), asm.Call(1))
+	}
+	for range limit {
+		open(success)
+	}
+	open(emfile)
+	open(emfile)
+	expect(success, asm.ConstI32(first), asm.Call(2))
+	open(success)
+	open(emfile)
+	expect(success, asm.ConstI32(first), asm.ConstI32(first+1), asm.Call(3)) // which closes first+1
+	open(success)
+	open(emfile)
+	expect(success, asm.ConstI32(first), asm.ConstI32(first), asm.Call(3))
+	expect(int32(sockabi.EBADF), asm.ConstI32(100), asm.Call(2))
+	open(emfile)
+	m := asm.Exit(code)
+	m.Imports = append(m.Imports,
+		asm.Func{Name: "path_open", Params: "iiiiiIIii", Results: "i"},
+		asm.Func{Name: "fd_close", Params: "i", Results: "i"},
+		asm.Func{Name: "fd_renumber", Params: "ii", Results: "i"})
+	m.Data = "."
+	cmd := &host.Cmd{Dirs: []host.Dir{{Host: t.TempDir(), Guest: "/"}}, Limits: host.Limits{Files: limit}}
+	exit, err := b.run(t.Context(), m.Bytes(), cmd)
+	if exit != 0 || err != nil || cmd.ProcessState.Limited != 5 {
+		t.Errorf("%d, %v, %+v", exit, err, cmd.ProcessState)
+	}
+}
+
+// datagramRate sends 200 datagrams without a byte, of which 100 fit into the rate of a
+// second.
+func datagramRate(t *testing.T, b *bench) {
+	const count, headers = 200, 28
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const fd, address, sent = 0, 16, 32
+	data := make([]byte, 64)
+	le := binary.LittleEndian
+	le.PutUint32(data[address:], 40)
+	le.PutUint32(data[address+4:], 4)
+	copy(data[40:], []byte{127, 0, 0, 1})
+	code := asm.Join(asm.ConstI32(sockabi.AF_INET4), asm.ConstI32(sockabi.SOCK_DGRAM), asm.ConstI32(fd), asm.Call(1), asm.Drop, asm.ConstI32(0))
+	for range count {
+		code = asm.Join(code, asm.Drop, asm.ConstI32(fd), asm.LoadI32, asm.ConstI32(0), asm.ConstI32(0), asm.ConstI32(address),
+			asm.ConstI32(int32(c.LocalAddr().(*net.UDPAddr).Port)), asm.ConstI32(0), asm.ConstI32(sent), asm.Call(2))
+	}
+	m := asm.Exit(code)
+	m.Imports = append(m.Imports, asm.Func{Name: "sock_open", Params: "iii", Results: "i"}, asm.Func{Name: "sock_send_to", Params: "iiiiiii", Results: "i"})
+	m.Data = string(data)
+	cmd := &host.Cmd{Policy: policy(t, "send udp 127.0.0.1:*"), Limits: host.Limits{WriteRate: count / 2 * headers}}
+	exit, err := b.run(t.Context(), m.Bytes(), cmd)
+	if s := cmd.ProcessState; exit != 0 || err != nil || s.Limited == 0 || s.WallTime < 900*time.Millisecond {
+		t.Errorf("%d, %v, %+v", exit, err, s)
 	}
 }

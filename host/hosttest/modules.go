@@ -2,14 +2,17 @@ package hosttest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/asm"
+	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // aboutModules is what modules are rejected, and how those that break the rules of wasm end.
@@ -26,6 +29,12 @@ var aboutModules = []sentence{
 		says:  "a guest that breaks a rule of wasm ends with a TrapError",
 		needs: Interruptible,
 		test:  traps,
+	},
+	{
+		says:    "errors about a module and its traps are short, and steer no terminal",
+		promise: promiseTexts,
+		needs:   Interruptible,
+		test:    safeErrors,
 	},
 	{
 		says:  "a TrapError has the guest's stack",
@@ -62,7 +71,7 @@ func rejectsModules(t *testing.T, b *bench) {
 		{"a header and nothing else", whole[:8], host.Cmd{}, "exports no _start"},
 		{"a cut module", whole[:len(whole)-3], host.Cmd{}, "it is no module that can run here"},
 		{"a module with a type error", asm.Module{Pages: 1, Code: asm.Drop}.Bytes(), host.Cmd{}, "it is no module that can run here"},
-		{"a name for terminals", importing(asm.Func{Name: "\x1b[2J\n\x00"}), host.Cmd{}, "it imports \uFFFD[2J\uFFFD\uFFFD, which"},
+		{"a name for terminals", importing(asm.Func{Name: "\x1b[2J\n\x00"}), host.Cmd{}, `it imports \x1b[2J\n\x00, which`},
 		{"a module without _start", asm.Module{Start: "main"}.Bytes(), host.Cmd{}, "exports no _start"},
 		{"a library", asm.Module{Start: "_initialize"}.Bytes(), host.Cmd{}, "without -buildmode=c-shared"},
 		{"a _start with parameters", asm.Module{Params: "i"}.Bytes(), host.Cmd{}, "its _start is (i32) and must take and return nothing"},
@@ -158,6 +167,44 @@ func traps(t *testing.T, b *bench) {
 	for _, test := range broken {
 		for _, interruptible := range []bool{false, true} {
 			b.trapOf(t, test.module, interruptible, test.want)
+		}
+	}
+}
+
+// terminal is what a terminal, or who reads lines, would heed.
+const terminal = "\x1b[2J\r\u009b31m\u0085\u202e\u2028\nwasisock: refused: nothing"
+
+// named returns a module that traps, and whose function has a name.
+func named(name string) []byte {
+	symbol := func(s string) []byte { return append(wasm.AppendUint32(nil, uint32(len(s))), s...) }
+	functions := append([]byte{1, 0}, symbol(name)...)
+	content := append(symbol("name"), 1)
+	content = append(wasm.AppendUint32(content, uint32(len(functions))), functions...)
+	section := append([]byte{0}, wasm.AppendUint32(nil, uint32(len(content)))...)
+	return asm.Join(asm.Module{Pages: 1, Code: asm.Unreachable}.Bytes(), section, content)
+}
+
+func safeErrors(t *testing.T, b *bench) {
+	const most = 20_000
+	for _, test := range []struct {
+		about string
+		wasm  []byte
+	}{
+		{"an import", asm.Module{Imports: []asm.Func{{Name: terminal}}, Pages: 1}.Bytes()},
+		{"another module's import", asm.Module{Imports: []asm.Func{{Module: terminal, Name: terminal}}, Pages: 1}.Bytes()},
+		{"a long import", asm.Module{Imports: []asm.Func{{Name: strings.Repeat("a", 20<<20)}}, Pages: 1}.Bytes()},
+		{"a function", named(terminal)},
+		{"a long function", named(strings.Repeat("a", 20<<20))},
+	} {
+		_, err := b.run(t.Context(), test.wasm, &host.Cmd{})
+		if err == nil || len(err.Error()) > most {
+			t.Errorf("%s: %.100v, of %d bytes", test.about, err, len(fmt.Sprint(err)))
+			continue
+		}
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			if strings.HasPrefix(line, "wasisock:") || strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && !strconv.IsPrint(r) }) {
+				t.Errorf("%s: the line %q", test.about, line)
+			}
 		}
 	}
 }

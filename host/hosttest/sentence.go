@@ -70,6 +70,7 @@ const (
 	promiseHosts    = "A guest cannot close or change what is the host's"
 	promiseLimits   = "Limits hold"
 	promiseNothing  = "Nothing is left."
+	promiseTexts    = "Texts are safe to print."
 )
 
 // The sections of docs/stdnet.md that the suite holds.

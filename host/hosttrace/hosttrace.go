@@ -9,9 +9,9 @@ import (
 	"io"
 	"strconv"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/printable"
 )
 
 // A Writer writes calls down in one form, each in one Write and at once, so that what
@@ -62,7 +62,7 @@ func (t *Writer) write(b []byte) {
 //	sock_connect_v2(1048576, 127.0.0.1:80) = EINPROGRESS <0.000041>
 //	sock_connect_v2(1048577, 10.0.0.1:80) = EACCES (denied: no rule permits it) <0.000003>
 //
-// A text from the guest that cannot be printed as it is stands there in Go's quotes.
+// What cannot be printed is escaped as in a Go string, and long texts are cut.
 func Text(w io.Writer) *Writer { return &Writer{w: w, form: appendText} }
 
 func appendText(b []byte, c host.Call) []byte {
@@ -71,7 +71,7 @@ func appendText(b []byte, c host.Call) []byte {
 		if i > 0 {
 			b = append(b, ", "...)
 		}
-		b = appendPrintable(b, arg.Text)
+		b = append(b, safe(arg.Text)...)
 	}
 	b = append(b, ") = "...)
 	switch {
@@ -80,21 +80,15 @@ func appendText(b []byte, c host.Call) []byte {
 	case c.Result == "":
 		b = append(b, '0')
 	default:
-		b = appendPrintable(b, c.Result)
+		b = append(b, safe(c.Result)...)
 	}
 	if c.Reason != "" {
-		b = append(appendPrintable(append(b, " ("...), c.Reason), ')')
+		b = append(append(append(b, " ("...), safe(c.Reason)...), ')')
 	}
 	b = strconv.AppendFloat(append(b, " <"...), c.Duration.Seconds(), 'f', 6, 64)
 	return append(b, ">\n"...)
 }
 
-// appendPrintable keeps a guest from ending a line, or steering a terminal.
-func appendPrintable(b []byte, s string) []byte {
-	for _, r := range s {
-		if r == utf8.RuneError || !strconv.IsPrint(r) {
-			return strconv.AppendQuote(b, s)
-		}
-	}
-	return append(b, s...)
-}
+// safe keeps a guest from ending a line, or steering a terminal. A host.Call of a guest
+// is printable already, but a Tracer in between may have changed it.
+func safe(s string) string { return printable.Text(s, printable.MaxText, "") }

@@ -43,7 +43,7 @@ var calls = []host.Call{
 const wantText = `sock_open_v2(INET4, STREAM) = 1048576 <0.000012>
 sock_connect_v2(1048576, 127.0.0.1:80) = EACCES (denied: no rule permits it) <0.000001>
 poll_oneoff([write 1048576, clock 1m0s], 2) = 1 [write 1048576] <61.000000>
-sock_connect(5, "/a\n\x1b[2Jb\xff") = errno 999 ("two\nlines") <0.000000>
+sock_connect(5, /a\n\x1b[2Jb\xff) = errno 999 (two\nlines) <0.000000>
 fd_close(9) = EBADF <0.000000>
 fd_close(1048576) = 0 <0.000001>
 sched_yield() = 0 <0.000000>
@@ -52,7 +52,7 @@ sched_yield() = 0 <0.000000>
 const wantJSON = `{"time":"2026-11-25T19:04:05.123456789Z","duration_ns":12000,"name":"sock_open_v2","fd":1048576,"args":{"af":"INET4","type":"STREAM"},"result":"1048576"}
 {"time":"2026-11-25T19:04:05.123476789Z","duration_ns":1234,"name":"sock_connect_v2","fd":1048576,"args":{"fd":"1048576","addr":"127.0.0.1:80"},"errno":"EACCES","reason":"denied: no rule permits it"}
 {"time":"2026-11-25T19:04:06.123456789Z","duration_ns":61000000000,"name":"poll_oneoff","args":{"subs":"[write 1048576, clock 1m0s]","nsubs":"2"},"result":"1 [write 1048576]"}
-{"time":"2026-11-25T19:04:07.123456789Z","duration_ns":0,"name":"sock_connect","fd":5,"args":{"fd":"5","addr":"/a\n\u001b[2Jb\ufffd"},"errno":"errno 999","reason":"two\nlines"}
+{"time":"2026-11-25T19:04:07.123456789Z","duration_ns":0,"name":"sock_connect","fd":5,"args":{"fd":"5","addr":"/a\\n\\x1b[2Jb\\xff"},"errno":"errno 999","reason":"two\\nlines"}
 {"time":"2026-11-25T19:04:08.123456789Z","duration_ns":0,"name":"fd_close","fd":9,"args":{"fd":"9"},"errno":"EBADF"}
 {"time":"2026-11-25T19:04:09.123456789Z","duration_ns":1000,"name":"fd_close","fd":1048576,"args":{"fd":"1048576"}}
 {"time":"2026-11-25T19:04:10.123456789Z","duration_ns":0,"name":"sched_yield","args":{}}
@@ -66,7 +66,7 @@ const wantChrome = `[
 {"name":"sock_connect_v2","cat":"sock","ph":"X","ts":20,"dur":1.234,"pid":1,"tid":2,"args":{"fd":"1048576","addr":"127.0.0.1:80","errno":"EACCES","reason":"denied: no rule permits it"}},
 {"name":"poll_oneoff","cat":"poll","ph":"X","ts":1000000,"dur":61000000,"pid":1,"tid":1,"args":{"subs":"[write 1048576, clock 1m0s]","nsubs":"2","result":"1 [write 1048576]"}},
 {"name":"thread_name","ph":"M","ts":0,"dur":0,"pid":1,"tid":3,"args":{"name":"fd 5"}},
-{"name":"sock_connect","cat":"sock","ph":"X","ts":2000000,"dur":0,"pid":1,"tid":3,"args":{"fd":"5","addr":"/a\n\u001b[2Jb\ufffd","errno":"errno 999","reason":"two\nlines"}},
+{"name":"sock_connect","cat":"sock","ph":"X","ts":2000000,"dur":0,"pid":1,"tid":3,"args":{"fd":"5","addr":"/a\\n\\x1b[2Jb\\xff","errno":"errno 999","reason":"two\\nlines"}},
 {"name":"fd_close","cat":"fd","ph":"X","ts":3000000,"dur":0,"pid":1,"tid":1,"args":{"fd":"9","errno":"EBADF"}},
 {"name":"fd_close","cat":"fd","ph":"X","ts":4000000,"dur":1,"pid":1,"tid":2,"args":{"fd":"1048576"}},
 {"name":"sched_yield","cat":"sched","ph":"X","ts":5000000,"dur":0,"pid":1,"tid":1,"args":{}}

@@ -20,10 +20,10 @@ import (
 //	result       a text; absent if there is none
 //	reason       what else is known of a failure; absent if there is nothing
 //
-// What is no UTF-8, as a path can be, is replaced by U+FFFD.
+// Texts are as host.Call has them: what cannot be printed is escaped as in a Go string.
 func JSON(w io.Writer) *Writer {
 	return &Writer{w: w, form: func(b []byte, c host.Call) []byte {
-		line := jsonCall{Time: c.Start.UTC(), Duration: int64(c.Duration), Name: c.Name, Args: args(c.Args), Errno: c.Errno, Result: c.Result, Reason: c.Reason}
+		line := jsonCall{Time: c.Start.UTC(), Duration: int64(c.Duration), Name: c.Name, Args: args(c.Args), Errno: c.Errno, Result: safe(c.Result), Reason: safe(c.Reason)}
 		if c.FD >= 0 {
 			line.FD = &c.FD
 		}
@@ -52,7 +52,7 @@ func (a args) MarshalJSON() ([]byte, error) {
 			b = append(b, ',')
 		}
 		b = append(appendJSON(b, arg.Name), ':')
-		b = appendJSON(b, arg.Text)
+		b = appendJSON(b, safe(arg.Text))
 	}
 	return append(b, '}'), nil
 }

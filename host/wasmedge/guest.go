@@ -206,7 +206,7 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 	case g.ctx.Err() != nil && (g.inC.interrupted != 0 || C.WasmEdge_ResultGetCode(result) == interrupted):
 		return nil, preview1.ErrStopped
 	}
-	return nil, &host.TrapError{Text: message(result)}
+	return nil, preview1.Trap(message(result))
 }
 
 // cancelWith stops what the guest runs when ctx ends, until release is called. A guest

@@ -76,7 +76,7 @@ func (g *guest) run(ctx context.Context) error {
 	case strings.Contains(err.Error(), "(recovered by wazero)\n"): // a panic of the host's
 		return err
 	}
-	return &host.TrapError{Text: err.Error()}
+	return preview1.Trap(err.Error())
 }
 
 func (g *guest) call(ctx context.Context, f api.Function, args []uint64) (results []uint64, err error) {

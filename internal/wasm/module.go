@@ -96,7 +96,8 @@ type Module struct {
 	Start     bool     // a function runs when the module is instantiated
 
 	// Changed reports that Encode does not return what was parsed: Parse left out a
-	// custom section "name" that is damaged, or LimitTables limited tables.
+	// custom section "name" that is damaged or has a name that is longer than MaxName or
+	// cannot be printed, or LimitTables limited tables.
 	Changed bool
 
 	tableExported bool
@@ -117,8 +118,13 @@ const (
 	MaxResults = 1_000
 )
 
+// MaxName is the length of the longest name in a custom section "name", in bytes. Longer
+// ones would be part of every trap.
+const MaxName = 1 << 13
+
 // Parse reads a module. What it returns refers to the bytes of data. A custom section
-// "name" that is damaged is left out of Sections, since no engine has to heed it.
+// "name" that is damaged, or has a name that cannot be reported, is left out of Sections,
+// since no engine has to heed it.
 func Parse(data []byte) (*Module, error) {
 	sections, err := sections(data)
 	if err != nil {

@@ -1,5 +1,7 @@
 package wasm
 
+import "github.com/wasisock/wasisock/internal/printable"
+
 const (
 	// MaxElements is how many elements all tables of a module may have, as one may in
 	// browsers.
@@ -143,11 +145,16 @@ func readData(r *Reader) {
 }
 
 // readNames reads the custom section "name". Subsections other than those of the module,
-// of functions and of locals are passed over.
+// of functions and of locals are passed over. A name that cannot be reported is an error.
 func readNames(r *Reader) {
+	name := func(r *Reader) {
+		if text := r.Name(); len(text) > MaxName || printable.Text(text, MaxName, "") != text {
+			r.Fail("name that cannot be reported")
+		}
+	}
 	association := func(r *Reader) {
 		r.Uint32()
-		r.Name()
+		name(r)
 	}
 	for r.Len() > 0 {
 		id := r.Byte()
@@ -155,7 +162,7 @@ func readNames(r *Reader) {
 		s := NewReader(r.Bytes(r.Uint32()), begin)
 		switch id {
 		case 0:
-			s.Name()
+			name(s)
 		case 1:
 			readVector(s, 2, association)
 		case 2:

@@ -136,7 +136,11 @@ func TestDamagedNames(t *testing.T) {
 		"\x01\x04\x01\x00\x01f":                         true,
 		"\x02\x06\x01\x00\x01\x00\x01l":                 true,
 		"\x07\x02??":                                    true, // of another kind
+		"\x01\x05\x01\x00\x02é":                         true,
 		"\x01\x05\xff\xff\xff\xff\x0f":                  false,
+		"\x01\x05\x01\x00\x02f\n":                       false,
+		"\x01\x05\x01\x00\x02\u009b":                    false,
+		"\x00\x04\x03\u202e":                            false,
 		"\x02\x07\x01\x00\xff\xff\xff\xff\x0f":          false,
 		"\x02\x05\xff\xff\xff\xff\x0f":                  false,
 		"\x01\x05\x01\x00\x01f?":                        false,

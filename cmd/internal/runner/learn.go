@@ -3,7 +3,6 @@ package runner
 import (
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/wasisock/wasisock/host"
@@ -39,24 +38,24 @@ func (l *lessons) learn(r host.Request) error {
 	return nil
 }
 
-func (l *lessons) told() string {
+// told returns what the run needed, in lines.
+func (l *lessons) told() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.rules) == 0 {
-		return "this run used no network"
+		return []string{"this run used no network"}
 	}
-	var b strings.Builder
-	b.WriteString("this run needed")
+	lines := []string{"this run needed"}
 	for _, rule := range slices.Sorted(maps.Keys(l.rules)) {
 		if l.named[rule] {
 			continue
 		}
-		b.WriteString("\n  --allow '" + rule + "'")
+		lines = append(lines, "  --allow '"+rule+"'")
 	}
 	if len(l.rules) == mostLessons {
-		b.WriteString("\nand perhaps more; write wider rules, with prefixes and ranges")
+		lines = append(lines, "and perhaps more; write wider rules, with prefixes and ranges")
 	}
-	return b.String()
+	return lines
 }
 
 // permits is whether rule permits to resolve name.

@@ -14,7 +14,7 @@ import (
 // Limits adds flags that set limits.
 func Limits(flags *flag.FlagSet, l *host.Limits) {
 	for name, n := range map[string]*int{
-		"max-sockets": &l.Sockets, "max-listeners": &l.Listeners, "max-connections": &l.Connections,
+		"max-sockets": &l.Sockets, "max-files": &l.Files, "max-listeners": &l.Listeners, "max-connections": &l.Connections,
 	} {
 		flags.Func(name, "", Count(n))
 	}

@@ -14,16 +14,16 @@ func TestLimits(t *testing.T) {
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	Limits(flags, &got)
-	err := flags.Parse([]string{"--max-sockets=1", "--max-listeners=2", "--max-connections=3", "--max-memory=64K",
+	err := flags.Parse([]string{"--max-sockets=1", "--max-files=9", "--max-listeners=2", "--max-connections=3", "--max-memory=64K",
 		"--read-rate=1M", "--write-rate=2M", "--lookup-rate=4", "--timeout=5s", "--cpu-time=6ms"})
 	want := host.Limits{
-		Sockets: 1, Listeners: 2, Connections: 3, Memory: 64 << 10, ReadRate: 1 << 20, WriteRate: 2 << 20, LookupRate: 4,
+		Sockets: 1, Files: 9, Listeners: 2, Connections: 3, Memory: 64 << 10, ReadRate: 1 << 20, WriteRate: 2 << 20, LookupRate: 4,
 		WallTime: 5 * time.Second, CPUTime: 6 * time.Millisecond,
 	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
-	for _, bad := range []string{"--max-sockets=0", "--max-listeners=-1", "--max-connections=x", "--lookup-rate=1.5", "--timeout=5", "--timeout=-1s", "--cpu-time=0s", "--read-rate=0"} {
+	for _, bad := range []string{"--max-sockets=0", "--max-files=0", "--max-listeners=-1", "--max-connections=x", "--lookup-rate=1.5", "--timeout=5", "--timeout=-1s", "--cpu-time=0s", "--read-rate=0"} {
 		if err := flags.Parse([]string{bad}); err == nil {
 			t.Errorf("%s is accepted", bad)
 		}

@@ -10,11 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/printable"
 )
 
 // Exit codes that are not the guest's own, as shells and container tools use them.
@@ -69,11 +69,19 @@ type Command struct {
 // Run runs the guest and tells what goes wrong. The result is the exit code, for
 // os.Exit at once: after a signal, a guest that computes may still run.
 func (c Command) Run() int {
-	c.Guest.Policy = c.telling(c.Guest.Policy)
+	refused := refusals{say: c.say, remedy: c.Remedy}
+	defer refused.end()
+	c.Guest.Policy = refused.watch(c.Guest.Policy)
 	if c.Learn {
 		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}, named: map[string]bool{}}
 		c.Guest.Policy = l.learn
-		defer func() { c.say("%s", l.told()) }()
+		defer func() {
+			lines := l.told()
+			c.say("%s", lines[0])
+			for _, line := range lines[1:] {
+				c.print(line)
+			}
+		}()
 	}
 	signals := make(chan os.Signal, 8)
 	heeded := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
@@ -155,36 +163,11 @@ func (c Command) exitCode(err error) int {
 	return ExitFailed
 }
 
+// say prints a message. Parts of it can be the guest's, so it is escaped and cut.
 func (c Command) say(format string, args ...any) {
-	fmt.Fprintf(c.Stderr, c.Name+": "+format+"\n", args...)
+	c.print(fmt.Sprintf(c.Name+": "+format, args...))
 }
 
-// telling is policy, and tells once of each rule that a guest lacks.
-func (c Command) telling(policy host.Policy) host.Policy {
-	const most = 100
-	var mu sync.Mutex
-	told := map[string]bool{}
-	return func(r host.Request) error {
-		err := policy(r)
-		if err == nil {
-			return nil
-		}
-		var refusal *host.Refusal
-		denied := errors.As(err, &refusal) && refusal.Rule != ""
-		mu.Lock()
-		defer mu.Unlock()
-		rule := r.Rule()
-		if told[rule] || len(told) > most {
-			return err
-		}
-		switch told[rule] = true; {
-		case len(told) > most:
-			c.say("refused: more than %d rules; no more are shown", most)
-		case denied:
-			c.say("refused: %s; '%s' denies it", rule, refusal.Rule)
-		default:
-			c.say("refused: %s; %s", rule, c.Remedy(rule))
-		}
-		return err
-	}
+func (c Command) print(text string) {
+	io.WriteString(c.Stderr, printable.Text(text, printable.MaxLines, "\n\t")+"\n")
 }

@@ -52,7 +52,7 @@ func NewFunctions(ctx context.Context, r wazero.Runtime) (*Functions, error) {
 			fs.fdstat = f
 		}
 		own[name] = Function{
-			row: -1, own: wrap(name, f), Params: def.ParamTypes(), Results: def.ResultTypes(),
+			row: -1, own: counted(name, wrap(name, def.ParamNames(), f)), Params: def.ParamTypes(), Results: def.ResultTypes(),
 			text: name + "(" + strings.Join(def.ParamNames(), " ") + ")",
 		}
 	}

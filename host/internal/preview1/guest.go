@@ -36,6 +36,7 @@ type Guest struct {
 	wall   atomic.Int64 // nanoseconds, once it ended
 	stdio  stdio
 	dirs   []*rootfs.FS
+	files  files
 	ended  sync.Once
 	stop   chan struct{} // closed when the guest is to end
 	stage  stage
@@ -110,6 +111,7 @@ func (g *Guest) open(c *host.Cmd, streams system.Streams) (err error) {
 		return fmt.Errorf("sockets: %w", err)
 	}
 	g.rows = g.system.Rows()
+	g.files.limit(c)
 	if err := g.stdio.open(c.Stdin, c.Stdout, c.Stderr); err != nil {
 		return fmt.Errorf("stdin: %w", err)
 	}

@@ -6,27 +6,37 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/printable"
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // BuildGuest is what to do about a file that is no guest.
 const BuildGuest = "build one with GOOS=wasip1 GOARCH=wasm go build"
 
-// Unusable is the error for a module that cannot run, in one line. What the module has
-// put into it, such as names, does nothing to a terminal.
+// Unusable returns the error for a module that cannot run, in one line. What the module
+// chose of it, such as names, is cut and escaped.
 func Unusable(format string, args ...any) error {
-	printable := func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case string:
+			args[i] = printable.Text(arg, printable.MaxText, "")
+		case Signature:
+			args[i] = printable.Text(string(arg), printable.MaxText, "")
+		case error:
+			args[i] = printable.Text(arg.Error(), printable.MaxText, "")
 		}
-		return r
 	}
-	return &host.ModuleError{Text: strings.Map(printable, fmt.Sprintf(format, args...))}
+	return &host.ModuleError{Text: printable.Text(fmt.Sprintf(format, args...), printable.MaxLines, "")}
+}
+
+// Trap returns the error for a guest that trapped, with the engine's report. The names in
+// it are the guest's, and no name has a line end (see wasm.Parse).
+func Trap(report string) error {
+	return &host.TrapError{Text: printable.Text(report, printable.MaxLines, "\n\t")}
 }
 
 // Inspect reads a module before an engine does, since engines allocate by counts that they

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/tetratelabs/wazero/api"
@@ -28,6 +30,10 @@ func writeAtOnce() int {
 	return 512
 }
 
+// maxPath is the length of the longest path that a guest can name, in bytes: more than a
+// system takes.
+const maxPath = 4096
+
 // owns is whether a call is about one of these files. It is not once the guest has
 // closed it, and perhaps opened another file in its place.
 func (s *stdio) owns(stack []uint64) bool {
@@ -35,8 +41,9 @@ func (s *stdio) owns(stack []uint64) bool {
 	return int(fd) < len(s.files) && s.files[fd] != nil
 }
 
-// wrap is wazero's function f with the behaviour above.
-func wrap(name string, f api.GoModuleFunction) ownFunction {
+// wrap returns wazero's function f with the behaviour above, and without paths that no
+// system has, which wazero would copy.
+func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 	wrapper := map[string]func(*Guest, []uint64, func()){
 		"fd_read":             (*Guest).stdioRead,
 		"fd_write":            (*Guest).stdioWrite,
@@ -44,8 +51,19 @@ func wrap(name string, f api.GoModuleFunction) ownFunction {
 		"fd_fdstat_get":       (*Guest).stdioStat,
 		"fd_fdstat_set_flags": (*Guest).stdioSetFlags,
 	}[name]
+	var lengths []int // which parameters are lengths of paths
+	for i, param := range params {
+		if strings.HasSuffix(param, "path_len") && !strings.HasPrefix(param, "result.") {
+			lengths = append(lengths, i)
+		}
+	}
+	tooLong := func(stack []uint64) bool {
+		return slices.ContainsFunc(lengths, func(i int) bool { return uint32(stack[i]) > maxPath })
+	}
 	return func(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
 		switch {
+		case tooLong(stack):
+			stack[0] = uint64(sockabi.ENAMETOOLONG)
 		case name == "fd_filestat_set_times" && uint32(stack[0]) <= 2:
 			stack[0] = uint64(sockabi.ENOTSUP) // wazero's panics where it has no folder
 		case wrapper != nil && g.stdio.owns(stack):

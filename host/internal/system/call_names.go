@@ -3,6 +3,7 @@
 package system
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"net"
@@ -26,7 +27,8 @@ type node struct {
 // sock_getaddrinfo: a number needs no permission, a name that of the policy to
 // resolve it. EAI_MEMORY is no room for an answer; nothing is written then. A
 // list that ends before max has as many nodes as it has. The errors are else
-// those of WasmEdge. SOCK_ANY means streams and datagrams.
+// those of WasmEdge. SOCK_ANY means streams and datagrams. A name or service that is
+// longer than sockabi says is EAI_NONAME or EAI_SERVICE.
 func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	if !c.aligned(4, 4, 5, 7) {
 		return sockabi.EADDRNOTAVAIL
@@ -41,16 +43,23 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	}
 	var hint sockabi.AddrInfo
 	binary.Decode(hints, le, &hint)
+	node, nodeFits := upToNUL(name, sockabi.MaxName)
+	serv, servFits := upToNUL(service, sockabi.MaxService)
 	q := question{
-		node: upToNUL(name), service: upToNUL(service),
+		node: node, service: serv,
 		flags: hint.Flags, family: hint.Family, kind: hint.SockType, protocol: hint.Protocol,
 	}
 	if g.rec != nil {
 		g.rec.args[0], g.rec.args[1] = strconv.Quote(q.node), ""
 		g.rec.args[2], g.rec.args[3] = strconv.Quote(q.service), ""
 	}
-	if errno := q.valid(c.u32(6)); errno != 0 {
+	switch errno := q.valid(c.u32(6)); {
+	case errno != 0:
 		return errno
+	case !nodeFits:
+		return sockabi.EAI_NONAME
+	case !servFits:
+		return sockabi.EAI_SERVICE
 	}
 	nodes, errno := c.nodes(le.Uint32(first), c.u32(6))
 	if errno != 0 {
@@ -81,9 +90,15 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	return 0
 }
 
-func upToNUL(b []byte) string {
-	s, _, _ := strings.Cut(string(b), "\x00")
-	return s
+// upToNUL returns a copy of b up to its first NUL, but of no more than max bytes. fits
+// reports whether that is all.
+func upToNUL(b []byte, max int) (s string, fits bool) {
+	end := bytes.IndexByte(b[:min(len(b), max+1)], 0)
+	if end < 0 {
+		end = min(len(b), max)
+		return string(b[:end]), end == len(b)
+	}
+	return string(b[:end]), true
 }
 
 // valid checks the question as far as no resolver is needed for it.

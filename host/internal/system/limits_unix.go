@@ -36,7 +36,7 @@ func (g *guest) room(l *socket) error {
 	default:
 		return nil
 	}
-	g.count.limited.Add(1)
+	g.limited()
 	return unix.EMFILE
 }
 
@@ -45,7 +45,7 @@ func (g *guest) roomToListen(s *socket) error {
 	if s.listener || g.limits.Listeners == 0 || g.listeners < g.limits.Listeners {
 		return nil
 	}
-	g.count.limited.Add(1)
+	g.limited()
 	return unix.ENOBUFS
 }
 
@@ -54,7 +54,7 @@ func (g *guest) mayLookUp() bool {
 	g.limits.lookupsMu.Lock()
 	defer g.limits.lookupsMu.Unlock()
 	if g.limits.lookups.spend(1, true) > 0 {
-		g.count.limited.Add(1)
+		g.limited()
 		return false
 	}
 	return true
@@ -108,13 +108,20 @@ func first(bufs [][]byte, n int) [][]byte {
 	return part
 }
 
-// pause spends n, and holds the guest while it is overdrawn, or until Interrupt.
-func (g *guest) pause(b *bucket, n int) {
+// datagramCost is what a datagram costs besides its bytes: the headers of IPv4 and UDP.
+// Without it empty ones would cost nothing.
+const datagramCost = 28
+
+// pause spends n bytes of s, and holds the guest while it is overdrawn, or until Interrupt.
+func (g *guest) pause(b *bucket, s *socket, n int) {
+	if !s.stream() {
+		n += datagramCost
+	}
 	d := b.spend(n, false)
 	if d <= 0 {
 		return
 	}
-	g.count.limited.Add(1)
+	g.limited()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -236,7 +236,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			if s.accepted && got > 0 {
 				g.enters(s, asked)
 			}
-			g.pause(&g.limits.in, got)
+			g.pause(&g.limits.in, s, got)
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
 			from := endpointOf(sa)
@@ -275,7 +275,7 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 		}
 		n += sent
 		g.count.sent.Add(uint64(sent))
-		g.pause(&g.limits.out, sent)
+		g.pause(&g.limits.out, s, sent)
 		if bufs = advance(bufs, sent); !s.stream() || !s.blocks() || len(bufs) == 0 {
 			return n, nil
 		}

@@ -31,6 +31,8 @@ func (g *guest) stats() host.Stats {
 	}
 }
 
+func (g *guest) limited() { g.count.limited.Add(1) }
+
 // listening is where the guest can be reached.
 type listening struct {
 	mu    sync.Mutex

@@ -196,6 +196,9 @@ func (s *System) Addrs() []net.Addr { return s.addrs() }
 // Stats is what went through the sockets; times and memory are the engine's.
 func (s *System) Stats() host.Stats { return s.stats() }
 
+// Limited counts a refusal at a limit of the engine's own in Stats.
+func (s *System) Limited() { s.limited() }
+
 // Owns reports whether fd is the number of an open socket. It must not run
 // beside a call of a row.
 func (s *System) Owns(fd uint32) bool { return s.owns(fd) }

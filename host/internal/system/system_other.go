@@ -19,6 +19,7 @@ func (*guest) rows() []Row                               { return nil }
 func (*guest) traced(_ sockabi.Function, call Func) Func { return call }
 func (*guest) addrs() []net.Addr                         { return nil }
 func (*guest) stats() host.Stats                         { return host.Stats{} }
+func (*guest) limited()                                  {}
 func (*guest) owns(uint32) bool                          { return false }
 func (*guest) drain(bool)                                {}
 func (*guest) interrupt()                                {}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/printable"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -49,10 +50,10 @@ func (t *tracer) traced(f sockabi.Function, call Func) Func {
 		took := time.Since(start)
 		t.rec = nil
 		if errno != FallThrough {
-			c := host.Call{Name: f.Name, Args: rec.named(names), FD: rec.fd, Reason: rec.why, Start: start, Duration: took}
+			c := host.Call{Name: f.Name, Args: rec.named(names), FD: rec.fd, Reason: safe(rec.why), Start: start, Duration: took}
 			switch {
 			case errno == 0:
-				c.Result = rec.result
+				c.Result = safe(rec.result)
 			case errno.Name() == "":
 				c.Errno = fmt.Sprintf("errno %d", errno)
 			default:
@@ -68,11 +69,15 @@ func (r *record) named(names []string) []host.Arg {
 	var args []host.Arg
 	for i, text := range r.args {
 		if text != "" {
-			args = append(args, host.Arg{Name: strings.TrimRight(names[i], "*"), Text: text})
+			args = append(args, host.Arg{Name: strings.TrimRight(names[i], "*"), Text: safe(text)})
 		}
 	}
 	return args
 }
+
+// safe returns a text of a record, of which the guest or its peers may have chosen parts,
+// as it may be printed.
+func safe(text string) string { return printable.Text(text, printable.MaxText, "") }
 
 // mostListed is how many subscriptions and events of a poll are told.
 const mostListed = 8
