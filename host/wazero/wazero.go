@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
@@ -65,34 +64,47 @@ type Config struct {
 	CacheDir string
 }
 
-// Compile makes wasm ready to run, unless ctx ends before: the error is then its cause.
-// It is a *host.ModuleError when wasm is no module that can run here.
+// Compile makes wasm ready to run. If ctx ends before, Compile returns its cause at once,
+// and compiling goes on in the background without use. The error is a *host.ModuleError if
+// wasm is not a module that can run here, also if wazero panics while it reads or compiles it.
 func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	m := &module{alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, profile: cfg.CPUProfile}
+	done := make(chan error, 1)
+	go func() { done <- m.prepare(ctx, wasm, cfg) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			m.Close()
+			return nil, err
+		}
+		return m, nil
+	case <-ctx.Done():
+		go func() {
+			<-done
+			m.Close()
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// prepare reads the module, compiles and links it.
+func (m *module) prepare(ctx context.Context, wasm []byte, cfg Config) (err error) {
+	defer preview1.Recover("wazero", &err)
 	inspected, err := preview1.Inspect(wasm)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := workaround.Apply(inspected); err != nil {
-		return nil, preview1.Damaged(err)
+		return preview1.Damaged(err)
 	}
-	m := &module{
-		alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, profile: cfg.CPUProfile,
-		start: inspected.Start,
+	m.start = inspected.Start
+	if err := m.compile(ctx, inspected.Encode(), cfg); err != nil {
+		return err
 	}
-	if err = m.compile(ctx, inspected.Encode(), cfg); err == nil {
-		err = m.link(ctx)
-	}
-	if err != nil {
-		m.Close()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, err
-	}
-	return m, nil
+	return m.link(ctx)
 }
 
 // A module has a runtime of its own, in which all its guests are. They import from one
@@ -126,8 +138,8 @@ func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error 
 	// Source positions would be those of the module before workaround.Apply, and reading
 	// them in a trap panics where a hostile module has wrong ones.
 	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Interruptible).WithDebugInfoEnabled(false)
-	// wazero heeds ctx only when it has several workers.
-	ctx = experimental.WithCompilationWorkers(ctx, max(2, runtime.GOMAXPROCS(0)))
+	// Panics of several workers, which are goroutines of wazero's, would end the process.
+	ctx = experimental.WithCompilationWorkers(ctx, 1)
 
 	if m.profile != nil {
 		ctx = experimental.WithFunctionListenerFactory(ctx, &listeners{m.profile, goNamesOf(wasm)})
