@@ -136,7 +136,7 @@ func (e engine) prepare(ctx context.Context, program string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return aotcache.File(dir, aotcache.Key(e.version, wasm), func(out string) error {
+	return aotcache.File(dir, 1<<40, aotcache.Key(e.version, wasm), func(out string) error {
 		_, err := output(ctx, "nice", "-n", "19", e.program, "compile", program, out)
 		return err
 	})

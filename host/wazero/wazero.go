@@ -19,11 +19,15 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
 	"github.com/wasisock/wasisock/host/wazero/internal/workaround"
+	"github.com/wasisock/wasisock/internal/codecache"
 	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // CacheOff as Config.CacheDir keeps no compiled code on disk.
-const CacheOff = "-"
+const CacheOff = codecache.Off
+
+// cacheName is the name of the default of Config.CacheDir in the user's cache.
+const cacheName = "wazero"
 
 // Config is how a module is compiled, and what holds for all its guests.
 type Config struct {
@@ -57,11 +61,18 @@ type Config struct {
 	// until it ends. Nil is silent.
 	Progress io.Writer
 
-	// CacheDir is the folder for compiled code. "" is wasisock in the user's cache
-	// folder, and CacheOff is none. Where it cannot be used the guest is compiled
-	// anew every time, silently. Whoever can write to the folder can change the code
-	// that runs.
+	// CacheDir is the directory for compiled code. "" is wasisock/wazero in the user's cache
+	// directory, and CacheOff is none. A module is compiled every time, silently, where the
+	// directory cannot be made or written to.
+	//
+	// Whoever can write to the directory can change the code that runs. If it is neither
+	// root's nor this user's, or its group or others can write to it, Compile returns an
+	// error; with "" it writes a line to Progress, once in a process, and uses no cache.
 	CacheDir string
+
+	// CacheSize is how many bytes CacheDir may have: the code that was not used for longest
+	// is deleted for new code. 0 is 1 GiB.
+	CacheSize int64
 }
 
 // Compile makes wasm ready to run. If ctx ends before, Compile returns its cause at once,
@@ -135,37 +146,38 @@ func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
 }
 
 func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error {
-	// Source positions would be those of the module before workaround.Apply, and reading
-	// them in a trap panics where a hostile module has wrong ones.
-	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Interruptible).WithDebugInfoEnabled(false)
-	// Panics of several workers, which are goroutines of wazero's, would end the process.
-	ctx = experimental.WithCompilationWorkers(ctx, 1)
-
 	if m.profile != nil {
 		ctx = experimental.WithFunctionListenerFactory(ctx, &listeners{m.profile, goNamesOf(wasm)})
 	}
-
-	var err error
-	if cache := m.openCache(cfg.CacheDir, wasm); cache != nil {
-		m.newRuntime(ctx, config.WithCompilationCache(cache))
-		// Code that could be made, but not be stored, is there the second time.
-		for range 2 {
-			if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err == nil {
-				return nil
-			}
-		}
+	cache, err := codecache.Open(cfg.CacheDir, cacheName, cfg.CacheSize, cfg.Progress)
+	if err != nil {
+		return err
 	}
-	m.newRuntime(ctx, config)
-	if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err != nil && ctx.Err() == nil {
+	// Panics of several workers, which are goroutines of wazero's, would end the process.
+	ctx = experimental.WithCompilationWorkers(ctx, 1)
+	if cache != nil && m.compileCached(ctx, cache, wasm) == nil {
+		return nil
+	}
+	if err := m.compileModule(ctx, wasm, m.config()); err != nil {
 		return preview1.Damaged(errors.New(firstLine(err)))
 	}
-	return err
+	return nil
 }
 
-func (m *module) newRuntime(ctx context.Context, config wazero.RuntimeConfig) {
+func (m *module) config() wazero.RuntimeConfig {
+	// Source positions would be those of the module before workaround.Apply, and reading
+	// them in a trap panics where a hostile module has wrong ones.
+	return wazero.NewRuntimeConfig().WithCloseOnContextDone(m.interruptible).WithDebugInfoEnabled(false)
+}
+
+// compileModule makes a runtime and has it compile the module, or take its code from the
+// cache of config.
+func (m *module) compileModule(ctx context.Context, wasm []byte, config wazero.RuntimeConfig) (err error) {
 	r := wazero.NewRuntimeWithConfig(ctx, config)
 	m.runtime = r
 	m.closers.Add(func() { r.Close(context.Background()) })
+	m.compiled, err = r.CompileModule(ctx, wasm)
+	return err
 }
 
 func firstLine(err error) string {
