@@ -102,12 +102,10 @@ compile_aot() {
 	cache=${XDG_CACHE_HOME:-$HOME/.cache}/wasisock/aot
 	full=$("$program" --version | sed -n '1s/.*version //p')
 	key=$({ printf '%s %s ' "$full" "$(cpu_kind)" && sha256 <"$wasm"; } | sha256)
-	mkdir -p "$cache"
+	(umask 077 && mkdir -p "$cache")
 	if [ -f "$cache/$key.wasm" ]; then
-		touch "$cache/$key.wasm"
 		took=cached
 	else
-		find "$cache" -type f -mtime +30 -delete
 		scratch=$cache/$key.tmp.$$.wasm
 		with_progress "compiling $name for wasmedge $full" \
 			"$program" compile "$wasm" "$scratch" >"$scratch.log" 2>&1 || {
@@ -118,6 +116,7 @@ compile_aot() {
 		rm -f "$scratch.log"
 		took="$took s"
 	fi
+	: >"$cache/$key.wasm.wasisock" # see internal/codecache
 	cp "$cache/$key.wasm" "$file.tmp.$$"
 	put "$file.tmp.$$" "$file"
 	report "$file" "$took"

@@ -237,7 +237,7 @@ main() {
 	[ -n "${WASISOCK_WASMEDGE_PREFIX:-}${XDG_CACHE_HOME:-}${HOME:-}" ] ||
 		die "HOME is not set; say in WASISOCK_WASMEDGE_PREFIX where to unpack WasmEdge"
 	base=${WASISOCK_WASMEDGE_PREFIX:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/wasisock/wasmedge}
-	mkdir -p "$base" || die "cannot make the folder $base; say in WASISOCK_WASMEDGE_PREFIX where to unpack WasmEdge"
+	(umask go-w && mkdir -p "$base") || die "cannot make the folder $base; say in WASISOCK_WASMEDGE_PREFIX where to unpack WasmEdge"
 	base=$(cd "$base" && pwd)
 	final=$base/$suite-$minor-$arch
 

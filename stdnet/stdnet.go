@@ -21,6 +21,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
 // Config says which Go the overlay is for. The zero Config is the go command of PATH,
@@ -79,6 +81,9 @@ func Make(ctx context.Context, cfg Config) (*Overlay, error) {
 	if cache, err = filepath.Abs(cache); err != nil {
 		return nil, err
 	}
+	if err := secure(cache, cfg.Cache != ""); err != nil {
+		return nil, err
+	}
 	o := &Overlay{Version: env.GOVERSION, GOROOT: env.GOROOT}
 	if within(env.GOMODCACHE, env.GOROOT) {
 		o.Linked = true
@@ -94,6 +99,25 @@ func Make(ctx context.Context, cfg Config) (*Overlay, error) {
 		return nil, cacheError(cache, err)
 	}
 	return o, nil
+}
+
+// secure has nobody else write to the cache. What is in it is checked where it is used.
+func secure(cache string, named bool) error {
+	dirs := []string{cache, filepath.Join(cache, "overlay"), filepath.Join(cache, "goroot")}
+	if named {
+		if _, err := os.Stat(cache); err == nil {
+			if err := codecache.Check(cache); err != nil {
+				return err
+			}
+		}
+		dirs = dirs[1:]
+	}
+	for _, dir := range dirs {
+		if err := codecache.Secure(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func cacheError(cache string, err error) error {
@@ -139,7 +163,7 @@ func write(files map[string][]byte, o *Overlay, cache string) (string, error) {
 	sum := sha256.Sum256(append(list, o.GOROOT...))
 	dir := filepath.Join(cache, "overlay", o.Version+"-"+hex.EncodeToString(sum[:8]))
 	file := filepath.Join(dir, "overlay.json")
-	if _, err := os.Stat(file); err == nil {
+	if _, err := os.Stat(file); err == nil && codecache.Check(dir) == nil {
 		return file, nil
 	}
 	replace := map[string]string{}
@@ -161,28 +185,34 @@ func write(files map[string][]byte, o *Overlay, cache string) (string, error) {
 				continue
 			}
 			path := filepath.Join(temp, filepath.FromSlash(name))
-			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			if err := codecache.MakeDir(filepath.Dir(path)); err != nil {
 				return err
 			}
-			if err := os.WriteFile(path, text, 0o666); err != nil {
+			if err := os.WriteFile(path, text, 0o600); err != nil {
 				return err
 			}
 		}
-		return os.WriteFile(filepath.Join(temp, "overlay.json"), overlay, 0o666)
+		return os.WriteFile(filepath.Join(temp, "overlay.json"), overlay, 0o600)
 	})
 }
 
-// appear makes the folder dir, whole or not at all. It may be made twice at once.
+// appear makes the directory dir, whole or not at all, for this user alone. It may be made
+// twice at once. What others can write to, as an older wasisock made it, is made anew.
 func appear(dir string, fill func(temp string) error) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+	if err := codecache.MakeDir(filepath.Dir(dir)); err != nil {
 		return err
+	}
+	if _, err := os.Lstat(dir); err == nil && codecache.Check(dir) != nil {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(dir), ".new-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	if err := os.Chmod(temp, 0o777); err != nil {
+	if err := os.Chmod(temp, 0o700); err != nil {
 		return err
 	}
 	if err := fill(temp); err != nil {
@@ -199,7 +229,7 @@ func appear(dir string, fill func(temp string) error) error {
 func linkGOROOT(goroot, cache string) (string, error) {
 	sum := sha256.Sum256([]byte(goroot))
 	dir := filepath.Join(cache, "goroot", filepath.Base(goroot)+"-"+hex.EncodeToString(sum[:8]))
-	if _, err := os.Stat(filepath.Join(dir, "src")); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "src")); err == nil && codecache.Check(dir) == nil {
 		return dir, nil
 	}
 	entries, err := os.ReadDir(goroot)

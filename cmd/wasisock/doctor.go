@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -20,6 +18,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	engine "github.com/wasisock/wasisock/host/wasmedge"
 	"github.com/wasisock/wasisock/host/wazero"
+	"github.com/wasisock/wasisock/internal/codecache"
 	"github.com/wasisock/wasisock/stdnet"
 )
 
@@ -147,46 +146,40 @@ func (p *patient) wasmEdge(ctx context.Context) {
 }
 
 func (p *patient) caches() {
-	for _, c := range []struct{ name, what string }{
-		{"overlay", "overlays"},
-		{"goroot", "links to Go"},
-		{"wazero", "code for wazero"},
-		{"aot", "code for WasmEdge"},
+	bounded := fmt.Sprintf(", at most %.0f MB (--cache-size)", float64(codecache.DefaultSize)/1e6)
+	for _, c := range []struct{ name, what, limit string }{
+		{".", "all caches", ""},
+		{"overlay", "overlays", ""},
+		{"goroot", "links to Go", ""},
+		{"wazero", "code for wazero", bounded},
+		{"aot", "code for WasmEdge", bounded},
 	} {
-		dir, err := wasmedge.CacheDir(c.name)
+		dir, err := codecache.Dir(c.name)
 		if err != nil {
 			p.bad("cache: %v; set HOME or XDG_CACHE_HOME", err)
 			return
 		}
-		if err := writable(dir); err != nil {
-			p.bad("cache: %v; make it writable, or name another folder in XDG_CACHE_HOME", err)
-		} else {
-			p.ok("cache: %s, %s: %.1f MB", dir, c.what, float64(size(dir))/1e6)
+		err = codecache.MakeDir(dir)
+		if err == nil {
+			err = writable(dir)
+		}
+		switch {
+		case err != nil:
+			p.bad("cache: %v; make it writable, or name another directory in XDG_CACHE_HOME", err)
+		case codecache.Check(dir) != nil:
+			p.bad("%v", codecache.Check(dir))
+		default:
+			p.ok("cache: %s, %s: %.1f MB%s", dir, c.what, float64(codecache.Size(dir))/1e6, c.limit)
 		}
 	}
 }
 
 func writable(dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
 	f, err := os.CreateTemp(dir, ".doctor-")
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
-func size(dir string) (sum int64) {
-	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			if info, err := d.Info(); err == nil {
-				sum += info.Size()
-			}
-		}
-		return nil
-	})
-	return sum
 }
 
 // descriptors asks a shell: this process has raised its own limit, as all Go programs

@@ -88,8 +88,11 @@ would permit it; of very many of one kind or target, some are, and the number of
   --interruptible     let a guest that computes without end be stopped with care:
                       costs about 3 times the CPU, with wasmedge 10 times, which
                       needs it for code of strangers alone; not needed for signals
-  --cache DIR         folder for compiled code, or - for none; by default
-                      wasisock in the user's cache folder
+  --cache DIR         directory for compiled code, or - for none (default: wasisock in
+                      the user's cache directory). Nobody else may be able to write
+                      to it
+  --cache-size SIZE   bytes of compiled code to keep; what was not used for longest is
+                      deleted (default 1G)
   --trace[=FORMAT]    tell each use of a socket and each wait: as text or json, a
                       line each, or as chrome, for ui.perfetto.dev and
                       chrome://tracing

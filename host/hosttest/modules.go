@@ -70,6 +70,7 @@ func rejectsModules(t *testing.T, b *bench) {
 		{"a later version", []byte("\x00asm\x02\x00\x00\x00"), host.Cmd{}, "its wasm version is 0x2"},
 		{"a header and nothing else", whole[:8], host.Cmd{}, "exports no _start"},
 		{"a cut module", whole[:len(whole)-3], host.Cmd{}, "it is no module that can run here"},
+		{"a function of a type that is not there", []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x03\x02\x00\x63\x0a\x09\x02\x04\x00\x10\x01\x0b\x02\x00\x0b"), host.Cmd{}, "type 99 of 1"},
 		{"a module with a type error", asm.Module{Pages: 1, Code: asm.Drop}.Bytes(), host.Cmd{}, "it is no module that can run here"},
 		{"a name for terminals", importing(asm.Func{Name: "\x1b[2J\n\x00"}), host.Cmd{}, `it imports \x1b[2J\n\x00, which`},
 		{"a module without _start", asm.Module{Start: "main"}.Bytes(), host.Cmd{}, "exports no _start"},

@@ -19,14 +19,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/internal/aotcache"
+	"github.com/wasisock/wasisock/internal/codecache"
 	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // fill compiles the module ahead of time, or takes what was compiled before.
 func (m *Module) fill(wasm []byte) error {
-	err := m.cfg.ownSignals()
+	err := m.ownSignals()
 	if err == nil {
-		err = m.cfg.compiled(wasm, func(text []byte) error { return m.load(text, true) })
+		err = m.aheadOfTime(wasm, m.cfg.Interruptible, func(text []byte) error { return m.load(text, true) })
 	}
 	if m.cfg.AOT == AOTAuto && m.cfg.OnCompiled != nil {
 		m.cfg.OnCompiled(err)
@@ -34,65 +35,38 @@ func (m *Module) fill(wasm []byte) error {
 	return err
 }
 
-// dir is the folder for compiled code.
-func (cfg *Config) dir() (string, error) {
-	if cfg.CacheDir == "" {
-		return aotcache.Dir()
-	}
-	return cfg.CacheDir, nil
-}
-
-func (cfg *Config) key(wasm []byte) string {
+func key(wasm []byte, interruptible bool) string {
 	var options []string
-	if cfg.Interruptible {
+	if interruptible {
 		options = append(options, "interruptible")
 	}
 	return aotcache.Key(wasmedge.GetVersion(), wasm, options...)
 }
 
-// kept is the file that wasm was compiled to before, or "".
-func (cfg *Config) kept(wasm []byte) string {
-	dir, err := cfg.dir()
-	if err != nil || cfg.CacheDir == CacheOff {
-		return ""
-	}
-	return aotcache.Kept(dir, cfg.key(wasm))
+// kept reports whether the cache has what the module is compiled to.
+func (m *Module) kept(wasm []byte) bool {
+	return m.cache.Get(aotcache.Name(key(wasm, m.cfg.Interruptible))) != ""
 }
 
-// compiled has load read what wasm is compiled to ahead of time. What was kept and is
+// aheadOfTime has load read what wasm is compiled to, now or before. What was kept and is
 // broken, as after a crash of the machine, is made anew.
-func (cfg Config) compiled(wasm []byte, load func(text []byte) error) error {
-	kept := cfg.kept(wasm)
-	err := cfg.compile(wasm, load)
-	if err == nil || kept == "" {
-		return err
+func (m *Module) aheadOfTime(wasm []byte, interruptible bool, load func(text []byte) error) error {
+	name := aotcache.Name(key(wasm, interruptible))
+	if kept := m.cache.Get(name); kept != "" && mapped(kept, load) == nil {
+		return nil
 	}
-	if os.Remove(kept) != nil {
-		cfg.CacheDir = CacheOff
-	}
-	return cfg.compiled(wasm, load)
-}
-
-// compile has load read what wasm is compiled to, now or before.
-func (cfg *Config) compile(wasm []byte, load func(text []byte) error) error {
-	dir, err := cfg.dir()
-	if err == nil && cfg.CacheDir == CacheOff {
-		if dir, err = os.MkdirTemp("", "wasisock-aot-*"); err != nil {
-			return fmt.Errorf("%w; name a folder that can be written to in TMPDIR", err)
-		}
-		defer os.RemoveAll(dir)
-	}
+	temp, err := m.cache.Temp()
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("%s for wasmedge %s", cmp.Or(cfg.Name, "the guest"), wasmedge.GetVersion())
-	file, err := aotcache.File(dir, cfg.key(wasm), func(out string) error {
-		return progress.Compiling(cfg.Progress, what, func() error { return compileTo(out, wasm, cfg.Interruptible) })
-	})
+	defer codecache.Remove(temp)
+	out := filepath.Join(temp, "out.wasm")
+	what := fmt.Sprintf("%s for wasmedge %s", cmp.Or(m.cfg.Name, "the guest"), wasmedge.GetVersion())
+	err = progress.Compiling(m.cfg.Progress, what, func() error { return compileTo(out, wasm, interruptible) })
 	if err != nil {
 		return err
 	}
-	return mapped(file, load)
+	return mapped(m.cache.Put(name, out), load)
 }
 
 // mapped has load read a file where it is: tens of megabytes, which it does not keep.
@@ -136,7 +110,7 @@ func compileTo(out string, wasm []byte, interruptible bool) error {
 	bytes := C.WasmEdge_Bytes{Buf: (*C.uint8_t)(C.CBytes(wasm)), Length: C.uint32_t(len(wasm))}
 	defer C.free(unsafe.Pointer(bytes.Buf))
 	if result := C.wasisock_compile((*C.WasmEdge_CompilerContext)(inner(compiler)), bytes, path); !bool(C.WasmEdge_ResultOK(result)) {
-		return fmt.Errorf("WasmEdge could not compile it: %s; see whether %s has room", message(result), filepath.Dir(filepath.Dir(out)))
+		return fmt.Errorf("WasmEdge could not compile it: %s; see whether %s has room", message(result), filepath.Dir(out))
 	}
 	return nil
 }
@@ -154,15 +128,14 @@ var signals struct {
 
 // ownSignals gives SIGSEGV, SIGBUS and SIGFPE to wasisock, once: see engine.c. What it
 // needs stays for ever.
-func (cfg Config) ownSignals() error {
+func (m *Module) ownSignals() error {
 	signals.Lock()
 	defer signals.Unlock()
 	if signals.owned {
 		return nil
 	}
-	cfg.Interruptible = false
 	var parked *code
-	err := cfg.compiled(parkModule, func(text []byte) (err error) {
+	err := m.aheadOfTime(parkModule, false, func(text []byte) (err error) {
 		parked, err = newCode(text, true)
 		return err
 	})

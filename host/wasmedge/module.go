@@ -22,6 +22,8 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/internal/aotcache"
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
 // tested are the versions that this package is tested with.
@@ -64,7 +66,11 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	if inspected.Changed {
 		wasm = inspected.Encode()
 	}
-	m := &Module{cfg: cfg, least: uint64(inspected.MinPages) * pageSize, start: inspected.Start, elements: inspected.Elements()}
+	cache, err := codecache.Open(cfg.CacheDir, aotcache.DirName, cfg.CacheSize, cfg.Progress)
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{cfg: cfg, cache: cache, least: uint64(inspected.MinPages) * pageSize, start: inspected.Start, elements: inspected.Elements()}
 	if err := m.prepare(ctx, wasm); err != nil {
 		m.Close()
 		return nil, err
@@ -75,6 +81,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 // A Module is a guest's code.
 type Module struct {
 	cfg      Config
+	cache    *codecache.Cache
 	least    uint64               // bytes of memory
 	start    bool                 // it has a start function
 	elements uint64               // that its tables can have
@@ -119,7 +126,7 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	kept := m.cfg.kept(wasm) != ""
+	kept := m.kept(wasm)
 	if m.cfg.AOT == AOTOff || !kept { // if only to tell at once what is wrong with it
 		if err := m.load(wasm, false); err != nil {
 			return err

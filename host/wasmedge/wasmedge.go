@@ -16,10 +16,14 @@
 // thread for that. A guest that is stopped while it computes is sent a SIGSEGV.
 package wasmedge
 
-import "io"
+import (
+	"io"
+
+	"github.com/wasisock/wasisock/internal/codecache"
+)
 
 // CacheOff as Config.CacheDir keeps no compiled code on disk.
-const CacheOff = "-"
+const CacheOff = codecache.Off
 
 // Config is how a module is compiled, and what holds for all its guests.
 type Config struct {
@@ -48,11 +52,18 @@ type Config struct {
 	// on run compiled code, else with why they do not. It may be nil.
 	OnCompiled func(error)
 
-	// CacheDir is the folder for compiled code. "" is wasisock/aot in the user's cache
-	// folder, and CacheOff is none. Compiled code that nobody has used for a month is
-	// deleted there. A folder that has what is needed need not be writable. Whoever can
-	// write to it can change the code that runs.
+	// CacheDir is the directory for compiled code. "" is wasisock/aot in the user's cache
+	// directory, and CacheOff is none. A module is compiled every time, silently, where the
+	// directory cannot be made or written to.
+	//
+	// Whoever can write to the directory can change the code that runs. If it is neither
+	// root's nor this user's, or its group or others can write to it, Compile returns an
+	// error; with "" it writes a line to Progress, once in a process, and uses no cache.
 	CacheDir string
+
+	// CacheSize is how many bytes CacheDir may have: the code that was not used for longest
+	// is deleted for new code. 0 is 1 GiB.
+	CacheSize int64
 }
 
 // AOT says when a module is compiled ahead of time. That takes about a minute for a

@@ -4,67 +4,68 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
-	"path/filepath"
-	"slices"
-	"time"
+	"errors"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// keepCached is how many guests' code is kept on disk: those used last. Each takes
-// about four times the size of its module.
-const keepCached = 32
-
-// openCache opens the cache for one module: a folder of its own, because only folders
-// that are known can be found again to be deleted. Nil is no cache.
-func (m *module) openCache(dir string, wasm []byte) wazero.CompilationCache {
-	switch dir {
-	case CacheOff:
-		return nil
-	case "":
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return nil
-		}
-		dir = filepath.Join(user, "wasisock", "wazero")
-	}
+// entryName is the name of a module's code in the cache: a directory of its own, because
+// only what has a known name can be found again to be deleted.
+func entryName(wasm []byte) string {
 	key := sha256.Sum256(wasm)
-	mine := filepath.Join(dir, hex.EncodeToString(key[:16]))
-	_, err := os.Stat(mine)
-	isNew := err != nil
-	cache, err := wazero.NewCompilationCacheWithDir(mine)
-	if err != nil {
-		return nil
-	}
-	m.closers.Add(func() { cache.Close(context.Background()) })
-	if isNew {
-		prune(dir)
-	} else {
-		now := time.Now()
-		os.Chtimes(mine, now, now) // fails in a folder that is only read: nothing is pruned there
-	}
-	return cache
+	return hex.EncodeToString(key[:16])
 }
 
-// prune deletes all but the last used of the folders that openCache made in dir.
-func prune(dir string) {
-	type used struct {
-		name string
-		at   time.Time
+// errNotCompiled is the end of the context with which load has wazero take compiled code: it
+// ends what would be compiled instead.
+var errNotCompiled = errors.New("the directory has no code of it")
+
+// load takes the machine code that a directory has, and never compiles.
+func (m *module) load(ctx context.Context, dir string, wasm []byte) error {
+	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return err
 	}
-	var all []used
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if raw, err := hex.DecodeString(e.Name()); err != nil || len(raw) != 16 || !e.IsDir() {
-			continue
+	m.closers.Add(func() { cache.Close(context.Background()) })
+	ctx, cancel := context.WithCancelCause(ctx)
+	cancel(errNotCompiled)
+	return m.compileModule(experimental.WithCompilationWorkers(ctx, 2), wasm, m.config().WithCompilationCache(cache))
+}
+
+// makeCode compiles the module, and writes the code to a directory.
+func (m *module) makeCode(ctx context.Context, dir string, wasm []byte) error {
+	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return err
+	}
+	m.closers.Add(func() { cache.Close(context.Background()) })
+	// Code that could be made, but not be written, is in memory the second time.
+	for range 2 {
+		if err = m.compileModule(ctx, wasm, m.config().WithCompilationCache(cache)); err == nil {
+			break
 		}
-		if info, err := e.Info(); err == nil {
-			all = append(all, used{e.Name(), info.ModTime()})
-		}
 	}
-	slices.SortFunc(all, func(a, b used) int { return b.at.Compare(a.at) })
-	for _, u := range all[min(keepCached, len(all)):] {
-		os.RemoveAll(filepath.Join(dir, u.name))
+	return err
+}
+
+// compileCached takes the code from the cache, or compiles the module and keeps the code
+// there. It returns an error if that cannot be.
+func (m *module) compileCached(ctx context.Context, cache *codecache.Cache, wasm []byte) error {
+	name := entryName(wasm)
+	if dir := cache.Get(name); dir != "" && m.load(ctx, dir, wasm) == nil {
+		return nil
 	}
+	temp, err := cache.Temp()
+	if err != nil {
+		return err
+	}
+	defer codecache.Remove(temp)
+	if err := m.makeCode(ctx, temp, wasm); err != nil {
+		return err
+	}
+	cache.Put(name, temp)
+	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
@@ -20,11 +19,15 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
 	"github.com/wasisock/wasisock/host/wazero/internal/workaround"
+	"github.com/wasisock/wasisock/internal/codecache"
 	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // CacheOff as Config.CacheDir keeps no compiled code on disk.
-const CacheOff = "-"
+const CacheOff = codecache.Off
+
+// cacheName is the name of the default of Config.CacheDir in the user's cache.
+const cacheName = "wazero"
 
 // Config is how a module is compiled, and what holds for all its guests.
 type Config struct {
@@ -58,41 +61,61 @@ type Config struct {
 	// until it ends. Nil is silent.
 	Progress io.Writer
 
-	// CacheDir is the folder for compiled code. "" is wasisock in the user's cache
-	// folder, and CacheOff is none. Where it cannot be used the guest is compiled
-	// anew every time, silently. Whoever can write to the folder can change the code
-	// that runs.
+	// CacheDir is the directory for compiled code. "" is wasisock/wazero in the user's cache
+	// directory, and CacheOff is none. A module is compiled every time, silently, where the
+	// directory cannot be made or written to.
+	//
+	// Whoever can write to the directory can change the code that runs. If it is neither
+	// root's nor this user's, or its group or others can write to it, Compile returns an
+	// error; with "" it writes a line to Progress, once in a process, and uses no cache.
 	CacheDir string
+
+	// CacheSize is how many bytes CacheDir may have: the code that was not used for longest
+	// is deleted for new code. 0 is 1 GiB.
+	CacheSize int64
 }
 
-// Compile makes wasm ready to run, unless ctx ends before: the error is then its cause.
-// It is a *host.ModuleError when wasm is no module that can run here.
+// Compile makes wasm ready to run. If ctx ends before, Compile returns its cause at once,
+// and compiling goes on in the background without use. The error is a *host.ModuleError if
+// wasm is not a module that can run here, also if wazero panics while it reads or compiles it.
 func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	m := &module{alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, profile: cfg.CPUProfile}
+	done := make(chan error, 1)
+	go func() { done <- m.prepare(ctx, wasm, cfg) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			m.Close()
+			return nil, err
+		}
+		return m, nil
+	case <-ctx.Done():
+		go func() {
+			<-done
+			m.Close()
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// prepare reads the module, compiles and links it.
+func (m *module) prepare(ctx context.Context, wasm []byte, cfg Config) (err error) {
+	defer preview1.Recover("wazero", &err)
 	inspected, err := preview1.Inspect(wasm)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := workaround.Apply(inspected); err != nil {
-		return nil, preview1.Damaged(err)
+		return preview1.Damaged(err)
 	}
-	m := &module{
-		alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, profile: cfg.CPUProfile,
-		start: inspected.Start, elements: inspected.Elements(),
+	m.start, m.elements = inspected.Start, inspected.Elements()
+	if err := m.compile(ctx, inspected.Encode(), cfg); err != nil {
+		return err
 	}
-	if err = m.compile(ctx, inspected.Encode(), cfg); err == nil {
-		err = m.link(ctx)
-	}
-	if err != nil {
-		m.Close()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, err
-	}
-	return m, nil
+	return m.link(ctx)
 }
 
 // A module has a runtime of its own, in which all its guests are. They import from one
@@ -124,37 +147,38 @@ func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
 }
 
 func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error {
-	// Source positions would be those of the module before workaround.Apply, and reading
-	// them in a trap panics where a hostile module has wrong ones.
-	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Interruptible).WithDebugInfoEnabled(false)
-	// wazero heeds ctx only when it has several workers.
-	ctx = experimental.WithCompilationWorkers(ctx, max(2, runtime.GOMAXPROCS(0)))
-
 	if m.profile != nil {
 		ctx = experimental.WithFunctionListenerFactory(ctx, &listeners{m.profile, goNamesOf(wasm)})
 	}
-
-	var err error
-	if cache := m.openCache(cfg.CacheDir, wasm); cache != nil {
-		m.newRuntime(ctx, config.WithCompilationCache(cache))
-		// Code that could be made, but not be stored, is there the second time.
-		for range 2 {
-			if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err == nil {
-				return nil
-			}
-		}
+	cache, err := codecache.Open(cfg.CacheDir, cacheName, cfg.CacheSize, cfg.Progress)
+	if err != nil {
+		return err
 	}
-	m.newRuntime(ctx, config)
-	if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err != nil && ctx.Err() == nil {
+	// Panics of several workers, which are goroutines of wazero's, would end the process.
+	ctx = experimental.WithCompilationWorkers(ctx, 1)
+	if cache != nil && m.compileCached(ctx, cache, wasm) == nil {
+		return nil
+	}
+	if err := m.compileModule(ctx, wasm, m.config()); err != nil {
 		return preview1.Damaged(errors.New(firstLine(err)))
 	}
-	return err
+	return nil
 }
 
-func (m *module) newRuntime(ctx context.Context, config wazero.RuntimeConfig) {
+func (m *module) config() wazero.RuntimeConfig {
+	// Source positions would be those of the module before workaround.Apply, and reading
+	// them in a trap panics where a hostile module has wrong ones.
+	return wazero.NewRuntimeConfig().WithCloseOnContextDone(m.interruptible).WithDebugInfoEnabled(false)
+}
+
+// compileModule makes a runtime and has it compile the module, or take its code from the
+// cache of config.
+func (m *module) compileModule(ctx context.Context, wasm []byte, config wazero.RuntimeConfig) (err error) {
 	r := wazero.NewRuntimeWithConfig(ctx, config)
 	m.runtime = r
 	m.closers.Add(func() { r.Close(context.Background()) })
+	m.compiled, err = r.CompileModule(ctx, wasm)
+	return err
 }
 
 func firstLine(err error) string {

@@ -9,19 +9,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// Dir is the folder that it is in unless another is named, which scripts/build-wasm.sh
+// Dir is the directory that it is in unless another is named, which scripts/build-wasm.sh
 // uses too.
-func Dir() (string, error) {
-	dir, err := os.UserCacheDir()
-	return filepath.Join(dir, "wasisock", "aot"), err
-}
+func Dir() (string, error) { return codecache.Dir(DirName) }
+
+// DirName is the name of Dir in the user's cache.
+const DirName = "aot"
 
 // Key names what a version of WasmEdge makes of a module on this CPU.
 // scripts/build-wasm.sh computes the same. options are those that it is not given there.
@@ -55,61 +55,43 @@ var cpuKind = sync.OnceValue(func() string {
 	return sum(kind)
 })
 
-// month is how long a result is kept that nobody asks for.
-const month = 30 * 24 * time.Hour
+// Name is the name of a module's code in the cache.
+func Name(key string) string { return key + ".wasm" }
 
-// Kept is what is kept in dir under key, or "". The folder need not be writable.
-func Kept(dir, key string) string {
-	kept := filepath.Join(dir, key+".wasm")
-	f, err := os.Open(kept)
-	if err != nil {
-		return ""
+// File returns the path of what is kept in dir under key. If there is nothing, compile is to
+// write it to out: a universal file, whose name has to end in .wasm. What was not used for
+// longest is deleted when all is larger than size bytes; 0 is codecache.DefaultSize.
+func File(dir string, size int64, key string, compile func(out string) error) (string, error) {
+	c, err := codecache.Open(dir, "", size, nil)
+	switch {
+	case err != nil:
+		return "", err
+	case c == nil:
+		return "", unusable(dir, codecache.MakeDir(dir))
 	}
-	f.Close()
-	now := time.Now()
-	os.Chtimes(kept, now, now)
-	return kept
-}
-
-// File is what is kept in dir under key. If there is nothing, compile is to write it to
-// out: a universal file, whose name has to end in .wasm.
-func File(dir, key string, compile func(out string) error) (string, error) {
-	if kept := Kept(dir, key); kept != "" {
+	if kept := c.Get(Name(key)); kept != "" {
 		return kept, nil
 	}
-	unusable := func(err error) (string, error) {
-		where := ""
-		if own, _ := Dir(); own == dir {
-			where = " in XDG_CACHE_HOME"
-		}
-		return "", fmt.Errorf("%w; make %s writable, or name another folder%s", err, dir, where)
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return unusable(err)
-	}
-	forget(dir)
-	temp, err := os.MkdirTemp(dir, key+".tmp.") // compilers leave files beside out
+	temp, err := c.Temp() // compilers leave files beside out
 	if err != nil {
-		return unusable(err)
+		return "", unusable(dir, err)
 	}
-	defer os.RemoveAll(temp)
-	out, kept := filepath.Join(temp, "out.wasm"), filepath.Join(dir, key+".wasm")
+	defer codecache.Remove(temp)
+	out := filepath.Join(temp, "out.wasm")
 	if err := compile(out); err != nil {
 		return "", err
 	}
-	return kept, os.Rename(out, kept)
+	kept := c.Put(Name(key), out)
+	if kept == out {
+		return "", unusable(dir, fmt.Errorf("%s cannot be written to", dir))
+	}
+	return kept, nil
 }
 
-// names are those of what is kept, and of what compilers have left. All else in the
-// folder is somebody else's.
-var names = regexp.MustCompile(`^[0-9a-f]{64}\.(wasm$|tmp\.)`)
-
-// forget removes what nobody has asked for in a month.
-func forget(dir string) {
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && names.MatchString(e.Name()) && time.Since(info.ModTime()) > month {
-			os.RemoveAll(filepath.Join(dir, e.Name()))
-		}
+func unusable(dir string, err error) error {
+	where := ""
+	if own, _ := Dir(); own == dir {
+		where = " in XDG_CACHE_HOME"
 	}
+	return fmt.Errorf("%w; make %s writable, or name another directory%s", err, dir, where)
 }

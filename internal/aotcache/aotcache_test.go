@@ -7,10 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 const module = "\x00asm\x01\x00\x00\x00"
@@ -46,38 +44,20 @@ func TestFile(t *testing.T) {
 		compiled++
 		return os.WriteFile(out, []byte("code"), 0o666)
 	}
-	key, other := Key("1", nil), Key("2", nil)
+	key := Key("1", nil)
 	failure := errors.New("the compiler failed")
 	fail := func(out string) error {
 		os.WriteFile(out+".o", nil, 0o666)
 		return failure
 	}
-	if _, err := File(dir, key, fail); err != failure {
+	if _, err := File(dir, 0, key, fail); err != failure {
 		t.Errorf("%v, want %v", err, failure)
 	}
 	for range 2 {
-		file, err := File(dir, key, compile)
+		file, err := File(dir, 0, key, compile)
 		if text, _ := os.ReadFile(file); err != nil || string(text) != "code" || compiled != 1 {
 			t.Errorf("%q, %v, compiled %d times", text, err, compiled)
 		}
-	}
-	os.WriteFile(filepath.Join(dir, "server.wasm"), nil, 0o666)
-	old := time.Now().Add(-month - time.Hour)
-	for _, name := range []string{key + ".wasm", "server.wasm"} {
-		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := File(dir, other, compile); err != nil {
-		t.Error(err)
-	}
-	var names []string
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	if want := []string{other + ".wasm", "server.wasm"}; !slices.Equal(names, want) {
-		t.Errorf("there is %q, want %q", names, want)
 	}
 	t.Setenv("HOME", os.DevNull)
 	t.Setenv("XDG_CACHE_HOME", "")
@@ -85,8 +65,8 @@ func TestFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for dir, want := range map[string]string{own: "name another folder in XDG_CACHE_HOME", "/dev/null/dir": "or name another folder"} {
-		if _, err := File(dir, key, compile); err == nil || !strings.HasSuffix(err.Error(), want) {
+	for dir, want := range map[string]string{own: "name another directory in XDG_CACHE_HOME", "/dev/null/dir": "or name another directory"} {
+		if _, err := File(dir, 0, key, compile); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
 // Flags are those of every build: they keep what depends on the machine out of the
@@ -44,7 +46,7 @@ func File(pkg string, flags ...string) (string, error) {
 	}
 	key := sha256.Sum256([]byte(strings.Join(append([]string{module, name}, flags...), "\n")))
 	dir := filepath.Join(userCache, "wasisock", "guests", filepath.Base(name)+"-"+hex.EncodeToString(key[:8]))
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := codecache.MakeDir(dir); err != nil {
 		return "", err
 	}
 	unlock, err := lock(filepath.Join(dir, "lock"))

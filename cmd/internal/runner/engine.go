@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/wasmedge"
@@ -17,6 +18,7 @@ type Engine struct {
 	Name          string // what Progress calls the guest
 	Interruptible bool
 	CacheDir      string    // "" is the engine's own folder, and wazero.CacheOff none
+	CacheSize     uint64    // bytes; 0 is 1 GiB
 	Progress      io.Writer // of compiling that takes long; nil is silent
 
 	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil is none
@@ -40,6 +42,7 @@ func (e *Engine) Register(flags *flag.FlagSet) {
 	}, "auto, wait or off"))
 	flags.BoolVar(&e.Interruptible, "interruptible", false, "")
 	flags.StringVar(&e.CacheDir, "cache", "", "")
+	flags.Func("cache-size", "", size(&e.CacheSize))
 }
 
 func choice(choices map[string]func(), all string) func(string) error {
@@ -60,7 +63,7 @@ func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better fun
 		if e.aotGiven {
 			return nil, errors.New("--aot is for WasmEdge, and wazero always compiles; add --engine wasmedge, or leave out --aot")
 		}
-		cfg := wazero.Config{Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, Progress: e.Progress, CPUProfile: e.CPUProfile}
+		cfg := wazero.Config{Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)), Progress: e.Progress, CPUProfile: e.CPUProfile}
 		if !e.Interruptible {
 			cfg.Alone = guests
 		}
@@ -70,7 +73,7 @@ func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better fun
 		return nil, errors.New("--cpu-profile is of guests that wazero runs; leave out --engine wasmedge")
 	}
 	m, err := wasmedge.Compile(ctx, wasm, wasmedge.Config{
-		AOT: e.aot, Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, Progress: e.Progress,
+		AOT: e.aot, Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)), Progress: e.Progress,
 		OnCompiled: func(err error) {
 			if err == nil {
 				better()

@@ -21,7 +21,7 @@ func Limits(flags *flag.FlagSet, l *host.Limits) {
 	for name, n := range map[string]*uint64{
 		"max-memory": &l.Memory, "read-rate": &l.ReadRate, "write-rate": &l.WriteRate,
 	} {
-		flags.Func(name, "", func(v string) (err error) { *n, err = parseSize(v); return err })
+		flags.Func(name, "", size(n))
 	}
 	flags.Func("lookup-rate", "", func(v string) error {
 		var n int
@@ -50,6 +50,14 @@ func Count(n *int) func(string) error {
 		if *n, err = strconv.Atoi(v); err != nil || *n <= 0 {
 			err = fmt.Errorf("%q is no number above 0; write one, or leave the flag out", v)
 		}
+		return err
+	}
+}
+
+// size parses a number of bytes, for flag.Func.
+func size(n *uint64) func(string) error {
+	return func(v string) (err error) {
+		*n, err = parseSize(v)
 		return err
 	}
 }

@@ -33,7 +33,7 @@ func (p Program) Compile(wasm, out string, w io.Writer) (code int, err error) {
 		return -1, err
 	}
 	code = -1
-	kept, err := aotcache.File(dir, aotcache.Key(p.Version, text), func(kept string) error {
+	kept, err := aotcache.File(dir, 0, aotcache.Key(p.Version, text), func(kept string) error {
 		what := filepath.Base(wasm) + " for wasmedge " + p.Version
 		return progress.Compiling(w, what, func() error {
 			code, err = p.run(wasm, kept)

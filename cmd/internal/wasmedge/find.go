@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
 // Minors is the versions that wasisock is tested with.
@@ -32,12 +34,6 @@ func (p Program) minor() string {
 // Variable is the environment variable that names the wasmedge of a minor version.
 func Variable(minor string) string {
 	return "WASISOCK_WASMEDGE_" + strings.ReplaceAll(minor, ".", "")
-}
-
-// CacheDir is the folder name below wasisock's in the user's cache folder.
-func CacheDir(name string) (string, error) {
-	dir, err := os.UserCacheDir()
-	return filepath.Join(dir, "wasisock", name), err
 }
 
 // Find finds the wasmedge of a minor version: the one that the environment names, one
@@ -86,7 +82,7 @@ func prefix() string {
 	if dir := os.Getenv("WASISOCK_WASMEDGE_PREFIX"); dir != "" {
 		return dir
 	}
-	dir, err := CacheDir("wasmedge")
+	dir, err := codecache.Dir("wasmedge")
 	if err != nil {
 		return "wasisock/wasmedge"
 	}

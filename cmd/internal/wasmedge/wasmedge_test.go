@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
 // module returns at once.
@@ -44,7 +46,7 @@ func named(version string) string { return "#!/bin/sh\necho wasmedge version " +
 func TestFind(t *testing.T) {
 	ctx := context.Background()
 	alone(t)
-	dir, err := CacheDir("wasmedge")
+	dir, err := codecache.Dir("wasmedge")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +146,7 @@ func TestCompile(t *testing.T) {
 			if second, _ := os.ReadFile(out); !bytes.Equal(first, second) {
 				t.Error("what failed has changed what was there")
 			}
-			cache, _ := CacheDir("aot")
+			cache, _ := codecache.Dir("aot")
 			if entries, _ := os.ReadDir(cache); len(entries) != 1 {
 				t.Errorf("the cache has %v", entries)
 			}
@@ -158,7 +160,7 @@ func TestACacheThatCannotBeWritten(t *testing.T) {
 	t.Setenv("HOME", "/dev/null")
 	in := write(t, "m.wasm", module)
 	_, err := Program{Path: "/nowhere", Version: "0.14.1"}.Compile(in, Output(in, "0.14"), new(bytes.Buffer))
-	if err == nil || !strings.Contains(err.Error(), "name another folder in XDG_CACHE_HOME") {
+	if err == nil || !strings.Contains(err.Error(), "name another directory in XDG_CACHE_HOME") {
 		t.Error(err)
 	}
 }

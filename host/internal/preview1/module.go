@@ -74,6 +74,14 @@ func MemoryLimit(limit, elements, size uint64) (uint64, error) {
 	return limit - tables, nil
 }
 
+// Recover is deferred by what has an engine read or compile a module. It makes a panic of
+// the engine's the error for that module.
+func Recover(engine string, err *error) {
+	if v := recover(); v != nil {
+		*err = Damaged(fmt.Errorf("%s panics at it: %v", engine, v))
+	}
+}
+
 // checkHeader returns an error for what is no module at all.
 func checkHeader(wasm []byte) error {
 	const moduleVersion, componentVersion = 1, 0x0001000d

@@ -111,7 +111,7 @@ func (e *Engine) build(ctx context.Context, root, minor, program string) error {
 	}
 	switch {
 	case e.aot && e.code != "":
-		e.command = append(e.command, "--cache", e.code)
+		e.command = append(e.command, "--cache", e.code, "--cache-size", "1024G")
 	case e.code != "":
 		e.command = append(e.command, "--cache", "-")
 	}
@@ -159,7 +159,7 @@ func (e *Engine) Prepare(ctx context.Context, program string, args ...string) (s
 			return "", err
 		}
 	}
-	return aotcache.File(dir, aotcache.Key(e.version, wasm), func(out string) error {
+	return aotcache.File(dir, 1<<40, aotcache.Key(e.version, wasm), func(out string) error {
 		_, err := output(ctx, "nice", "-n", "19", e.program, "compile", program, out)
 		return err
 	})
