@@ -29,6 +29,11 @@ var aboutLimits = []sentence{
 		test:    memoryLimit,
 	},
 	{
+		says:    "one socket of the nameserver more than 256 fails with ENOBUFS",
+		promise: promiseLimits,
+		test:    nameserverLimit,
+	},
+	{
 		says:    "table.grow fails beyond ten million elements in all tables",
 		promise: promiseLimits,
 		test:    tableLimit,
@@ -139,6 +144,21 @@ func memoryLimit(t *testing.T, b *bench) {
 		growth{"more than the module declares", declared, 0, 0xffffffff},
 		growth{"a negative number", growing(-1), 0, 0xffffffff},
 	)
+}
+
+func nameserverLimit(t *testing.T, b *bench) {
+	cmd := command(t, "nameservers")
+	cmd.Policy = nil
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	code, err := b.runProgram(t, t.Context(), Config{}, cmd)
+	const want = "256 sock_connect: No buffer space available\n"
+	if code != 0 || err != nil || !strings.Contains(out.String(), want) || strings.Count(out.String(), "256 ") != 2 {
+		t.Errorf("%d, %v, %q; want %q twice", code, err, &out, want)
+	}
+	if n := cmd.ProcessState.Limited; n != 2 {
+		t.Errorf("Limited is %d, want 2", n)
+	}
 }
 
 // growingTables returns a guest that exits with what table.grow returns for its last table.

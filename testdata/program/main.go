@@ -37,29 +37,30 @@ var subcommands = map[string]func(args []string){
 		all, err := io.ReadAll(os.Stdin)
 		fmt.Printf("%q %v\n", all, err)
 	},
-	"poll stdin": pollStdin,
-	"sleep":      func([]string) { ready(); time.Sleep(time.Hour) },
-	"spin":       func([]string) { ready(); spin() },
-	"clock":      func([]string) { ready(); readClock() },
-	"read":       func([]string) { ready(); os.Stdin.Read(make([]byte, 1)) },
-	"read file":  readFile,
-	"read block": func([]string) { syscall.SetNonblock(0, false); ready(); syscall.Read(0, make([]byte, 1)) },
-	"print":      func([]string) { ready(); printForever() },
-	"accept":     func(args []string) { accept(false, args) },
-	"poll":       func(args []string) { accept(true, args) },
-	"echo":       func([]string) { echo() },
-	"alive":      alive,
-	"flags":      func([]string) { flags() },
-	"files":      files,
-	"swap":       swap,
-	"race":       race,
-	"dial":       dial,
-	"listen":     listen,
-	"lookup":     lookup,
-	"grow":       grow,
-	"work":       func([]string) { work() },
-	"busy":       func([]string) { busy() },
-	"hot":        func([]string) { hot() },
+	"poll stdin":  pollStdin,
+	"sleep":       func([]string) { ready(); time.Sleep(time.Hour) },
+	"spin":        func([]string) { ready(); spin() },
+	"clock":       func([]string) { ready(); readClock() },
+	"read":        func([]string) { ready(); os.Stdin.Read(make([]byte, 1)) },
+	"read file":   readFile,
+	"read block":  func([]string) { syscall.SetNonblock(0, false); ready(); syscall.Read(0, make([]byte, 1)) },
+	"print":       func([]string) { ready(); printForever() },
+	"accept":      func(args []string) { accept(false, args) },
+	"poll":        func(args []string) { accept(true, args) },
+	"echo":        func([]string) { echo() },
+	"alive":       alive,
+	"flags":       func([]string) { flags() },
+	"files":       files,
+	"nameservers": nameservers,
+	"swap":        swap,
+	"race":        race,
+	"dial":        dial,
+	"listen":      listen,
+	"lookup":      lookup,
+	"grow":        grow,
+	"work":        func([]string) { work() },
+	"busy":        func([]string) { busy() },
+	"hot":         func([]string) { hot() },
 }
 
 func main() {
@@ -318,6 +319,27 @@ func lookup(args []string) {
 				dial([]string{addr.String() + ":" + port}) // IPv4 alone
 			}
 		}
+	}
+}
+
+// nameservers connects as many sockets to the host's nameserver as it can, closes them, and
+// does so again.
+func nameservers([]string) {
+	at := socket.Addr{AddrPort: netip.MustParseAddrPort("169.254.1.53:53")}
+	for range 2 {
+		var all []*socket.PacketConn
+		for {
+			c, err := socket.DialPacket(at)
+			if err != nil {
+				fmt.Println(len(all), err)
+				break
+			}
+			all = append(all, c)
+		}
+		for _, c := range all {
+			check(c.Close())
+		}
+		time.Sleep(100 * time.Millisecond) // for the host to notice
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,7 @@ type guest struct {
 	nameserver bool // its own is offered
 	answering  chan struct{}
 	serving    sync.WaitGroup // sockets of the nameserver
+	virtual    atomic.Int32   // how many of these there are
 	known      known
 	stdio      [3]stdio
 	onListen   func(net.Addr)

@@ -3,6 +3,7 @@ package system
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,67 +12,85 @@ import (
 // than answerTTL, for programs that resolve and connect much later.
 const nameLife = 5 * time.Minute
 
-// maxNames is how many addresses are known by their names.
-const maxNames = 4096
+// maxKnown is how many pairs of an address and a name are known of a guest.
+const maxKnown = 1 << 16
 
 // known is what the host told the guest that names mean.
 type known struct {
 	mu     sync.Mutex
-	byAddr map[netip.Addr]map[string]time.Time // when it is to be forgotten
+	byAddr map[netip.Addr][]meaning
+	pairs  int // in byAddr
 }
 
-func (k *known) add(a netip.Addr, name string) {
+// A meaning is a name of an address.
+type meaning struct {
+	name  string
+	until time.Time // when it is to be forgotten
+}
+
+// add remembers that name means a. It returns false if it forgot other pairs for that, of
+// those that were not over.
+func (k *known) add(a netip.Addr, name string) (room bool) {
 	now := time.Now()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	until := now.Add(nameLife)
+	for i, m := range k.byAddr[a] {
+		if m.name == name {
+			k.byAddr[a][i].until = until
+			return true
+		}
+	}
+	room = k.makeRoom(now)
 	if k.byAddr == nil {
-		k.byAddr = map[netip.Addr]map[string]time.Time{}
+		k.byAddr = map[netip.Addr][]meaning{}
 	}
-	if k.byAddr[a] == nil {
-		k.makeRoom(now)
-		k.byAddr[a] = map[string]time.Time{}
-	}
-	if of := k.byAddr[a]; len(of) < maxNames {
-		of[name] = now.Add(nameLife)
-	}
+	k.byAddr[a] = append(k.byAddr[a], meaning{strings.Clone(name), until})
+	k.pairs++
+	return room
 }
 
-// makeRoom drops what is over, and else any.
-func (k *known) makeRoom(now time.Time) {
-	if len(k.byAddr) < maxNames {
+// makeRoom drops what is over, and else the pairs of any addresses: of an eighth, so that
+// it is seldom called.
+func (k *known) makeRoom(now time.Time) bool {
+	if k.pairs < maxKnown {
+		return true
+	}
+	for a := range k.byAddr {
+		k.drop(a, func(m meaning) bool { return now.After(m.until) })
+	}
+	room := k.pairs < maxKnown
+	for a := range k.byAddr {
+		if k.pairs <= maxKnown-maxKnown/8 {
+			break
+		}
+		k.drop(a, func(meaning) bool { return true })
+	}
+	return room
+}
+
+// drop drops meanings of a.
+func (k *known) drop(a netip.Addr, is func(meaning) bool) {
+	before := len(k.byAddr[a])
+	left := slices.DeleteFunc(k.byAddr[a], is)
+	k.pairs -= before - len(left)
+	if len(left) == 0 {
+		delete(k.byAddr, a)
 		return
 	}
-	for a := range k.byAddr {
-		if len(k.current(a, now)) == 0 {
-			delete(k.byAddr, a)
-		}
-	}
-	for a := range k.byAddr {
-		if len(k.byAddr) < maxNames {
-			return
-		}
-		delete(k.byAddr, a)
-	}
-}
-
-// current is the names of a that are not over, and drops the others.
-func (k *known) current(a netip.Addr, now time.Time) []string {
-	var all []string
-	for name, until := range k.byAddr[a] {
-		if now.After(until) {
-			delete(k.byAddr[a], name)
-		} else {
-			all = append(all, name)
-		}
-	}
-	return all
+	k.byAddr[a] = left
 }
 
 // of is the names of a now, in order.
 func (k *known) of(a netip.Addr) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	all := k.current(a, time.Now())
+	now := time.Now()
+	k.drop(a, func(m meaning) bool { return now.After(m.until) })
+	var all []string
+	for _, m := range k.byAddr[a] {
+		all = append(all, m.name)
+	}
 	slices.Sort(all)
 	return all
 }

@@ -3,6 +3,7 @@
 package system
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -47,6 +48,13 @@ func (g *guest) roomToListen(s *socket) error {
 	}
 	g.limited()
 	return unix.ENOBUFS
+}
+
+// learn remembers what the guest is told that a name means.
+func (g *guest) learn(a netip.Addr, name string) {
+	if !g.known.add(a, name) {
+		g.limited()
+	}
 }
 
 // mayLookUp is whether there may be one more look-up now.

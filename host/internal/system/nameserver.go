@@ -135,7 +135,7 @@ func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (fo
 			default:
 				continue
 			}
-			g.known.add(a, name)
+			g.learn(a, name)
 		}
 	case dnsmessage.TypeCNAME:
 		var cname string

@@ -290,28 +290,6 @@ func TestNamesPermitWhatTheHostTold(t *testing.T) {
 	}
 }
 
-func TestWhatIsKnownOfNames(t *testing.T) {
-	var k known
-	a := netip.MustParseAddr("192.0.2.1")
-	k.add(a, "b.test")
-	k.add(a, "a.test")
-	k.add(a, "b.test")
-	if got := fmt.Sprint(k.of(a)); got != "[a.test b.test]" {
-		t.Error(got)
-	}
-	k.byAddr[a]["a.test"] = time.Now().Add(-time.Second)
-	if got := fmt.Sprint(k.of(a)); got != "[b.test]" {
-		t.Error(got)
-	}
-	for i := range 2 * maxNames {
-		k.add(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), "x.test")
-		k.add(a, fmt.Sprint(i))
-	}
-	if len(k.byAddr) > maxNames || len(k.byAddr[a]) > maxNames {
-		t.Errorf("%d addresses are known, and %d names of one", len(k.byAddr), len(k.byAddr[a]))
-	}
-}
-
 func FuzzAnswer(f *testing.F) {
 	f.Add(query(f, "both.test.", dnsmessage.TypeA, 4096))
 	f.Add(query(f, "1.2.0.192.in-addr.arpa.", dnsmessage.TypePTR, 0))

@@ -27,6 +27,15 @@ const maxDatagram = 1232
 // in their sockets.
 const maxAnswering = 32
 
+// maxVirtual is how many sockets of one guest may be connected to the nameserver at once:
+// each has a goroutine. It goes on after the socket was closed, while it waits for its turn
+// to look up.
+const maxVirtual = 256
+
+// maxQuery is the longest query in a datagram, which need not be longer than 512 bytes
+// (RFC 1035, section 4.2.1).
+const maxQuery = 4096
+
 // isNameserver is whether e is where the host's own nameserver is.
 func (g *guest) isNameserver(s *socket, e endpoint) bool {
 	return g.nameserver && s.family != sockabi.AF_UNIX &&
@@ -53,6 +62,9 @@ func (g *guest) attach(s *socket) error {
 		return unix.EISCONN
 	case s.listener:
 		return unix.EINVAL
+	case g.virtual.Load() >= maxVirtual:
+		g.limited()
+		return unix.ENOBUFS
 	}
 	kind := unix.SOCK_DGRAM
 	if s.stream() {
@@ -75,7 +87,9 @@ func (g *guest) attach(s *socket) error {
 	if s.stream() {
 		serve = g.serveStream
 	}
+	g.virtual.Add(1)
 	g.serving.Go(func() {
+		defer g.virtual.Add(-1)
 		defer cancel()
 		serve(ctx, f)
 	})
@@ -98,7 +112,7 @@ func socketPair(kind int) (a, b int, err error) {
 }
 
 func (g *guest) serveDatagrams(ctx context.Context, f *os.File) {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, maxQuery)
 	var answering sync.WaitGroup
 	defer answering.Wait()
 	for {
@@ -123,12 +137,11 @@ func (g *guest) serveDatagrams(ctx context.Context, f *os.File) {
 func (g *guest) serveStream(ctx context.Context, f *os.File) {
 	const longest = 1<<16 - 1
 	var length [2]byte
-	query := make([]byte, longest)
 	for {
 		if _, err := io.ReadFull(f, length[:]); err != nil {
 			return
 		}
-		query := query[:binary.BigEndian.Uint16(length[:])]
+		query := make([]byte, binary.BigEndian.Uint16(length[:]))
 		if _, err := io.ReadFull(f, query); err != nil || !g.begin(ctx) {
 			return
 		}
