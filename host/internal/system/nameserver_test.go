@@ -307,8 +307,23 @@ func TestWhatIsKnownOfNames(t *testing.T) {
 		k.add(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), "x.test")
 		k.add(a, fmt.Sprint(i))
 	}
-	if len(k.byAddr) > maxNames || len(k.byAddr[a]) > maxNames {
-		t.Errorf("%d addresses are known, and %d names of one", len(k.byAddr), len(k.byAddr[a]))
+	names := 0
+	for _, of := range k.byAddr {
+		names += len(of)
+	}
+	if names > maxNames || names < maxNames/2 || k.names != names {
+		t.Errorf("%d names are known, and %d counted; %d may be", names, k.names, maxNames)
+	}
+	for a, of := range k.byAddr {
+		for name := range of {
+			of[name] = time.Now().Add(-time.Second)
+		}
+		if got := k.of(a); got != nil {
+			t.Errorf("%v is still known as %q", a, got)
+		}
+	}
+	if len(k.byAddr) != 0 || k.names != 0 {
+		t.Errorf("%d addresses and %d names are left", len(k.byAddr), k.names)
 	}
 }
 
