@@ -84,9 +84,28 @@ func start(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	if len(args) > 0 && args[0] == "run" {
 		args = append([]string{"run", "--cache", filepath.Join(scratch, "cache")}, args[1:]...)
 	}
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
+	var errs lockedBuffer // the guest's, and the command's
 	code = run(args, nil, &out, &errs)
 	return code, out.String(), withoutProgress(errs.String())
+}
+
+// A lockedBuffer is written by several goroutines, and read by a test meanwhile.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 // withoutProgress removes what is told of compiling, which depends on the machine.

@@ -11,8 +11,9 @@ import (
 
 const computesOn = " goes on until wasisock ends: it computes, and cannot be interrupted without --interruptible\n"
 
+// TestLimitsEndWhatCannotBeInterrupted has limits that leave the guest the time to begin.
 func TestLimitsEndWhatCannotBeInterrupted(t *testing.T) {
-	for _, flags := range []string{"--timeout=50ms", "--cpu-time=50ms", "--timeout=50ms --restart=always"} {
+	for _, flags := range []string{"--timeout=1s", "--cpu-time=500ms", "--timeout=1s --restart=always"} {
 		if strings.Contains(flags, "cpu") && runtime.GOOS != "linux" {
 			continue
 		}

@@ -96,7 +96,8 @@ would permit it; of very many of one kind or target, some are, and the number of
   --trace[=FORMAT]    tell each use of a socket and each wait: as text or json, a
                       line each, or as chrome, for ui.perfetto.dev and
                       chrome://tracing
-  --trace-file FILE   write that to FILE and not to stderr
+  --trace-file FILE   write that to FILE and not to stderr, where lines are dropped if
+                      it does not take them in time: for a file the guest waits
   --trace-filter SPEC tell only what SPEC chooses: names such as sock_* and numbers
                       of descriptors, with commas between, and with ! before what
                       to leave out: 'sock_*,!sock_recv'
@@ -126,7 +127,9 @@ else 128 and the number of the signal.
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	guest := host.Cmd{Stdin: stdin, Stdout: stdout, Stderr: stderr}
-	engine := runner.Engine{Progress: prefixed{stderr}}
+	messages := runner.NewOutput(stderr, "wasisock") // but for those of the go command
+	defer messages.Close()
+	engine := runner.Engine{Progress: prefixed{messages}}
 	var rules, denials, filed []string
 	var allowAll, learn bool
 	var roots tlsRoots
@@ -194,51 +197,51 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, runHelp)
 		return 0
 	case err != nil:
-		return failed(stderr, "%v; see wasisock run --help", err)
+		return failed(messages, "%v; see wasisock run --help", err)
 	case allowAll && len(rules) > 0:
-		return failed(stderr, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
+		return failed(messages, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
 	case learn && (allowAll || len(rules) > 0):
-		return failed(stderr, "--learn permits everything; leave out --allow and --allow-all")
+		return failed(messages, "--learn permits everything; leave out --allow and --allow-all")
 	case flags.NArg() == 0:
-		return failed(stderr, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
+		return failed(messages, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
 	}
 	if err := needsListen(&command, listeners); err != nil {
-		return failed(stderr, "%v", err)
+		return failed(messages, "%v", err)
 	}
 	guest.Args = flags.Args()
 	if allowAll || learn {
 		rules = []string{"all"}
 	}
 	if guest.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
-		return failed(stderr, "%v", err)
+		return failed(messages, "%v", err)
 	}
-	if guest.Faults, err = faults.parse(stderr); err != nil {
-		return failed(stderr, "--fault: %v", err)
+	if guest.Faults, err = faults.parse(messages); err != nil {
+		return failed(messages, "--fault: %v", err)
 	}
 	if roots.set {
 		remove, err := roots.give(&guest)
 		if err != nil {
-			return failed(stderr, "--tls-roots: %v", err)
+			return failed(messages, "--tls-roots: %v", err)
 		}
 		defer remove()
 	}
 	if guest.Listeners, err = listeners.open(); err != nil {
-		return failed(stderr, "%v", err)
+		return failed(messages, "%v", err)
 	}
 	defer closeAll(guest.Listeners)
-	metrics, shutDown, err := endpoints.serve(stderr)
+	metrics, shutDown, err := endpoints.serve(messages)
 	if err != nil {
-		return failed(stderr, "%v", err)
+		return failed(messages, "%v", err)
 	}
 	defer shutDown()
 	file := flags.Arg(0)
 	if n := sources(flags.Args()); n > 0 {
 		if command.Watch {
-			return failed(stderr, "--watch watches a file; build it with wasisock build, or leave --watch out and send SIGHUP")
+			return failed(messages, "--watch watches a file; build it with wasisock build, or leave --watch out and send SIGHUP")
 		}
 		temp, err := os.MkdirTemp("", "wasisock-run-")
 		if err != nil {
-			return failed(stderr, "%v", err)
+			return failed(messages, "%v", err)
 		}
 		defer os.RemoveAll(temp)
 		file = filepath.Join(temp, programName(file)+".wasm")
@@ -253,20 +256,20 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return nil
 		}
 	}
-	trace, finish, err := traced.start(stderr)
+	trace, finish, err := traced.start(messages)
 	if err != nil {
-		return failed(stderr, "%v", err)
+		return failed(messages, "%v", err)
 	}
 	defer finish()
 	guest.Trace = trace
-	cpu, finishProfile, err := cpuProfile(profile).start(stderr)
+	cpu, finishProfile, err := cpuProfile(profile).start(messages)
 	if err != nil {
-		return failed(stderr, "%v", err)
+		return failed(messages, "%v", err)
 	}
 	defer finishProfile()
 	engine.CPUProfile = cpu
 	engine.Name = filepath.Base(file)
-	command.Name, command.File, command.Guest, command.Engine, command.Stderr = "wasisock", file, guest, engine, stderr
+	command.Name, command.File, command.Guest, command.Engine, command.Stderr = "wasisock", file, guest, engine, messages
 	command.Learn = learn
 	command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
 	if metrics != nil {

@@ -73,9 +73,16 @@ func (t tracing) start(stderr io.Writer) (trace host.Tracer, finish func(), err 
 		}
 		w = form(file)
 		finish = func() {
-			// The guest may be waiting for room in a pipe that nobody reads.
+			// The guest may be waiting for room in a pipe that nobody reads, or for a disk.
 			file.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-			if err := errors.Join(w.Close(), file.Close()); err != nil {
+			closed := make(chan error, 1)
+			go func() { closed <- errors.Join(w.Close(), file.Close()) }()
+			select {
+			case err = <-closed:
+			case <-time.After(time.Second):
+				err = errors.New("the file takes no more")
+			}
+			if err != nil {
 				fmt.Fprintf(stderr, "wasisock: the trace is not complete: %v\n", err)
 			}
 		}

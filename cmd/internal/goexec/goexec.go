@@ -23,8 +23,10 @@ func Usage(name string) string {
 
 // Run is the command's main; its result is the exit code.
 func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	messages := runner.NewOutput(stderr, name)
+	defer messages.Close()
 	failed := func(format string, args ...any) int {
-		fmt.Fprintf(stderr, name+": "+format+"\n", args...)
+		fmt.Fprintf(messages, name+": "+format+"\n", args...)
 		return runner.ExitFailed
 	}
 	rules := append(Loopback(os.TempDir()), split(os.Getenv("WASISOCK_ALLOW"))...)
@@ -43,7 +45,7 @@ func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	})
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp) || err == nil && flags.NArg() == 0:
-		fmt.Fprint(stderr, Usage(name), "\nThe go command calls this for GOOS=wasip1 GOARCH=wasm go run and go test.\n")
+		fmt.Fprint(messages, Usage(name), "\nThe go command calls this for GOOS=wasip1 GOARCH=wasm go run and go test.\n")
 		return runner.ExitFailed
 	case err != nil:
 		return failed("%v", err)
@@ -67,7 +69,7 @@ func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 			Dirs:   []host.Dir{{Host: "/", Guest: "/"}},
 			Policy: policy,
 		},
-		Stderr: stderr,
+		Stderr: messages,
 		Remedy: func(rule string) string {
 			return "permit it with --allow '" + rule + "' or WASISOCK_ALLOW='" + rule + "'"
 		},
