@@ -19,7 +19,10 @@ import (
 	"github.com/wasisock/wasisock/host/wasmedge"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	runner.ServeCompiler()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // A command is what the first argument names.
 type command struct {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 )
@@ -30,6 +31,7 @@ var userCache string
 
 // TestMain is the command itself in the processes that tests start.
 func TestMain(m *testing.M) {
+	runner.ServeCompiler()
 	if os.Getenv("WASISOCK_TEST_COMMAND") != "" {
 		main()
 	}

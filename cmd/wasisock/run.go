@@ -91,6 +91,13 @@ would permit it; of very many of one kind or target, some are, and the number of
   --cache DIR         directory for compiled code, or - for none (default: wasisock in
                       the user's cache directory). Nobody else may be able to write
                       to it
+  --compile-memory SIZE
+                      bytes that the process may take that reads and compiles the guest
+                      (default 1G and 64 times the guest's size; with wasmedge 2G and
+                      512 times)
+  --compile-timeout TIME
+                      how long it may take (default 1m and 10s for each MB; with
+                      wasmedge 5m and 2m for each MB)
   --cache-size SIZE   bytes of compiled code to keep; what was not used for longest is
                       deleted (default 1G)
   --trace[=FORMAT]    tell each use of a socket and each wait: as text or json, a

@@ -41,6 +41,7 @@ import (
 	"regexp"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/wasisock/wasisock/host"
 )
@@ -75,6 +76,10 @@ type Config struct {
 	Library       bool
 	Name          string
 	Progress      io.Writer
+
+	// What the compiler may take; 0 is the engine's default.
+	CompileMemory  uint64
+	CompileTimeout time.Duration
 }
 
 // A Guest is one run of a guest in a process of its own.

@@ -1,6 +1,7 @@
 package hosttest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -40,6 +41,18 @@ var aboutModules = []sentence{
 		says:  "a TrapError has the guest's stack",
 		needs: TrapStacks | Interruptible,
 		test:  trapStacks,
+	},
+	{
+		says:    "a module that takes too long to compile is an error at the limit of time",
+		promise: promiseLimits,
+		needs:   Compiled,
+		test:    compileTimeout,
+	},
+	{
+		says:    "a module that takes too much memory to compile is an error at the limit of memory",
+		promise: promiseLimits,
+		needs:   Compiled,
+		test:    compileMemory,
 	},
 	{
 		says:  "a guest that recurses without end ends with a TrapError",
@@ -235,5 +248,32 @@ func recursionTraps(t *testing.T, b *bench) {
 	var trap *host.TrapError
 	if code != -1 || !atLimit(err) && (!errors.As(err, &trap) || !strings.Contains(trap.Text, "stack overflow")) {
 		t.Errorf("a call as the last instruction: %d, %v", code, err)
+	}
+}
+
+// compileTimeout compiles 100,000 loops within each other, 300 KB, which take minutes and more.
+func compileTimeout(t *testing.T, b *bench) {
+	const n = 100_000
+	loop := asm.Loop()
+	end := len(loop) - 1
+	nested := slices.Concat(bytes.Repeat(loop[:end], n), bytes.Repeat(loop[end:], n))
+	b.refusesToCompile(t, nested, Config{CompileTimeout: time.Second}, "takes longer than 1s")
+}
+
+// compileMemory compiles a million loops, one after the other.
+func compileMemory(t *testing.T, b *bench) {
+	loops := bytes.Repeat(asm.Loop(), 1_000_000)
+	b.refusesToCompile(t, loops, Config{CompileMemory: 256 << 20}, "takes more than 256 MB of memory")
+}
+
+func (b *bench) refusesToCompile(t *testing.T, code []byte, cfg Config, want string) {
+	t.Helper()
+	m, err := b.compile(t.Context(), asm.Module{Pages: 1, Code: code}.Bytes(), cfg)
+	var module *host.ModuleError
+	if !errors.As(err, &module) || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+	if err == nil {
+		m.Close()
 	}
 }

@@ -8,6 +8,7 @@ import "C"
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -24,10 +25,10 @@ import (
 )
 
 // fill compiles the module ahead of time, or takes what was compiled before.
-func (m *Module) fill(wasm []byte) error {
-	err := m.ownSignals()
+func (m *Module) fill(ctx context.Context, wasm []byte) error {
+	err := m.ownSignals(ctx)
 	if err == nil {
-		err = m.aheadOfTime(wasm, m.cfg.Interruptible, func(text []byte) error { return m.load(text, true) })
+		err = m.aheadOfTime(ctx, wasm, m.cfg.Interruptible, func(text []byte) error { return m.load(text, true) })
 	}
 	if m.cfg.AOT == AOTAuto && m.cfg.OnCompiled != nil {
 		m.cfg.OnCompiled(err)
@@ -50,8 +51,8 @@ func (m *Module) kept(wasm []byte) bool {
 
 // aheadOfTime has load read what wasm is compiled to, now or before. What was kept and is
 // broken, as after a crash of the machine, is made anew.
-func (m *Module) aheadOfTime(wasm []byte, interruptible bool, load func(text []byte) error) error {
-	name := aotcache.Name(key(wasm, interruptible))
+func (m *Module) aheadOfTime(ctx context.Context, wasm []byte, interrupts bool, load func(text []byte) error) error {
+	name := aotcache.Name(key(wasm, interrupts))
 	if kept := m.cache.Get(name); kept != "" && mapped(kept, load) == nil {
 		return nil
 	}
@@ -60,13 +61,34 @@ func (m *Module) aheadOfTime(wasm []byte, interruptible bool, load func(text []b
 		return err
 	}
 	defer codecache.Remove(temp)
-	out := filepath.Join(temp, "out.wasm")
+	out := filepath.Join(temp, outFile)
 	what := fmt.Sprintf("%s for wasmedge %s", cmp.Or(m.cfg.Name, "the guest"), wasmedge.GetVersion())
-	err = progress.Compiling(m.cfg.Progress, what, func() error { return compileTo(out, wasm, interruptible) })
+	err = progress.Compiling(m.cfg.Progress, what, func() error {
+		switch {
+		case m.cfg.Compiler == "":
+			return compileTo(out, wasm, interrupts)
+		case interrupts:
+			return m.cfg.inChild(ctx, temp, wasm, ahead, interruptible)
+		}
+		return m.cfg.inChild(ctx, temp, wasm, ahead)
+	})
 	if err != nil {
 		return err
 	}
 	return mapped(m.cache.Put(name, out), load)
+}
+
+// validate has the compiler read and validate a module that load is to read, if there is one.
+func (m *Module) validate(ctx context.Context, wasm []byte) error {
+	if m.cfg.Compiler == "" {
+		return nil
+	}
+	temp, err := m.cache.Temp()
+	if err != nil {
+		return err
+	}
+	defer codecache.Remove(temp)
+	return m.cfg.inChild(ctx, temp, wasm)
 }
 
 // mapped has load read a file where it is: tens of megabytes, which it does not keep.
@@ -128,14 +150,14 @@ var signals struct {
 
 // ownSignals gives SIGSEGV, SIGBUS and SIGFPE to wasisock, once: see engine.c. What it
 // needs stays for ever.
-func (m *Module) ownSignals() error {
+func (m *Module) ownSignals(ctx context.Context) error {
 	signals.Lock()
 	defer signals.Unlock()
 	if signals.owned {
 		return nil
 	}
 	var parked *code
-	err := m.aheadOfTime(parkModule, false, func(text []byte) (err error) {
+	err := m.aheadOfTime(ctx, parkModule, false, func(text []byte) (err error) {
 		parked, err = newCode(text, true)
 		return err
 	})

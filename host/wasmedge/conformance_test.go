@@ -26,6 +26,7 @@ func engineWith(name string, aot AOT, can hosttest.Capability) hosttest.Engine {
 		Compile: func(ctx context.Context, wasm []byte, cfg hosttest.Config) (host.Module, error) {
 			m, err := Compile(ctx, wasm, Config{
 				AOT: aot, Interruptible: cfg.Interruptible, Library: cfg.Library, Name: cfg.Name, Progress: cfg.Progress,
+				Compiler: self, CompileMemory: cfg.CompileMemory, CompileTimeout: cfg.CompileTimeout,
 			})
 			if err != nil {
 				return nil, err // not a *Module that is nil
@@ -35,7 +36,11 @@ func engineWith(name string, aot AOT, can hosttest.Capability) hosttest.Engine {
 	}
 }
 
+// self is this program, which is the compiler too.
+var self, _ = os.Executable()
+
 func TestMain(m *testing.M) {
+	ServeCompiler()
 	hosttest.ServeChild(interpreted, compiled)
 	os.Exit(m.Run())
 }

@@ -47,8 +47,8 @@ func checkVersion() error {
 }
 
 // Compile makes wasm ready to run, unless ctx ends before: the error is then its cause,
-// and what WasmEdge compiles goes on in the background, in vain. It is a
-// *host.ModuleError when wasm is no module that can run here.
+// and what WasmEdge compiles in this process goes on in the background without use. The error
+// is a *host.ModuleError if wasm is not a module that can run here.
 func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -128,6 +128,9 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 	}
 	kept := m.kept(wasm)
 	if m.cfg.AOT == AOTOff || !kept { // if only to tell at once what is wrong with it
+		if err := m.validate(ctx, wasm); err != nil {
+			return err
+		}
 		if err := m.load(wasm, false); err != nil {
 			return err
 		}
@@ -136,11 +139,13 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 	case m.cfg.AOT == AOTOff:
 		return nil
 	case m.cfg.AOT == AOTAuto && !kept:
-		go m.fill(wasm)
+		untilClose, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		m.closers.Add(cancel)
+		go m.fill(untilClose, wasm)
 		return nil
 	}
 	done := make(chan error, 1)
-	go func() { done <- m.fill(wasm) }()
+	go func() { done <- m.fill(ctx, wasm) }()
 	select {
 	case err := <-done:
 		return err
@@ -152,7 +157,8 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 // Compiled is whether guests that start now run compiled code, not interpreted.
 func (m *Module) Compiled() bool { return m.code.Load().compiled }
 
-// Close does not wait for the compiler, which cannot be stopped. What it makes is freed.
+// Close stops the compiler if it is a child, and else does not wait for it. What it makes is
+// freed.
 func (m *Module) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -13,6 +13,9 @@ import (
 // Version is that of libwasmedge; "" is that this program was built without it.
 func Version() string { return "" }
 
+// ServeCompiler compiles a module and exits, if this process was started as a Config.Compiler.
+func ServeCompiler() {}
+
 // Compile makes wasm ready to run.
 func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	return nil, fmt.Errorf(`this program was built without WasmEdge; run eval "$(scripts/get-wasmedge.sh --cgo-env 0.14)" in wasisock's source and build it with -tags wasmedge: %w`, errors.ErrUnsupported)

@@ -18,6 +18,7 @@ package wasmedge
 
 import (
 	"io"
+	"time"
 
 	"github.com/wasisock/wasisock/internal/codecache"
 )
@@ -40,6 +41,20 @@ type Config struct {
 	// Library is for a module such as go build -buildmode=c-shared makes: Cmd.Call calls
 	// the functions that its guests export, once Cmd.Start has begun to initialize them.
 	Library bool
+
+	// Compiler is the path of a wasisock program of this version with the same WasmEdge in it,
+	// or of another that calls ServeCompiler. Compile starts it to read, validate and compile
+	// the module ahead of time, and loads what it passed or made.
+	//
+	// "" does that in this process, which is unsafe for untrusted modules: there are small ones
+	// that take hours and gigabytes, and WasmEdge aborts the process at some.
+	Compiler string
+
+	// CompileMemory is how many bytes Compiler may use; 0 is 2 GiB and 512 times the size of
+	// the module. CompileTimeout is how long it may take; 0 is 5 minutes, and 2 minutes for each
+	// MB of the module. A module that takes more is a *host.ModuleError.
+	CompileMemory  uint64
+	CompileTimeout time.Duration
 
 	// Name is what Progress calls the module.
 	Name string

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
@@ -12,11 +13,13 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// entryName is the name of a module's code in the cache: a directory of its own, because
+// entryName is the name of the module's code in the cache: a directory of its own, because
 // only what has a known name can be found again to be deleted.
-func entryName(wasm []byte) string {
-	key := sha256.Sum256(wasm)
-	return hex.EncodeToString(key[:16])
+func (m *module) entryName(wasm []byte) string {
+	h := sha256.New()
+	h.Write(wasm)
+	fmt.Fprint(h, m.compilerArgs())
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // errNotCompiled is the end of the context with which load has wazero take compiled code: it
@@ -51,10 +54,10 @@ func (m *module) makeCode(ctx context.Context, dir string, wasm []byte) error {
 	return err
 }
 
-// compileCached takes the code from the cache, or compiles the module and keeps the code
-// there. It returns an error if that cannot be.
-func (m *module) compileCached(ctx context.Context, cache *codecache.Cache, wasm []byte) error {
-	name := entryName(wasm)
+// compileCached takes the code from the cache, or has compile write it to a directory in
+// another, and keeps that.
+func (m *module) compileCached(ctx context.Context, cache *codecache.Cache, wasm []byte, compile func(dir string) (code string, err error)) error {
+	name := m.entryName(wasm)
 	if dir := cache.Get(name); dir != "" && m.load(ctx, dir, wasm) == nil {
 		return nil
 	}
@@ -63,9 +66,9 @@ func (m *module) compileCached(ctx context.Context, cache *codecache.Cache, wasm
 		return err
 	}
 	defer codecache.Remove(temp)
-	if err := m.makeCode(ctx, temp, wasm); err != nil {
-		return err
+	code, err := compile(temp)
+	if err == nil {
+		cache.Put(name, code)
 	}
-	cache.Put(name, temp)
-	return nil
+	return err
 }

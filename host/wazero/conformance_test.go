@@ -12,6 +12,9 @@ import (
 	"github.com/wasisock/wasisock/host/hosttest"
 )
 
+// self is this program.
+var self, _ = os.Executable()
+
 // engine is wazero for the conformance suite.
 var engine = hosttest.Engine{
 	Name: "wazero",
@@ -23,9 +26,12 @@ var engine = hosttest.Engine{
 }
 
 // configOf returns a Config whose code is kept for other tests, and for the next run in
-// the processes of guests.
+// the processes of guests. This program is the compiler.
 func configOf(cfg hosttest.Config) Config {
-	c := Config{Interruptible: cfg.Interruptible, Library: cfg.Library, Name: cfg.Name, Progress: cfg.Progress}
+	c := Config{
+		Interruptible: cfg.Interruptible, Library: cfg.Library, Name: cfg.Name, Progress: cfg.Progress,
+		Compiler: self, CompileMemory: cfg.CompileMemory, CompileTimeout: cfg.CompileTimeout,
+	}
 	if scratch != "" {
 		c.CacheDir = filepath.Join(scratch, "cache")
 	}
@@ -33,6 +39,7 @@ func configOf(cfg hosttest.Config) Config {
 }
 
 func TestMain(m *testing.M) {
+	ServeCompiler()
 	hosttest.ServeChild(engine)
 	var err error
 	if scratch, err = os.MkdirTemp("", "wasisock"); err != nil {

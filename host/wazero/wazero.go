@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
@@ -53,6 +54,19 @@ type Config struct {
 	// and functions that make many calls seem to take more than they do. Nil costs
 	// nothing.
 	CPUProfile *CPUProfile
+
+	// Compiler is the path of a wasisock program of this version, or of another that calls
+	// ServeCompiler. Compile starts it to read and compile the module, and loads what it made.
+	//
+	// "" compiles in this process, which is unsafe for untrusted modules: there are small ones
+	// that take minutes and gigabytes, and what ends the compiler ends the process.
+	Compiler string
+
+	// CompileMemory is how many bytes Compiler may use; 0 is 1 GiB and 64 times the size of the
+	// module. CompileTimeout is how long it may take; 0 is a minute, and 10 s for each MB of the
+	// module. A module that takes more is a *host.ModuleError.
+	CompileMemory  uint64
+	CompileTimeout time.Duration
 
 	// Name is what Progress calls the module.
 	Name string
@@ -154,15 +168,22 @@ func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error 
 	if err != nil {
 		return err
 	}
+	if cfg.Compiler != "" {
+		return m.compileCached(ctx, cache, wasm, func(dir string) (string, error) { return m.compileInChild(ctx, dir, wasm, cfg) })
+	}
 	// Panics of several workers, which are goroutines of wazero's, would end the process.
 	ctx = experimental.WithCompilationWorkers(ctx, 1)
-	if cache != nil && m.compileCached(ctx, cache, wasm) == nil {
+	if cache != nil && m.compileCached(ctx, cache, wasm, func(dir string) (string, error) { return dir, m.makeCode(ctx, dir, wasm) }) == nil {
 		return nil
 	}
-	if err := m.compileModule(ctx, wasm, m.config()); err != nil {
-		return preview1.Damaged(errors.New(firstLine(err)))
+	return damaged(m.compileModule(ctx, wasm, m.config()))
+}
+
+func damaged(err error) error {
+	if err != nil {
+		err = preview1.Damaged(errors.New(firstLine(err)))
 	}
-	return nil
+	return err
 }
 
 func (m *module) config() wazero.RuntimeConfig {

@@ -255,3 +255,24 @@ func TestLimitTables(t *testing.T) {
 		}
 	}
 }
+
+// FuzzCheck holds that what CheckCode passes it passes again once it is encoded, so what an
+// engine reads in place of the module is checked, too. Nothing panics.
+func FuzzCheck(f *testing.F) {
+	for seed := range uint64(5) {
+		f.Add(wasmtest.Random(seed))
+	}
+	f.Fuzz(func(t *testing.T, module []byte) {
+		m, err := wasm.Parse(module)
+		if err != nil || m.CheckCode() != nil {
+			return
+		}
+		again, err := wasm.Parse(m.Encode())
+		if err == nil {
+			err = again.CheckCode()
+		}
+		if err != nil {
+			t.Fatalf("encoded and checked again: %v", err)
+		}
+	})
+}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"time"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/wasmedge"
@@ -17,9 +19,14 @@ import (
 type Engine struct {
 	Name          string // what Progress calls the guest
 	Interruptible bool
-	CacheDir      string    // "" is the engine's own folder, and wazero.CacheOff none
-	CacheSize     uint64    // bytes; 0 is 1 GiB
-	Progress      io.Writer // of compiling that takes long; nil is silent
+	CacheDir      string // "" is the engine's own folder, and wazero.CacheOff none
+	CacheSize     uint64 // bytes; 0 is 1 GiB
+
+	// What the process may take that reads and compiles the module; 0 is the engine's default.
+	CompileMemory  uint64
+	CompileTimeout time.Duration
+
+	Progress io.Writer // of compiling that takes long; nil is silent
 
 	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil is none
 
@@ -43,6 +50,8 @@ func (e *Engine) Register(flags *flag.FlagSet) {
 	flags.BoolVar(&e.Interruptible, "interruptible", false, "")
 	flags.StringVar(&e.CacheDir, "cache", "", "")
 	flags.Func("cache-size", "", size(&e.CacheSize))
+	flags.Func("compile-memory", "", size(&e.CompileMemory))
+	flags.Func("compile-timeout", "", Time(&e.CompileTimeout, 1))
 }
 
 func choice(choices map[string]func(), all string) func(string) error {
@@ -56,14 +65,38 @@ func choice(choices map[string]func(), all string) func(string) error {
 	}
 }
 
+// ServeCompiler compiles a module and exits, if this process was started as a compiler by
+// another of the same program. Every main whose program has an Engine calls it first.
+func ServeCompiler() {
+	wazero.ServeCompiler()
+	wasmedge.ServeCompiler()
+}
+
+// self returns the path of this program, also after another was put in its place.
+func self() (string, error) {
+	const exe = "/proc/self/exe"
+	if _, err := os.Readlink(exe); err == nil {
+		return exe, nil
+	}
+	return os.Executable()
+}
+
 // compile compiles a module of which so many guests at most run at once. better is
 // called when guests that start from now on are faster.
 func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better func()) (host.Module, error) {
+	compiler, err := self()
+	if err != nil {
+		return nil, err
+	}
 	if !e.wasmEdge {
 		if e.aotGiven {
 			return nil, errors.New("--aot is for WasmEdge, and wazero always compiles; add --engine wasmedge, or leave out --aot")
 		}
-		cfg := wazero.Config{Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)), Progress: e.Progress, CPUProfile: e.CPUProfile}
+		cfg := wazero.Config{
+			Interruptible: e.Interruptible, Name: e.Name, Progress: e.Progress, CPUProfile: e.CPUProfile,
+			CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
+			Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
+		}
 		if !e.Interruptible {
 			cfg.Alone = guests
 		}
@@ -73,7 +106,9 @@ func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better fun
 		return nil, errors.New("--cpu-profile is of guests that wazero runs; leave out --engine wasmedge")
 	}
 	m, err := wasmedge.Compile(ctx, wasm, wasmedge.Config{
-		AOT: e.aot, Interruptible: e.Interruptible, Name: e.Name, CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)), Progress: e.Progress,
+		AOT: e.aot, Interruptible: e.Interruptible, Name: e.Name, Progress: e.Progress,
+		CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
+		Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
 		OnCompiled: func(err error) {
 			if err == nil {
 				better()

@@ -110,7 +110,7 @@ func (e *Engine) build(ctx context.Context, root, minor, program string) error {
 		e.command = append(e.command, "--engine", "wasmedge", "--aot", aot)
 	}
 	switch {
-	case e.aot && e.code != "":
+	case e.aot:
 		e.command = append(e.command, "--cache", e.code, "--cache-size", "1024G")
 	case e.code != "":
 		e.command = append(e.command, "--cache", "-")

@@ -1,0 +1,174 @@
+// Package compiler has a process of its own read and compile a module.
+//
+// Engines need time and memory without bound for some small modules, and crash at others.
+// So a child does that work, within limits of time and memory, and its parent loads the
+// result, which a module that the child could not compile does not have. The child is a
+// program that calls Serve:
+//
+//	PROGRAM internal-compile ENGINE MEMORY DIR [ARGUMENT]...
+//
+// DIR is a directory of the job alone, with the module in the file module.wasm. The child
+// writes its results there. It ends at once when its standard input ends, and so with its
+// parent. An error is its standard output, with exit code 126 if the module is at fault.
+package compiler
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/preview1"
+)
+
+// word is the first argument of a program that is to be a compiler.
+const word = "internal-compile"
+
+// Exit codes of a compiler.
+const (
+	exitSignal   = -1
+	exitPanic    = 2 // of Go's
+	exitFailed   = 125
+	exitUnusable = 126
+)
+
+// variable is set in the environment of a compiler, which has no compiler itself: a program
+// that does not call Serve would otherwise start itself again and again.
+const variable = "WASISOCK_IS_COMPILER"
+
+const moduleFile = "module.wasm"
+
+// A Job is what a child is to do.
+type Job struct {
+	Program string // which calls Serve
+	Engine  string
+	Args    []string // as the engine's function has them
+	Dir     string   // a directory of the job alone
+	Module  []byte
+	Memory  uint64        // bytes that the child may have, beyond its code and stacks
+	Timeout time.Duration // of wall time
+}
+
+// Run does the job. The error is a *host.ModuleError if the module is at fault: if it is
+// invalid, if compiling it takes too much, or if the compiler crashes. It is the cause of ctx if
+// that ends before.
+func (j Job) Run(ctx context.Context) error {
+	if os.Getenv(variable) != "" {
+		return fmt.Errorf("the compiler %s was started and compiles nothing; name a wasisock program, or call ServeCompiler in main", j.Program)
+	}
+	if err := os.WriteFile(filepath.Join(j.Dir, moduleFile), j.Module, 0o600); err != nil {
+		return err
+	}
+	inTime, cancel := context.WithTimeout(ctx, j.Timeout)
+	defer cancel()
+	args := append([]string{word, j.Engine, strconv.FormatUint(j.Memory, 10), j.Dir}, j.Args...)
+	cmd := exec.CommandContext(inTime, j.Program, args...)
+	cmd.Env = append(cmd.Environ(), variable+"=1", "GOTRACEBACK=none")
+	cmd.WaitDelay = time.Second
+	var stdout, stderr capped
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	defer stdin.Close()
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case inTime.Err() != nil:
+		return preview1.Unusable("compiling it takes longer than %v; raise the limit by --compile-timeout or Config.CompileTimeout", j.Timeout)
+	case !errors.As(err, &exit):
+		return fmt.Errorf("the compiler does not start: %w; name a wasisock program", err)
+	case exit.ExitCode() == exitUnusable:
+		return preview1.Unusable("%s", firstLine(stdout.String()))
+	case outOfMemory(stderr.String()):
+		return preview1.Unusable("compiling it takes more than %d MB of memory; raise the limit by --compile-memory or Config.CompileMemory", j.Memory>>20)
+	case exit.ExitCode() != exitSignal && exit.ExitCode() != exitPanic:
+		return fmt.Errorf("the compiler %s failed: %s; name a wasisock program of this version, with %s in it",
+			j.Program, cmp.Or(firstLine(stdout.String()+stderr.String()), err.Error()), j.Engine)
+	}
+	return preview1.Unusable("the compiler crashes at it: %v: %s; ask whoever built it", err, firstLine(stderr.String()))
+}
+
+// outOfMemory reports whether a program says that it could not have more memory: one of Go's,
+// of C++ or of LLVM.
+func outOfMemory(stderr string) bool {
+	for _, text := range []string{"out of memory", "cannot allocate", "bad_alloc", "failed to create new OS thread", "Out of memory"} {
+		if strings.Contains(stderr, text) {
+			return true
+		}
+	}
+	return false
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	const most = 1000
+	return line[:min(most, len(line))]
+}
+
+// capped keeps the beginning of what is written.
+type capped struct{ bytes.Buffer }
+
+func (c *capped) Write(p []byte) (int, error) {
+	const most = 64 << 10
+	c.Buffer.Write(p[:min(len(p), max(0, most-c.Len()))])
+	return len(p), nil
+}
+
+// Serve calls compile and exits, if this process is to be the compiler of an engine. compile
+// gets the module, the directory for its results, and the arguments of the Job.
+func Serve(engine string, compile func(wasm []byte, dir string, args []string) error) {
+	const fixed = 5
+	if len(os.Args) < fixed || os.Args[1] != word || os.Args[2] != engine {
+		return
+	}
+	os.Exit(serve(os.Args[3], os.Args[4], os.Args[fixed:], compile))
+}
+
+func serve(memory, dir string, args []string, compile func([]byte, string, []string) error) int {
+	signal.Ignore(os.Interrupt, syscall.SIGHUP) // of a terminal: the parent decides
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(exitFailed)
+	}()
+	limit, err := strconv.ParseUint(memory, 10, 63)
+	if err == nil {
+		err = limitMemory(limit)
+	}
+	if err != nil {
+		fmt.Println(err)
+		return exitFailed
+	}
+	debug.SetMemoryLimit(int64(limit / 4 * 3))
+	wasm, err := os.ReadFile(filepath.Join(dir, moduleFile))
+	if err == nil {
+		err = compile(wasm, dir, args)
+	}
+	var module *host.ModuleError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &module):
+		fmt.Println(module.Text)
+		return exitUnusable
+	}
+	fmt.Println(err)
+	return exitFailed
+}
