@@ -106,10 +106,13 @@ func (j Job) Run(ctx context.Context) error {
 	return preview1.Unusable("the compiler crashes at it: %v: %s; ask whoever built it", err, firstLine(stderr.String()))
 }
 
-// outOfMemory reports whether a program says that it could not have more memory: one of Go's,
-// of C++ or of LLVM.
+// outOfMemory reports whether a program says that it could not have more memory, or none for
+// a thread: one of Go's, also with the race detector, of C++ or of LLVM.
 func outOfMemory(stderr string) bool {
-	for _, text := range []string{"out of memory", "cannot allocate", "bad_alloc", "failed to create new OS thread", "Out of memory"} {
+	for _, text := range []string{
+		"out of memory", "Out of memory", "cannot allocate", "failed to allocate", "bad_alloc",
+		"failed to create new OS thread", "pthread_create failed",
+	} {
 		if strings.Contains(stderr, text) {
 			return true
 		}

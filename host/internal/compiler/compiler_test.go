@@ -81,7 +81,7 @@ func TestRun(t *testing.T) {
 		fault  bool // the module's
 		want   string
 	}{
-		{"invalid", true, "it is \uFFFD invalid"},
+		{"invalid", true, `it is \x1b invalid`},
 		{"panic", true, "the compiler crashes at it: exit status 2: panic: at it"},
 		{"abort", true, "the compiler crashes at it: signal: killed"},
 		{"grow", true, "takes more than 512 MB of memory; raise the limit by --compile-memory"},
