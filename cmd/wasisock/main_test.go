@@ -15,6 +15,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/guestbuild"
+	"github.com/wasisock/wasisock/internal/racetest"
 )
 
 // scratch is for what all tests share: guests, and the cache of compiled code.
@@ -31,6 +32,7 @@ var userCache string
 
 // TestMain is the command itself in the processes that tests start.
 func TestMain(m *testing.M) {
+	clean := racetest.Compilers()
 	runner.ServeCompiler()
 	if os.Getenv("WASISOCK_TEST_COMMAND") != "" {
 		main()
@@ -49,6 +51,7 @@ func TestMain(m *testing.M) {
 	os.Setenv("XDG_CACHE_HOME", filepath.Join(scratch, "user"))
 	code := m.Run()
 	os.RemoveAll(scratch)
+	clean()
 	os.Exit(code)
 }
 

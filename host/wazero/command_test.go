@@ -15,7 +15,7 @@ import (
 var scratch string
 
 // cached returns a Config whose code is kept for other tests.
-func cached() Config { return Config{CacheDir: filepath.Join(scratch, "cache")} }
+func cached() Config { return Config{CacheDir: filepath.Join(scratch, "cache"), Compiler: self} }
 
 // guestWasm returns testdata/program, which does what its first argument says.
 func guestWasm(t testing.TB, flags ...string) []byte {

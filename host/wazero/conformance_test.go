@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/hosttest"
+	"github.com/wasisock/wasisock/internal/racetest"
 )
 
 // self is this program.
@@ -39,6 +40,7 @@ func configOf(cfg hosttest.Config) Config {
 }
 
 func TestMain(m *testing.M) {
+	clean := racetest.Compilers()
 	ServeCompiler()
 	hosttest.ServeChild(engine)
 	var err error
@@ -47,6 +49,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	os.RemoveAll(scratch)
+	clean()
 	os.Exit(code)
 }
 
