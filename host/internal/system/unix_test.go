@@ -121,15 +121,16 @@ func TestUnixNames(t *testing.T) {
 		{"\x00\x00\x00", "EINVAL"},
 		{"/a\x00/b", "/a"},
 		{"\x00a\x00b\x00", "@a\x00b"},
-		{"@a", "./@a"},
+		{"@a", "EINVAL"},
+		{"a/b", "EINVAL"},
 		{"/" + strings.Repeat("x", 106), "/" + strings.Repeat("x", 106)},
 		{"/" + strings.Repeat("x", 107), "ENAMETOOLONG"},
-		{"@" + strings.Repeat("x", 106), "ENAMETOOLONG"},
+		{"\x00" + strings.Repeat("x", 106), "@" + strings.Repeat("x", 106)},
+		{"\x00" + strings.Repeat("x", 107), "ENAMETOOLONG"},
 	} {
 		b := make([]byte, sunPathSize)
 		copy(b, test.name)
-		e, errno := unixEndpoint(b)
-		got := e.path
+		got, errno := unixName(b)
 		if errno != 0 {
 			got = errno.Name()
 		}
