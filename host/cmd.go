@@ -115,9 +115,9 @@ type Published struct {
 	Port uint16
 }
 
-// A Dir is a folder of the host that the guest sees. Symbolic links that lead out of
-// it are not followed. That holds against the guest, but not against another process
-// that changes links at the same time.
+// A Dir is a directory of the host that the guest sees. Symbolic links that lead out of
+// it are not followed. Paths of UNIX sockets in it lead to the host's directory; the
+// Policy is asked about the path on the host.
 type Dir struct {
 	Host     string // path on the host
 	Guest    string // absolute path in the guest, such as "/" or "/data"

@@ -37,9 +37,15 @@ type Request struct {
 	// They are why a dial or send may be permitted that no address permits.
 	Names []string
 
-	// Path is the path of unix and unixgram, on the host, as the guest wrote it. An
-	// abstract name begins with '@'; a file path that does is written "./@…".
+	// Path is the path of unix and unixgram, on the host: absolute, and as the guest
+	// wrote it, except that a path in one of Cmd.Dirs is that directory's on the host.
+	// An abstract name begins with '@'.
 	Path string
+
+	// Resolve returns where Path leads, with symbolic links resolved, or "" if it leads
+	// nowhere. That is what will be used. Nil stands for Path itself. It is there during
+	// the call of the Policy only.
+	Resolve func() string
 
 	// Host is the name of OpResolve. An address in digits is not looked up, and not
 	// asked for.
@@ -122,11 +128,13 @@ func AllowAll(Request) error { return nil }
 // PORT is a number, a range (8000-8999) or * for all. 0 lets the system choose;
 // no range holds it that does not begin with it.
 //
-// PATH is compared as it is written, and one that ends in /* permits everything
-// below that folder, of paths without "..", "." or "//" in them, and denies all that
-// leads there. * is all. Abstract names begin with @. A path with spaces or such is
-// put in double quotes, with Go's escapes; between them * is nothing special. The
-// system follows symbolic links: let no guest write to a folder that a rule covers.
+// PATH is an absolute path on the host, also for what a guest has in a directory of its
+// own. It permits a path that is written so, and one that ends in /* everything below that
+// directory, of paths without "..", "." or "//" in them. After deny it denies what leads
+// there, whatever the path: the same name in the same directory, the same file, and with
+// /* all that lies in that directory. * is all. Abstract names begin with @. A path with
+// spaces or such is put in double quotes, with Go's escapes; between them * is nothing
+// special.
 //
 // NAME is a host name or *.example.com for everything below one, and of resolve also *
 // for all. Neither letter case nor a final dot matters.
@@ -152,12 +160,16 @@ func ParsePolicy(rules ...string) (Policy, error) {
 				return &Refusal{r, rule.text}
 			}
 		}
-		for _, rule := range allow {
-			if rule.matches(r) {
-				return nil
+		if !slices.ContainsFunc(allow, func(rule rule) bool { return rule.matches(r) }) {
+			return &Refusal{r, ""}
+		}
+		// Last, as it looks at files, which what is not permitted must not cause.
+		for _, rule := range deny {
+			if rule.leads(r) {
+				return &Refusal{r, rule.text}
 			}
 		}
-		return &Refusal{r, ""}
+		return nil
 	}, nil
 }
 

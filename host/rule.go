@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ type rule struct {
 	network string
 	match   func(Request) bool
 	names   func(name string) bool // those whose addresses it permits; nil is none
+	target  string                 // the path that it is about, with a slash behind if it is about all below
 }
 
 // opAll is that of a rule for every request.
@@ -60,7 +62,7 @@ func parseRule(text string) (rule, error) {
 	u.network, rest = cutWord(rest)
 	switch network := u.network; {
 	case isUnix(network):
-		u.match, err = parsePath(rest, u.deny)
+		err = u.parsePath(rest)
 	case network == "tcp" || network == "udp":
 		err = u.parseAddrPort(rest)
 	case network == "":
@@ -207,35 +209,81 @@ func parseNumber(text string, most int) (int, bool) {
 	return n, err == nil && 0 <= n && n <= most && strconv.Itoa(n) == text
 }
 
-func parsePath(text string, deny bool) (func(Request) bool, error) {
+func (u *rule) parsePath(text string) error {
 	if text == "" {
-		return nil, fmt.Errorf("the path is missing; write one, or * for all")
+		return fmt.Errorf("the path is missing; write one, or * for all")
 	}
 	if text == "*" {
-		return func(Request) bool { return true }, nil
+		u.match = func(Request) bool { return true }
+		return nil
 	}
 	folder, below := strings.CutSuffix(text, "/*")
 	if text[0] == '"' {
 		quoted, err := strconv.QuotedPrefix(text)
 		rest := strings.TrimPrefix(text, quoted)
 		if err != nil || rest != "" && rest != "/*" {
-			return nil, fmt.Errorf("%s is not quoted right; write it between double quotes, with \\\" and \\\\ for these two inside", quote(text))
+			return fmt.Errorf("%s is not quoted right; write it between double quotes, with \\\" and \\\\ for these two inside", quote(text))
 		}
 		text, _ = strconv.Unquote(quoted)
 		folder, below = text, rest != ""
 	} else if strings.ContainsAny(text, " \t") {
-		return nil, fmt.Errorf("the path %s has spaces; put it in double quotes", quote(text))
+		return fmt.Errorf("the path %s has spaces; put it in double quotes", quote(text))
 	}
-	if !below {
-		return func(r Request) bool { return r.Path == text || deny && path.Clean(r.Path) == path.Clean(text) }, nil
+	if !isPath(text) && !(below && folder == "") {
+		return fmt.Errorf("the path %s is relative; write an absolute one, such as /run/app.sock, or @NAME for an abstract name", quote(text))
 	}
-	if path.Clean(folder+"/x") != folder+"/x" {
-		return nil, fmt.Errorf("the folder %s is written in a roundabout way; write it without \".\", \"..\" and \"//\"", quote(folder))
+	if below && path.Clean(folder+"/x") != folder+"/x" {
+		return fmt.Errorf("the folder %s is written in a roundabout way; write it without \".\", \"..\" and \"//\"", quote(folder))
 	}
-	return func(r Request) bool {
-		clean := path.Clean(r.Path)
-		return strings.HasPrefix(clean, folder+"/") && (deny || clean == r.Path)
-	}, nil
+	deny, target := u.deny, path.Clean(text)
+	if below {
+		target = folder + "/"
+		u.match = func(r Request) bool {
+			clean := path.Clean(r.Path)
+			return strings.HasPrefix(clean, target) && (deny || clean == r.Path)
+		}
+	} else {
+		u.match = func(r Request) bool { return r.Path == text || deny && path.Clean(r.Path) == target }
+	}
+	if target[0] == '/' {
+		u.target = target
+	}
+	return nil
+}
+
+// isPath reports whether a rule can be for the path of a request.
+func isPath(text string) bool { return text != "" && (text[0] == '/' || text[0] == '@') }
+
+// leads reports whether the path of a request that u does not match leads to what u is
+// about all the same: through a symbolic link, or by another name of a directory or file.
+func (u rule) leads(r Request) bool {
+	if u.target == "" || u.op != r.Op || u.network != r.Network || !strings.HasPrefix(r.Path, "/") {
+		return false
+	}
+	at := ""
+	if r.Resolve != nil {
+		at = r.Resolve()
+	}
+	if at == "" {
+		at = path.Clean(r.Path)
+	}
+	if !strings.HasSuffix(u.target, "/") {
+		return path.Base(at) == path.Base(u.target) && isSame(path.Dir(at), path.Dir(u.target)) || isSame(at, u.target)
+	}
+	for at != "/" {
+		at = path.Dir(at)
+		if isSame(at, u.target) {
+			return true
+		}
+	}
+	return false
+}
+
+// isSame reports whether two paths are those of the same file.
+func isSame(a, b string) bool {
+	one, err1 := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(one, other)
 }
 
 // formatPath is the rule for exactly this path.

@@ -30,6 +30,7 @@ func generate(src fs.FS) (map[string][]byte, error) {
 
 	g.onlyJS("syscall/net_fake.go")
 	g.patch("syscall/fs_wasip1.go",
+		edit{"\nfunc Chmod(path string, mode uint32) error {\n", "\nfunc chmodFile(path string, mode uint32) error {\n"},
 		edit{"\nfunc Read(fd int, b []byte) (int, error) {\n", "\nfunc readFile(fd int, b []byte) (int, error) {\n"},
 		edit{"\nfunc Write(fd int, b []byte) (int, error) {\n", "\nfunc writeFile(fd int, b []byte) (int, error) {\n"})
 

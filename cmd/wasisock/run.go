@@ -36,10 +36,11 @@ would permit it; of very many of one kind or target, some are, and the number of
                         dial|send tcp|udp NAME:PORT [in ADDRESS]
                         resolve NAME
                       ADDRESS is 127.0.0.1, 10.0.0.0/8, [::1], [fd00::/8] or *,
-                      PORT is 80, 8000-8999 or *, PATH is a path, /folder/* or
-                      *, and NAME is a name or *.example.com. Link-local
-                      addresses and those of clouds' metadata must be named: * and
-                      wide prefixes do not permit to dial them
+                      PORT is 80, 8000-8999 or *, PATH is an absolute path of
+                      the host, /folder/* or *, and NAME is a name or
+                      *.example.com. Link-local addresses and those of clouds'
+                      metadata must be named: * and wide prefixes do not permit
+                      to dial them
   --deny RULE         refuse what RULE says, whatever else permits it
   --policy FILE       rules from a file in YAML: lists under allow and deny
   --allow-all         permit every use of the network that is not denied
@@ -61,7 +62,8 @@ would permit it; of very many of one kind or target, some are, and the number of
                       or when it is replaced, to answer what it was asked: 10s by
                       default. It gets no new connections
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
-                      path; with :ro at the end it cannot be changed
+                      path; with :ro at the end it cannot be changed. UNIX
+                      sockets whose path is in it are there too
   --dns WHO           who answers a guest that looks up names: host, the default,
                       which is this machine as it is set up; the address of a
                       nameserver; or passthrough, which leaves the guest its own

@@ -18,7 +18,8 @@ type Addr struct {
 	netip.AddrPort
 
 	// Path is at most sockabi.MaxUnixPath bytes without a NUL. "@name" is the
-	// abstract name "name"; for a file whose name begins with @, write "./@name".
+	// abstract name "name"; for a file whose name begins with @, write its whole
+	// path. wasisock takes absolute paths only.
 	// WasmEdge pads an abstract name with NULs, which is invisible here but not
 	// to programs elsewhere.
 	Path string

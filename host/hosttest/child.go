@@ -100,7 +100,8 @@ func (e Engine) serve(g Guest) (int, error) {
 		Env:    g.Env,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
-		Dirs:   []host.Dir{{Host: g.Root, Guest: "/"}},
+		// At its host path too, since paths of UNIX sockets on WasmEdge are the host's.
+		Dirs:   []host.Dir{{Host: g.Root, Guest: "/"}, {Host: g.Root, Guest: g.Root}},
 		Policy: policy,
 	}
 	err = guest.Run(context.Background())

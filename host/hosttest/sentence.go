@@ -50,7 +50,7 @@ var groups = inProcess([]group{
 	{"files", aboutFiles, nil},
 	{"life of a guest", slices.Concat(aboutLife, aboutLibraries), nil},
 	{"limits", aboutLimits, nil},
-	{"policy", aboutPolicy, nil},
+	{"policy", slices.Concat(aboutPolicy, aboutPaths), nil},
 	{"hostile modules", slices.Concat(aboutModules, besideInnocent(false)), nil},
 	{"hostile calls", slices.Concat(aboutCalls, besideInnocent(true)), []theme{
 		{"pointers", promisePointers}, {"pointers of version 1", promisePointers},

@@ -162,6 +162,7 @@ func flags() {
 // files does what its arguments say, until something fails.
 func files(args []string) {
 	var root *os.Root
+	var served *socket.Listener
 	for _, arg := range args {
 		op, rest, _ := strings.Cut(arg, " ")
 		name, second, _ := strings.Cut(rest, " ")
@@ -215,6 +216,22 @@ func files(args []string) {
 				if errno := pathOpen(int32(f.Fd()), 0, unsafe.StringData(name), uint32(len(name)), 0, 0, 0, 0, &fd); errno != 0 {
 					err = syscall.Errno(errno)
 				}
+			}
+		case "serve": // until the end, or until close
+			if served, err = socket.Listen(socket.Addr{Path: name}, 1); err == nil {
+				var at socket.Addr
+				at, err = served.LocalAddr()
+				result = at.Path
+			}
+		case "close":
+			err = served.Close()
+		case "call":
+			var c *socket.Conn
+			if c, err = socket.Dial(socket.Addr{Path: name}); err == nil {
+				var at socket.Addr
+				at, err = c.RemoteAddr()
+				result = at.Path
+				c.Close()
 			}
 		case "list":
 			var names []string

@@ -79,6 +79,9 @@ func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 // Loopback is the rules that every program gets. A port that the system chooses at all
 // addresses is what tests listen at that say ":0".
 func Loopback(temp string) []string {
+	if path, err := filepath.Abs(temp); err == nil { // TMPDIR can be relative
+		temp = path
+	}
 	rules := []string{"resolve localhost"}
 	for _, network := range []string{"tcp", "udp"} {
 		for _, op := range []string{"dial", "listen", "send"} {

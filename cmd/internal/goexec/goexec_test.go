@@ -43,13 +43,16 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestLoopbackRules(t *testing.T) {
-	for _, temp := range []string{"/tmp", "/tmp/", "/with space/and'more,", "/"} {
+	for _, temp := range []string{"/tmp", "/tmp/", "/with space/and'more,", "/", "relative"} {
 		policy, err := host.ParsePolicy(Loopback(temp)...)
 		if err != nil {
 			t.Errorf("%s: %v", temp, err)
 			continue
 		}
-		path := filepath.Join(temp, "dir", "socket")
+		path, err := filepath.Abs(filepath.Join(temp, "dir", "socket"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := policy(host.Request{Op: host.OpListen, Network: "unix", Path: path}); err != nil {
 			t.Error(err)
 		}

@@ -43,6 +43,9 @@ func (g *Guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error)
 		}
 		g.closers.Add(func() { dir.Close() })
 		g.dirs = append(g.dirs, dir)
+		if err := g.system.Mount(guest, hostDir, d.ReadOnly); err != nil {
+			return nil, err
+		}
 		var files experimentalsys.FS = dir
 		if d.ReadOnly {
 			files = readOnly{&sysfs.ReadFS{FS: files}}

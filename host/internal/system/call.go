@@ -172,6 +172,9 @@ func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
 		Addr:    netip.AddrPortFrom(e.addr.Addr().Unmap(), e.addr.Port()),
 		Path:    e.path,
 	}
+	if e.place != nil {
+		r.Resolve = e.place.realPath
+	}
 	if op != host.OpListen {
 		r.Names = g.known.of(r.Addr.Addr())
 	}

@@ -72,8 +72,14 @@ func (g *guest) endpoint(c call, i, p int) (endpoint, sockabi.Errno) {
 	case sockabi.AF_INET6:
 		e = inet(netip.AddrFrom16([16]byte(b)), uint16(port))
 	case sockabi.AF_UNIX:
-		if e, errno = unixEndpoint(b[:sunPathSize]); errno != 0 {
+		name, errno := unixName(b[:sunPathSize])
+		switch {
+		case errno != 0:
 			return endpoint{}, errno
+		case name[0] == '@':
+			e = endpoint{family: sockabi.AF_UNIX, path: name}
+		default:
+			e = g.at(name)
 		}
 	default:
 		return endpoint{}, sockabi.EAFNOSUPPORT
@@ -84,27 +90,24 @@ func (g *guest) endpoint(c call, i, p int) (endpoint, sockabi.Errno) {
 	return e, 0
 }
 
-// unixEndpoint is the endpoint of a NUL-padded sun_path. A NUL in front makes
-// the name abstract; it ends before the padding, as Go's does, so that programs
-// that are not guests can meet it. A file whose name begins with '@' must not be
-// taken for an abstract name.
-func unixEndpoint(b []byte) (endpoint, sockabi.Errno) {
+// unixName is the name in a NUL-padded sun_path: an absolute path, or "@name" for the
+// abstract name, which a NUL in front makes. That ends before the padding, as Go's does,
+// so that programs that are not guests can meet it. EINVAL is no path, or a relative one:
+// the host's working directory is not the guest's.
+func unixName(b []byte) (string, sockabi.Errno) {
 	name := string(bytes.TrimRight(b, "\x00"))
 	if name == "" {
-		return endpoint{}, sockabi.EINVAL
+		return "", sockabi.EINVAL
 	}
 	if name[0] == 0 {
 		name = "@" + name[1:]
-	} else {
-		name, _, _ = strings.Cut(name, "\x00")
-		if name[0] == '@' {
-			name = "./" + name
-		}
+	} else if name, _, _ = strings.Cut(name, "\x00"); name[0] != '/' {
+		return "", sockabi.EINVAL
 	}
 	if len(name) > sockabi.MaxUnixPath {
-		return endpoint{}, sockabi.ENAMETOOLONG
+		return "", sockabi.ENAMETOOLONG
 	}
-	return endpoint{family: sockabi.AF_UNIX, path: name}, 0
+	return name, 0
 }
 
 // putAddress writes the address of e to b if it fits, as many bytes as it has.
@@ -204,6 +207,7 @@ func (g *guest) named(c call, get func(*socket) (endpoint, error)) (endpoint, so
 	if err != nil {
 		return endpoint{}, g.wire(err)
 	}
+	e = g.inGuest(e)
 	if g.rec != nil {
 		g.rec.result = e.String()
 	}

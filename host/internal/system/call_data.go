@@ -75,6 +75,7 @@ func (g *guest) receive(c call, p receiving) sockabi.Errno {
 	if err != nil {
 		return g.wire(err)
 	}
+	from = g.inGuest(from)
 	if storage {
 		putStorage(addr, from)
 	} else {
@@ -115,6 +116,7 @@ func (g *guest) sockSendTo(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
+	defer e.release()
 	return g.transmit(c, 5, 6, e)
 }
 

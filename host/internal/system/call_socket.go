@@ -53,6 +53,7 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
+	defer e.release()
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
@@ -62,6 +63,9 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	}
 	if gv := g.givenAt(s, e); gv != nil {
 		return g.wire(g.take(s, gv))
+	}
+	if e.place != nil {
+		e.place.noFollow = true
 	}
 	if errno := g.allow(host.OpListen, s, e); errno != 0 {
 		return errno
@@ -126,6 +130,7 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
+	defer e.release()
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno

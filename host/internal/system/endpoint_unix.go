@@ -14,7 +14,8 @@ import (
 type endpoint struct {
 	family uint8          // sockabi.AF_*
 	addr   netip.AddrPort // of an internet socket
-	path   string         // of a UNIX socket; "@name" is the abstract name, "" an unnamed end
+	path   string         // of a UNIX socket, on the host; "@name" is the abstract name, "" an unnamed end
+	place  *place         // where the guest's path leads; nil for an abstract name
 }
 
 func (e endpoint) String() string {
@@ -52,8 +53,7 @@ func (e endpoint) reachable() endpoint {
 	return e
 }
 
-// sockaddr is e for the kernel. A file whose name begins with '@' must not be
-// taken for an abstract name, so its path has "./" in front.
+// sockaddr is e for the kernel, without a place.
 func (e endpoint) sockaddr() unix.Sockaddr {
 	switch e.family {
 	case sockabi.AF_INET4:

@@ -5,6 +5,7 @@ package system
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"reflect"
 	"syscall"
 
@@ -70,7 +71,11 @@ func give(l net.Listener) (*given, error) {
 		return nil, err
 	}
 	gv.addr = l.Addr()
+	if p := gv.at.path; p != "" && p[0] != '@' { // guests have no relative paths
+		gv.at.path, err = filepath.Abs(p)
+	}
 	switch {
+	case err != nil:
 	case gv.port != 0 && gv.at.family == sockabi.AF_UNIX:
 		err = fmt.Errorf("it is at a path, which a guest that listens at a port cannot have; give a TCP listener")
 	case gv.port != 0 && gv.at.family == sockabi.AF_UNSPEC:

@@ -48,6 +48,8 @@ type guest struct {
 	interrupt func()
 
 	givens    []*given
+	dirs      []*dir // of the longest name in the guest first
+	made      map[string]made
 	draining  drain
 	streams   Streams
 	table     table
@@ -131,6 +133,8 @@ func (g *guest) close() error {
 	g.serving.Wait()
 	g.limits.Sockets = 0
 	g.closeGivens()
+	g.removeMade()
+	g.closeDirs()
 	g.poller.close()
 	g.wake.close()
 	return nil

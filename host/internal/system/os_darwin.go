@@ -18,7 +18,18 @@ const (
 	optKeepIdle = unix.TCP_KEEPALIVE
 
 	reqAvailable = 0x4004667f // FIONREAD
+
+	openDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 )
+
+// sockaddr is the resolved path: macOS connects to no descriptor. A process that changes
+// what the path passes between resolving and connecting can lead it elsewhere.
+func (p *place) sockaddr() (unix.Sockaddr, error) {
+	if len(p.real) >= len(unix.RawSockaddrUnix{}.Path) {
+		return nil, unix.ENAMETOOLONG
+	}
+	return &unix.SockaddrUnix{Name: p.real}, nil
+}
 
 func newSocket(domain, kind int) (int, error) {
 	return adopt(func() (int, error) { return unix.Socket(domain, kind, 0) })

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"strconv"
 	"time"
 	"unsafe"
 
@@ -14,7 +15,8 @@ import (
 // which keep a send from raising SIGPIPE; pollFDs; newWake and wakeUp; the
 // names of the options that differ, and reqAvailable, the ioctl that tells how much
 // there is to receive; breakOff, which ends a connection as a fault;
-// and osErrnoOf, errors of its own.
+// osErrnoOf, errors of its own; and of UNIX sockets openDir, the flags of a directory that
+// paths are resolved from, and place.sockaddr.
 
 const (
 	sendFlags   = unix.MSG_NOSIGNAL
@@ -22,7 +24,20 @@ const (
 	optKeepIdle = unix.TCP_KEEPIDLE
 
 	reqAvailable = unix.TIOCINQ
+
+	openDir = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
 )
+
+// sockaddr leads to the socket itself, by a descriptor: no symbolic link that has taken
+// its name meanwhile is followed.
+func (p *place) sockaddr() (unix.Sockaddr, error) {
+	fd, err := unix.Openat(p.parent, p.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	p.socket = fd
+	return &unix.SockaddrUnix{Name: "/proc/self/fd/" + strconv.Itoa(fd)}, nil
+}
 
 func newSocket(domain, kind int) (int, error) {
 	return unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)

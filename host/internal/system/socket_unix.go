@@ -127,7 +127,12 @@ func (g *guest) bind(s *socket, to endpoint) error {
 	if s.given != nil {
 		return unix.EINVAL
 	}
-	err := unix.Bind(s.fd, to.sockaddr())
+	var err error
+	if to.place != nil {
+		err = g.bindPath(s.fd, to.place)
+	} else {
+		err = unix.Bind(s.fd, to.sockaddr())
+	}
 	s.named = s.named || err == nil
 	if err == nil && !s.stream() {
 		g.listens(s)
@@ -159,10 +164,13 @@ func (g *guest) connect(s *socket, to endpoint) error {
 	if s.faulty.reset || s.given != nil {
 		return unix.EISCONN
 	}
-	sa := to.sockaddr()
-	connect := func() error { return unix.Connect(s.fd, sa) }
-	if g.dial != nil && s.stream() {
-		connect = func() error { return g.dialled(s, to) }
+	connect := func() error { return g.dialled(s, to) }
+	if g.dial == nil || !s.stream() {
+		sa, err := to.reach()
+		if err != nil {
+			return err
+		}
+		connect = func() error { return unix.Connect(s.fd, sa) }
 	}
 	err := g.block(s, unix.POLLOUT, s.sndtimeo, connect)
 	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
@@ -251,7 +259,10 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 // send writes bufs, to the given endpoint or where s is connected. A blocking
 // stream writes all of them unless an error or a timeout interferes.
 func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
-	sa := to.sockaddr()
+	sa, err := to.reach()
+	if err != nil {
+		return 0, err
+	}
 	if s.accepted {
 		defer func() { g.wrote(s, n, bufs, err) }()
 	}

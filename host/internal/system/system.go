@@ -28,10 +28,13 @@
 //   - A number that does not fit, such as a port above 65535, is EINVAL, and so are
 //     SO_ERROR and SO_TYPE with room for less than 4 bytes, a UNIX address without
 //     a path, and sock_recv_from of a UNIX socket without room for a path, which
-//     takes no datagram then. A path of 108 bytes is ENAMETOOLONG.
+//     takes no datagram then. A path of 108 bytes is ENAMETOOLONG, and a relative
+//     one EINVAL.
 //   - A family that there is not is EAFNOSUPPORT. Setting SO_BINDTODEVICE is EACCES.
 //   - UNIX sockets need no flag, only a policy. An abstract name ends before its
-//     padding. The port beside a UNIX address is 0.
+//     padding. The port beside a UNIX address is 0. A path in a directory of the
+//     guest's is in that directory; others are the host's. Files of UNIX sockets
+//     that are left when the guest ends are removed.
 //   - To connect or to send to an unspecified address is to do so to loopback,
 //     which is what the policy is asked.
 //   - sock_recv_from sets the family to AF_UNSPEC where there is no address.
@@ -188,6 +191,13 @@ func (s *System) Traced(f sockabi.Function, call Func) Func { return s.traced(f,
 
 // Shared reports whether a row for f is Shared.
 func Shared(f sockabi.Function) bool { return strings.HasPrefix(f.Name, "fd_") }
+
+// Mount tells that the guest has the host's directory of an absolute path, at the path
+// guest, which is absolute too. UNIX sockets whose path lies in it are made and found
+// there. It must not run beside a call of a row.
+func (s *System) Mount(guest, host string, readOnly bool) error {
+	return s.mount(guest, host, readOnly)
+}
 
 // Addrs is the addresses that OnListen was told of, of the sockets that are still
 // open.

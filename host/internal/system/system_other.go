@@ -17,6 +17,7 @@ type guest struct{}
 func (*guest) open(Config) error                         { return errors.ErrUnsupported }
 func (*guest) rows() []Row                               { return nil }
 func (*guest) traced(_ sockabi.Function, call Func) Func { return call }
+func (*guest) mount(string, string, bool) error          { return nil }
 func (*guest) addrs() []net.Addr                         { return nil }
 func (*guest) stats() host.Stats                         { return host.Stats{} }
 func (*guest) limited()                                  {}

@@ -3,13 +3,18 @@
 package system
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -121,15 +126,16 @@ func TestUnixNames(t *testing.T) {
 		{"\x00\x00\x00", "EINVAL"},
 		{"/a\x00/b", "/a"},
 		{"\x00a\x00b\x00", "@a\x00b"},
-		{"@a", "./@a"},
+		{"@a", "EINVAL"},
+		{"a/b", "EINVAL"},
 		{"/" + strings.Repeat("x", 106), "/" + strings.Repeat("x", 106)},
 		{"/" + strings.Repeat("x", 107), "ENAMETOOLONG"},
-		{"@" + strings.Repeat("x", 106), "ENAMETOOLONG"},
+		{"\x00" + strings.Repeat("x", 106), "@" + strings.Repeat("x", 106)},
+		{"\x00" + strings.Repeat("x", 107), "ENAMETOOLONG"},
 	} {
 		b := make([]byte, sunPathSize)
 		copy(b, test.name)
-		e, errno := unixEndpoint(b)
-		got := e.path
+		got, errno := unixName(b)
 		if errno != 0 {
 			got = errno.Name()
 		}
@@ -137,4 +143,81 @@ func TestUnixNames(t *testing.T) {
 			t.Errorf("%q is %q, want %q", test.name, got, test.want)
 		}
 	}
+}
+
+// TestUnixPathsThatChange swaps what a path passes once the policy has decided.
+func TestUnixPathsThatChange(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("Linux alone connects to a descriptor")
+	}
+	dir, err := os.MkdirTemp("", "wasisock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		t.Fatal(err)
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"secret", "data", "data/d"} {
+		if err := os.Mkdir(at(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"secret/s", "data/d/s", "data/d/t"} {
+		l, err := net.Listen("unix", at(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+	}
+	var swap func()
+	g := newTester(t, Config{Policy: func(r host.Request) error {
+		if got := r.Resolve(); got != r.Path {
+			t.Errorf("%s is resolved to %q", r.Path, got)
+		}
+		swap()
+		return nil
+	}})
+	if err := g.Mount("/data", at("data"), false); err != nil {
+		t.Fatal(err)
+	}
+	connect := func(path string) (sockabi.Errno, string) {
+		c := g.open(local, tcp)
+		errno := g.call("sock_connect_v2", c, g.storage(local, path), 0)
+		sa, _ := unix.Getpeername(g.table.get(c).fd)
+		return errno, endpointOf(sa).path
+	}
+	descriptors := openFDs(t)
+
+	// The socket becomes a link to another.
+	swap = func() {
+		if err := errors.Join(os.Remove(at("data/d/t")), os.Symlink(at("secret/s"), at("data/d/t"))); err != nil {
+			t.Error(err)
+		}
+	}
+	if errno, peer := connect("/data/d/t"); errno != sockabi.ECONNREFUSED || peer != "" {
+		t.Errorf("the link was followed: %s, %q", errno.Name(), peer)
+	}
+	// Its directory becomes a link to another.
+	swap = func() {
+		if err := errors.Join(os.Rename(at("data/d"), at("data/e")), os.Symlink(at("secret"), at("data/d"))); err != nil {
+			t.Error(err)
+		}
+	}
+	if errno, peer := connect("/data/d/s"); errno != 0 || peer != at("data/d/s") {
+		t.Errorf("the link was followed: %s, %q", errno.Name(), peer)
+	}
+	if n := openFDs(t); n != descriptors+2 { // those of the sockets
+		t.Errorf("%d descriptors are open, %d were before two sockets", n, descriptors)
+	}
+}
+
+func openFDs(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }

@@ -257,7 +257,7 @@ func Getsockname(fd int) (Sockaddr, error) {
 	if e != 0 {
 		return nil, errnoErr(e)
 	}
-	return sockaddr(uint16(scratch.port)), nil
+	return end(uint16(scratch.port)), nil
 }
 
 func Getpeername(fd int) (Sockaddr, error) {
@@ -266,7 +266,17 @@ func Getpeername(fd int) (Sockaddr, error) {
 	if e != 0 {
 		return nil, errnoErr(e)
 	}
-	return sockaddr(uint16(scratch.port)), nil
+	return end(uint16(scratch.port)), nil
+}
+
+// end is the address in scratch, of an end of a socket. "@" is an unnamed one, as on
+// Linux.
+func end(port uint16) Sockaddr {
+	sa := sockaddr(port)
+	if u, ok := sa.(*SockaddrUnix); ok && u.Name == "" {
+		u.Name = "@"
+	}
+	return sa
 }
 
 func Shutdown(fd int, how int) error { return errnoErr(sock_shutdown(int32(fd), uint32(how))) }

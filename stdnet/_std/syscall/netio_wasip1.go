@@ -233,3 +233,17 @@ func sendBuffers(fd int, bufs [][]byte) (int, error) {
 	}
 	return int(scratch.n), nil
 }
+
+// Chmod fails with ENOSYS, which is errors.ErrUnsupported, for the file of a socket, whose mode tells who may connect: WASI
+// changes no modes, and Go's own Chmod, which serves other files, succeeds all the same.
+// wazero calls sockets FILETYPE_UNKNOWN.
+func Chmod(path string, mode uint32) error {
+	var stat Stat_t
+	if err := Stat(path, &stat); err == nil {
+		switch stat.Filetype {
+		case FILETYPE_UNKNOWN, FILETYPE_SOCKET_DGRAM, FILETYPE_SOCKET_STREAM:
+			return ENOSYS
+		}
+	}
+	return chmodFile(path, mode)
+}

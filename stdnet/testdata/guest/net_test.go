@@ -304,12 +304,18 @@ func TestUnix(t *testing.T) {
 		if ln.Addr().String() != name || client.RemoteAddr().String() != name || server.LocalAddr().String() != name {
 			t.Errorf("%s: the addresses are %v, %v, %v", name, ln.Addr(), client.RemoteAddr(), server.LocalAddr())
 		}
-		if client.LocalAddr().String() != "" || server.RemoteAddr().String() != "" {
+		if client.LocalAddr().String() != "@" || server.RemoteAddr().String() != "@" {
 			t.Errorf("%s: the unnamed end is %v and %v", name, client.LocalAddr(), server.RemoteAddr())
 		}
 	}
 	if _, err := os.Stat(dir + "/s"); err != nil {
 		t.Errorf("the socket is gone before the listener: %v", err)
+	}
+	if err := os.Chmod(dir+"/s", 0o600); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Chmod of a socket: %v", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Error(err)
 	}
 
 	for _, name := range []string{dir + "/g", "@wasisock-g-" + dir} {
