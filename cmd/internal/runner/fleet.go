@@ -176,6 +176,9 @@ func (f *fleet) ended(p *place, cmd *host.Cmd, err error) {
 	}
 	delete(f.running, p)
 	switch {
+	case errors.Is(err, host.ErrNotInterruptible): // another guest computes, and all wait for it
+		f.fail(f.exitCode(err))
+		f.stuck = true
 	case f.signal != nil && errors.Is(err, host.ErrStopped):
 		f.fail(exitCodeOf(f.signal))
 	case f.signal != nil && !byItself(err):
