@@ -59,7 +59,7 @@ func (f *fleet) overdue(p *place, cause error) {
 }
 
 // follow is restart after a guest that was abandoned. What abandoned guests have is not
-// freed: so there are no more of them than of those that are to run.
+// freed: so none follows when there are more of them than guests that are to run.
 func (f *fleet) follow(p *place, cause error) {
 	switch {
 	case !f.Restart.after(cause):
