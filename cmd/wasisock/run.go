@@ -284,7 +284,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command.Learn = learn
 	command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
 	if metrics != nil {
-		command.Observe, command.Restarted = metrics.Module, metrics.Restarted
+		command.Observe, command.Restarted, command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
 	}
 	return command.Run()
 }

@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -84,4 +86,51 @@ func TestAHangupIsTheEnd(t *testing.T) {
 	terminal.Close()
 	master.Close()
 	s.wantExit(0)
+}
+
+// TestACallThatDoesNotReturn has one of two guests print to a terminal that shows nothing.
+// Wasisock abandons it, and another takes its place.
+func TestACallThatDoesNotReturn(t *testing.T) {
+	terminal, _ := openTerminal(t)
+	at, metrics := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+	s := &service{T: t, url: "http://" + at, client: http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
+	s.cmd = exec.Command(executable(t), "run", "--cache", filepath.Join(scratch, "cache"), "--listen", "tcp:"+at, "--metrics", metrics,
+		"--timeout", "3s", "--instances", "2", "--restart", "always", "--env", "QUIET=1", program(t), "serve", at)
+	s.cmd.Stdout, s.cmd.Stderr = terminal, &s.out
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.cmd.Process.Kill()
+	dial(t, at).Close()
+	s.get("/")
+	began := time.Now()
+	if _, err := s.try(&s.client, "/print?"+strings.Repeat("x", 1000)); err == nil || time.Since(began) > 15*time.Second {
+		t.Errorf("the connection of the guest that is stuck: %v after %v", err, time.Since(began))
+	}
+	s.until(1, " goes on until wasisock ends: it is in a call that does not return")
+	s.until(1, "starts again")
+	for range 20 {
+		if s.get("/"); t.Failed() {
+			t.Fatal(s.out.String())
+		}
+	}
+	for _, line := range []string{"wasisock_guests_abandoned_total 1", "wasisock_guests_running 3"} {
+		s.untilMetric(metrics, line)
+	}
+	if n := strings.Count(s.out.String(), "goes on until"); n != 1 {
+		t.Errorf("it was told %d times", n)
+	}
+	s.signal(syscall.SIGTERM)
+	s.wantExit(128 + int(syscall.SIGTERM))
+}
+
+func (s *service) untilMetric(metrics, line string) {
+	s.Helper()
+	var text string
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if text = fetch(s.T, "http://"+metrics+"/metrics"); strings.Contains(text, "\n"+line+"\n") {
+			return
+		}
+	}
+	s.Errorf("there was never a metric %q: %s", line, text)
 }

@@ -20,6 +20,7 @@
 //	wasisock_cpu_seconds_total                 0 where the host does not tell, see host.Stats
 //	wasisock_guests_running                    started, and Wait has not returned
 //	wasisock_guest_restarts_total{reason}      ok, exit, trap, limit, failed or swap, as Restarted was told
+//	wasisock_guests_abandoned_total            as Abandoned was told
 //	wasisock_guest_exits_total{kind}           ok, exit, trap, stopped, limit or failed
 //
 // An exit is "ok" with exit code 0 and "exit" with another, "stopped" by Cmd.Stop or
@@ -49,6 +50,7 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	exits     *prometheus.CounterVec
 	restarts  *prometheus.CounterVec
+	abandoned prometheus.Counter
 	series    map[string]*[errnos]atomic.Pointer[series]
 
 	mu      sync.Mutex
@@ -82,6 +84,9 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wasisock_guest_restarts_total", Help: "Guests that were started in place of another.",
 		}, []string{"reason"}),
+		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "wasisock_guests_abandoned_total", Help: "Guests that should have ended and were in a call that did not return.",
+		}),
 		series:  map[string]*[errnos]atomic.Pointer[series]{},
 		running: map[*guest]bool{},
 	}
@@ -103,6 +108,10 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 // Restarted counts a guest that was started in place of another. Before is what that
 // one's Cmd.Wait returned, or host.ErrStopped if it ends because the new one is there.
 func (m *Metrics) Restarted(before error) { m.restarts.WithLabelValues(reason(before)).Inc() }
+
+// Abandoned counts a guest that should have ended, and that nobody waits for: it is in a
+// call of the host that does not return. It is one of those that run until it does.
+func (m *Metrics) Abandoned() { m.abandoned.Inc() }
 
 func reason(before error) string {
 	var exit *host.ExitError
@@ -240,6 +249,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	c.durations.Describe(ch)
 	c.exits.Describe(ch)
 	c.restarts.Describe(ch)
+	c.abandoned.Describe(ch)
 	for _, d := range []*prometheus.Desc{wakeupsDesc, socketsDesc, acceptedDesc, dialledDesc, refusedDesc, limitedDesc, receivedDesc, sentDesc, memoryDesc, cpuDesc, runningDesc} {
 		ch <- d
 	}
@@ -252,6 +262,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.durations.Collect(ch)
 	c.exits.Collect(ch)
 	c.restarts.Collect(ch)
+	c.abandoned.Collect(ch)
 
 	c.mu.Lock()
 	total, running := c.ended, len(c.running)

@@ -52,7 +52,7 @@ var groups = inProcess([]group{
 	{"limits", aboutLimits, nil},
 	{"policy", slices.Concat(aboutPolicy, aboutPaths), nil},
 	{"hostile modules", slices.Concat(aboutModules, besideInnocent(false)), nil},
-	{"hostile calls", slices.Concat(aboutCalls, besideInnocent(true)), []theme{
+	{"hostile calls", slices.Concat(aboutCalls, aboutLongCalls, besideInnocent(true)), []theme{
 		{"pointers", promisePointers}, {"pointers of version 1", promisePointers},
 	}},
 	{"leaks", aboutLeaks, nil},

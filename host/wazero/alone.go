@@ -1,12 +1,15 @@
 package wazero
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wasisock/wasisock/host"
 )
 
 // company is the guests of a process that does nothing but run guests. It keeps the
@@ -16,6 +19,7 @@ import (
 // are in calls too. And goroutines need a processor that no guest has.
 var company struct {
 	due     atomic.Bool // garbage is to be collected
+	full    atomic.Bool // there is so much of it that calls wait until it is
 	closed  atomic.Bool // and a module's code is part of it, which goes back to the system
 	mu      sync.Mutex
 	guests  map[*guest]bool
@@ -41,6 +45,15 @@ func (g *guest) join() (leave func()) {
 	}
 }
 
+// While one guest computes, what the calls of others allocate is not collected, and they
+// allocate gigabytes within seconds. A memory limit of the runtime does not help: it begins
+// a collection, which waits for the guest that computes, and so all others do. Calls wait
+// instead, once there are maxGarbage bytes besides twice what was live, for patience at most.
+const (
+	maxGarbage = 256 << 20
+	patience   = 10 * time.Second
+)
+
 func settle(leastProcessors int) (restore func()) {
 	processors := runtime.GOMAXPROCS(0)
 	if processors < leastProcessors {
@@ -52,8 +65,9 @@ func settle(leastProcessors int) (restore func()) {
 	go func() {
 		const least = 4 << 20
 		heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
-		tick := time.NewTicker(time.Second)
+		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
+		looked := time.Now()
 		for {
 			select {
 			case <-done:
@@ -61,16 +75,39 @@ func settle(leastProcessors int) (restore func()) {
 			case <-tick.C:
 			}
 			metrics.Read(heap)
-			if heap[0].Value.Uint64() > 2*heap[1].Value.Uint64()+least {
+			used, wanted := heap[0].Value.Uint64(), 2*heap[1].Value.Uint64()
+			if used > wanted+least && (used > wanted+maxGarbage || time.Since(looked) >= time.Second) {
 				company.due.Store(true)
+				looked = time.Now()
 			}
+			company.full.Store(used > wanted+maxGarbage)
 		}
 	}()
 	return func() {
 		close(done)
 		company.due.Store(false)
+		company.full.Store(false)
 		debug.SetGCPercent(percent)
 		runtime.GOMAXPROCS(processors)
+	}
+}
+
+// makeRoom is for the beginning of a call of g's. It panics with an error that is
+// host.ErrNotInterruptible if another guest has computed for patience, and with that of
+// Pause if g is to end.
+func (g *guest) makeRoom() {
+	collectIfDue()
+	if !company.full.Load() {
+		return
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); company.full.Load(); {
+		<-tick.C
+		g.Pause()
+		if collectIfDue(); time.Since(began) > patience {
+			panic(fmt.Errorf("no garbage was collected for %v, and there are more than %d MB of it: %w", patience, maxGarbage>>20, host.ErrNotInterruptible))
+		}
 	}
 }
 
@@ -87,6 +124,7 @@ func collectIfDue() {
 		}
 	}
 	company.due.Store(false)
+	company.full.Store(false)
 	if company.closed.Swap(false) {
 		debug.FreeOSMemory()
 	} else {

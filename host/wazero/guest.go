@@ -73,11 +73,21 @@ func (g *guest) run(ctx context.Context) error {
 	switch {
 	case err == nil, errors.Is(err, preview1.ErrStopped), errors.As(err, &exit):
 		return err
+	case errors.Is(err, host.ErrNotInterruptible): // another guest
+		return withoutTrace{err}
 	case strings.Contains(err.Error(), "(recovered by wazero)\n"): // a panic of the host's
 		return err
 	}
 	return preview1.Trap(err.Error())
 }
+
+// withoutTrace is an error of a call, without what wazero writes behind it.
+type withoutTrace struct{ error }
+
+func (e withoutTrace) Error() string {
+	return strings.TrimSuffix(firstLine(e.error), " (recovered by wazero)")
+}
+func (e withoutTrace) Unwrap() error { return e.error }
 
 func (g *guest) call(ctx context.Context, f api.Function, args []uint64) (results []uint64, err error) {
 	err = g.Compute(func() (err error) {
@@ -129,7 +139,7 @@ func (g *guest) instantiate(ctx context.Context) (instance api.Module, err error
 		g.OnEnd(func() { instance.Close(context.Background()) })
 	}
 	var exit *sys.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, preview1.ErrStopped) {
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, preview1.ErrStopped) && !errors.Is(err, host.ErrNotInterruptible) {
 		err = preview1.Unusable("it does not start: %s; ask whoever built it", firstLine(err))
 	}
 	return instance, err

@@ -55,7 +55,7 @@ func function(f preview1.Function) api.GoModuleFunction {
 	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
 		g := guestOf(ctx)
 		g.Pause()
-		collectIfDue()
+		g.makeRoom()
 		ticks := g.sampler.ticks.Load()
 		f.Call(ctx, g.Guest, module, stack)
 		g.sampler.forget(ticks)

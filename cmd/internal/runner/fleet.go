@@ -27,15 +27,16 @@ type fleet struct {
 	posted chan func()
 	over   chan struct{} // closed when run has returned
 
-	current *crew // nil until the first module is compiled
-	next    *crew // on trial, or nil
-	loading bool
-	again   bool // another module is to be loaded after that
-	running map[*place]bool
-	pending int       // places whose next guest is due later
-	stuck   bool      // a guest goes on that is over, and nothing is to follow
-	signal  os.Signal // that all end for, or nil
-	code    int       // of the first failure
+	current   *crew // nil until the first module is compiled
+	next      *crew // on trial, or nil
+	loading   bool
+	again     bool // another module is to be loaded after that
+	running   map[*place]bool
+	abandoned map[*host.Cmd]bool // guests that should have ended and have not
+	pending   int                // places whose next guest is due later
+	stuck     bool               // a guest goes on that is over, and nothing is to follow
+	signal    os.Signal          // that all end for, or nil
+	code      int                // of the first failure
 }
 
 // A crew is the guests of one module: one in each place.
@@ -60,6 +61,7 @@ func newFleet(c *Command) *fleet {
 	return &fleet{
 		Command: c, name: filepath.Base(c.File),
 		posted: make(chan func()), over: make(chan struct{}), running: map[*place]bool{},
+		abandoned: map[*host.Cmd]bool{},
 	}
 }
 
@@ -120,7 +122,7 @@ func (f *fleet) disband() {
 	for _, c := range []*crew{f.current, f.next} {
 		switch {
 		case c == nil:
-		case len(f.running) > 0:
+		case len(f.running)+len(f.abandoned) > 0:
 			go c.close()
 		default:
 			c.close()
@@ -160,16 +162,23 @@ func (f *fleet) start(p *place) {
 			err = cmd.Wait()
 		}
 		p.crew.guests.Done()
-		f.post(func() { f.ended(p, err) })
+		f.post(func() { f.ended(p, &cmd, err) })
 	}()
 }
 
 func stream(a net.Addr) bool { return slices.Contains([]string{"tcp", "unix"}, a.Network()) }
 
 // ended decides what follows a guest.
-func (f *fleet) ended(p *place, err error) {
+func (f *fleet) ended(p *place, cmd *host.Cmd, err error) {
+	if f.abandoned[cmd] {
+		delete(f.abandoned, cmd)
+		return
+	}
 	delete(f.running, p)
 	switch {
+	case errors.Is(err, host.ErrNotInterruptible): // another guest computes, and all wait for it
+		f.fail(f.exitCode(err))
+		f.stuck = true
 	case f.signal != nil && errors.Is(err, host.ErrStopped):
 		f.fail(exitCodeOf(f.signal))
 	case f.signal != nil && !byItself(err):

@@ -32,25 +32,53 @@ func (f *fleet) watchEnd(p *place, cmd *host.Cmd) {
 	}}
 }
 
-// overdue gives up a guest that should have ended. Nothing but the end of the process
-// ends it: so that comes at once if no other serves.
+// overdue gives up a guest that should have ended. One that computes ends with the
+// process alone: so that comes at once, if no other guest is to serve. One in a call that
+// does not return is abandoned: it harms no other, and its code does not go on.
 func (f *fleet) overdue(p *place, cause error) {
-	f.tellOverdue(p.cmd.Stop())
-	switch p.crew {
-	case f.current:
+	computes := f.tellOverdue(p.cmd.Stop())
+	switch {
+	case p.crew == f.current && computes:
 		f.fail(f.exitCode(cause))
 		f.stuck = true
 		return
-	case f.next:
+	case p.crew == f.next:
 		f.drop("does not end")
 	}
 	delete(f.running, p)
+	f.abandoned[p.cmd] = true
+	if computes {
+		return
+	}
+	if f.Abandoned != nil {
+		f.Abandoned()
+	}
+	if p.crew == f.current {
+		f.follow(p, cause)
+	}
 }
 
-func (f *fleet) tellOverdue(err error) {
-	why := "it is in a call that does not return, such as a write to a full pipe"
-	if errors.Is(err, host.ErrNotInterruptible) {
+// follow is restart after a guest that was abandoned. What abandoned guests have is not
+// freed: so none follows when there are more of them than guests that are to run.
+func (f *fleet) follow(p *place, cause error) {
+	switch {
+	case !f.Restart.after(cause):
+	case len(f.abandoned) <= max(1, f.Instances):
+		f.restart(p, cause)
+		return
+	default:
+		f.say("%s does not start again: %d are in calls that do not return", f.name, len(f.abandoned))
+	}
+	f.fail(f.exitCode(cause))
+}
+
+// tellOverdue reports what a guest does that does not end. computes is whether that is to
+// compute.
+func (f *fleet) tellOverdue(err error) (computes bool) {
+	why := "it is in a call that does not return, such as a write to a terminal that shows nothing"
+	if computes = errors.Is(err, host.ErrNotInterruptible); computes {
 		why = "it computes, and cannot be interrupted without --interruptible"
 	}
 	f.say("%s goes on until wasisock ends: %s", f.name, why)
+	return computes
 }

@@ -60,6 +60,10 @@ type Command struct {
 	// how that one ended, or host.ErrStopped if it ends because the new one is there.
 	Restarted func(before error)
 
+	// Abandoned, if not nil, is called for each guest that should have ended, and goes on in
+	// a call that does not return.
+	Abandoned func()
+
 	better func() // of Engine.compile
 
 	// Remedy says how a rule that a guest lacks can be given.

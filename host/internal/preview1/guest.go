@@ -196,12 +196,14 @@ func (g *Guest) outcome(ctx context.Context, run func(context.Context) error) (e
 	return -1, err
 }
 
-// end makes the guest end at its next call, and the call that it waits in return.
+// end makes the guest end at its next call, and the call that it waits in return. Its
+// sockets close at once: another call may not return, and clients wait for it.
 func (g *Guest) end() {
 	g.ended.Do(func() {
 		g.stage.bits.Or(stopped)
 		close(g.stop)
 		g.system.Interrupt()
+		go g.system.Close()
 		g.stdio.wake()
 		for _, dir := range g.dirs {
 			dir.Interrupt()

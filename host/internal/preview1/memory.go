@@ -47,21 +47,21 @@ func (m *memory) setNonblock(ptr uint32) {
 	}
 }
 
-// gather copies to buf what count buffers at iovs hold, as far as there is room.
-func (m *memory) gather(buf []byte, iovs, count uint32) (n int, errno sockabi.Errno) {
-	if count > sockabi.MaxIOVecs {
-		return 0, sockabi.EINVAL
-	}
+// buffers returns those of count buffers at iovs that are not empty, as they are in
+// memory.
+func (m *memory) buffers(iovs, count uint32) (buffers [][]byte, errno sockabi.Errno) {
 	array, ok := m.View(iovs, count*sockabi.IOVecSize)
 	if !ok {
-		return 0, sockabi.EFAULT
+		return nil, sockabi.EFAULT
 	}
 	for ; len(array) > 0; array = array[sockabi.IOVecSize:] {
 		data, ok := m.View(le.Uint32(array), le.Uint32(array[4:]))
 		if !ok {
-			return 0, sockabi.EFAULT
+			return nil, sockabi.EFAULT
 		}
-		n += copy(buf[n:], data)
+		if len(data) > 0 {
+			buffers = append(buffers, data)
+		}
 	}
-	return n, 0
+	return buffers, 0
 }

@@ -42,6 +42,9 @@ func (g *Guest) Compute(f func() error) error {
 // Computes is whether its code runs now, and is in no call of the host.
 func (g *Guest) Computes() bool { return g.stage.bits.Load()&computes != 0 }
 
+// stops is whether the guest is to end.
+func (g *Guest) stops() bool { return g.stage.bits.Load()&stopped != 0 }
+
 // Interruptible tells that the engine ends its code when its context does.
 func (g *Guest) Interruptible() { g.interruptible = true }
 

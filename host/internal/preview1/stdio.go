@@ -34,6 +34,13 @@ func writeAtOnce() int {
 // system takes.
 const maxPath = 4096
 
+// maxTransfer is how many bytes one call reads or writes at most. Both may be short, and
+// a guest can be stopped between two calls.
+const maxTransfer = 16 << 20
+
+// maxDirectory is the largest buffer, in bytes, that a guest can read a directory into.
+const maxDirectory = 1 << 20
+
 // owns is whether a call is about one of these files. It is not once the guest has
 // closed it, and perhaps opened another file in its place.
 func (s *stdio) owns(stack []uint64) bool {
@@ -41,8 +48,9 @@ func (s *stdio) owns(stack []uint64) bool {
 	return int(fd) < len(s.files) && s.files[fd] != nil
 }
 
-// wrap returns wazero's function f with the behaviour above, and without paths that no
-// system has, which wazero would copy.
+// wrap returns wazero's function f with the behaviour above. It fails, as no system has
+// them, for paths that wazero would copy; and it does not take longer, or allocate more,
+// than a guest can be waited for, whatever lengths the guest passes.
 func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 	wrapper := map[string]func(*Guest, []uint64, func()){
 		"fd_read":             (*Guest).stdioRead,
@@ -50,6 +58,13 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 		"fd_close":            (*Guest).stdioClose,
 		"fd_fdstat_get":       (*Guest).stdioStat,
 		"fd_fdstat_set_flags": (*Guest).stdioSetFlags,
+	}[name]
+	bound := map[string]func(*Guest, []uint64) sockabi.Errno{
+		"fd_read":    (*Guest).boundTransfer,
+		"fd_pread":   (*Guest).boundTransfer,
+		"fd_write":   (*Guest).boundTransfer,
+		"fd_pwrite":  (*Guest).boundTransfer,
+		"fd_readdir": (*Guest).boundDirectory,
 	}[name]
 	var lengths []int // which parameters are lengths of paths
 	for i, param := range params {
@@ -61,15 +76,73 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 		return slices.ContainsFunc(lengths, func(i int) bool { return uint32(stack[i]) > maxPath })
 	}
 	return func(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
+		if bound != nil {
+			if errno := bound(g, stack); errno != 0 {
+				stack[0] = uint64(errno)
+				return
+			}
+		}
 		switch {
 		case tooLong(stack):
 			stack[0] = uint64(sockabi.ENAMETOOLONG)
+		case name == "random_get":
+			g.random(stack, func() { f.Call(ctx, module, stack) })
 		case name == "fd_filestat_set_times" && uint32(stack[0]) <= 2:
 			stack[0] = uint64(sockabi.ENOTSUP) // wazero's panics where it has no folder
 		case wrapper != nil && g.stdio.owns(stack):
 			wrapper(g, stack, func() { f.Call(ctx, module, stack) })
 		default:
 			f.Call(ctx, module, stack)
+		}
+	}
+}
+
+// boundTransfer leaves out the buffers beyond maxTransfer bytes. One that is larger by
+// itself remains, and files read and write a part of it.
+//   - EINVAL: there are more than MaxIOVecs buffers.
+func (g *Guest) boundTransfer(stack []uint64) sockabi.Errno {
+	iovs, count := uint32(stack[1]), uint32(stack[2])
+	if count > sockabi.MaxIOVecs {
+		return sockabi.EINVAL
+	}
+	array, _ := g.memory.View(iovs, count*sockabi.IOVecSize) // wazero checks it too
+	total := uint64(0)
+	for i := 0; i < len(array); i += sockabi.IOVecSize {
+		size := uint64(le.Uint32(array[i+4:]))
+		if total > 0 && total+size > maxTransfer {
+			stack[2] = uint64(i / sockabi.IOVecSize)
+			return 0
+		}
+		total += size
+	}
+	return 0
+}
+
+// boundDirectory bounds how many entries wazero reads and keeps. A shorter buffer would
+// mean that the directory ends there.
+//   - EINVAL: the buffer has more than maxDirectory bytes.
+func (g *Guest) boundDirectory(stack []uint64) sockabi.Errno {
+	if uint32(stack[2]) > maxDirectory {
+		return sockabi.EINVAL
+	}
+	return 0
+}
+
+// random gets random bytes in pieces, until the guest is to end.
+func (g *Guest) random(stack []uint64, get func()) {
+	const piece = 1 << 20
+	buf, size := uint32(stack[0]), uint32(stack[1])
+	if _, ok := g.memory.View(buf, size); !ok {
+		stack[0] = uint64(sockabi.EFAULT)
+		return
+	}
+	for {
+		n := min(size, piece)
+		stack[0], stack[1] = uint64(buf), uint64(n)
+		get()
+		buf, size = buf+n, size-n
+		if stack[0] != 0 || size == 0 || g.stops() {
+			return
 		}
 	}
 }
@@ -83,34 +156,67 @@ func (g *Guest) stdioRead(stack []uint64, read func()) {
 	stack[0] = uint64(sockabi.EAGAIN)
 }
 
-// stdioWrite writes part of what the guest of a non-blocking descriptor gave, without
-// blocking. Blocking writes are not for us: they write all.
+// stdioWrite writes in pieces, until the guest is to end. It waits before each until the
+// file takes it, but writes one piece alone to a non-blocking descriptor.
 func (g *Guest) stdioWrite(stack []uint64, write func()) {
 	fd := uint32(stack[0])
-	if !g.stdio.nonblock[fd] || !g.stdio.blocks[fd] {
-		write()
-		return
-	}
-	var buf [4096]byte
-	n, errno := g.memory.gather(buf[:writeAtOnce()], uint32(stack[1]), uint32(stack[2]))
+	buffers, errno := g.memory.buffers(uint32(stack[1]), uint32(stack[2]))
 	count, ok := g.memory.View(uint32(stack[3]), 4)
 	switch {
 	case errno != 0:
 	case !ok:
 		errno = sockabi.EFAULT
-	case n == 0:
+	case len(buffers) == 0:
 		write()
 		return
-	case !g.stdio.wait(fd, true, false):
-		errno = sockabi.EAGAIN
 	default:
-		written, err := g.stdio.files[fd].Write(buf[:n])
-		if errno = writeErrno(err); written > 0 {
+		var n uint32
+		if n, errno = g.stdio.write(fd, buffers, g.stops); n > 0 {
 			errno = 0
-			le.PutUint32(count, uint32(written))
+			le.PutUint32(count, n)
 		}
 	}
 	stack[0] = uint64(errno)
+}
+
+// write writes buffers until stops reports that it should not go on. The error is about
+// the last piece alone.
+func (s *stdio) write(fd uint32, buffers [][]byte, stops func() bool) (written uint32, errno sockabi.Errno) {
+	most, once := 1<<20, s.blocks[fd] && s.nonblock[fd]
+	if s.blocks[fd] {
+		most = writeAtOnce()
+	}
+	for len(buffers) > 0 {
+		var piece []byte
+		piece, buffers = cut(buffers, most)
+		if stops() || !s.wait(fd, true, !once) {
+			return written, sockabi.EAGAIN
+		}
+		n, err := s.files[fd].Write(piece)
+		written += uint32(n)
+		if err != nil || once {
+			return written, writeErrno(err)
+		}
+	}
+	return written, 0
+}
+
+// cut returns the first bytes of buffers, at most so many, and what remains. It copies
+// where they are in several.
+func cut(buffers [][]byte, most int) (piece []byte, rest [][]byte) {
+	if first := buffers[0]; len(first) > most {
+		buffers[0] = first[most:]
+		return first[:most], buffers
+	}
+	piece, rest = buffers[0], buffers[1:]
+	for len(rest) > 0 && len(piece) < most {
+		n := min(len(rest[0]), most-len(piece))
+		piece = append(piece[:len(piece):len(piece)], rest[0][:n]...)
+		if rest[0] = rest[0][n:]; len(rest[0]) == 0 {
+			rest = rest[1:]
+		}
+	}
+	return piece, rest
 }
 
 func writeErrno(err error) sockabi.Errno {
@@ -119,8 +225,14 @@ func writeErrno(err error) sockabi.Errno {
 		return 0
 	case errors.Is(err, syscall.EPIPE):
 		return sockabi.EPIPE
-	case errors.Is(err, os.ErrClosed):
+	case errors.Is(err, os.ErrClosed), errors.Is(err, syscall.EBADF):
 		return sockabi.EBADF
+	case errors.Is(err, syscall.ENOSPC):
+		return sockabi.ENOSPC
+	case errors.Is(err, syscall.EFBIG):
+		return sockabi.EFBIG
+	case errors.Is(err, syscall.EDQUOT):
+		return sockabi.EDQUOT
 	}
 	return sockabi.EIO
 }

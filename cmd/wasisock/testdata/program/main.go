@@ -51,6 +51,10 @@ func handler() http.Handler {
 			fmt.Println("spins")
 			for {
 			}
+		case "/print":
+			for {
+				fmt.Println(r.URL)
+			}
 		case "/mine": // differs from guest to guest
 			fmt.Fprintf(w, "%x\n", mine)
 			return
@@ -64,7 +68,9 @@ func serve(addr string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(l.Addr())
+	if os.Getenv("QUIET") == "" {
+		fmt.Println(l.Addr())
+	}
 	return http.Serve(l, handler())
 }
 

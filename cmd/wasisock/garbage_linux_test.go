@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wasisock/wasisock/internal/asm"
+)
+
+// computesOrCalls is a guest of which the first that has a directory computes without end.
+// The others make calls, each of which allocates some kilobytes.
+func computesOrCalls() []byte {
+	const stat, path, length = 0, 64, 4000
+	isZero := []byte{0x45}
+	return asm.Module{
+		Imports: []asm.Func{
+			{Name: "path_create_directory", Params: "iii", Results: "i"},
+			{Name: "path_filestat_get", Params: "iiiii", Results: "i"},
+		},
+		Pages:  1,
+		Data:   strings.Repeat("\x00", path) + strings.Repeat("a/", length/2),
+		Locals: 1,
+		Code: asm.Join(
+			asm.ConstI32(3), asm.ConstI32(path), asm.ConstI32(1), asm.Call(0), asm.LocalTee(0), asm.Drop,
+			asm.Loop(asm.LocalGet(0), isZero, asm.BranchIf(0)),
+			asm.Loop(asm.ConstI32(3), asm.ConstI32(0), asm.ConstI32(path), asm.ConstI32(length), asm.ConstI32(stat), asm.Call(1), asm.Drop, asm.Branch(0)),
+		),
+	}.Bytes()
+}
+
+// TestGarbageWhileAGuestComputes holds that the command ends with the reason, and that its
+// memory is bounded until then.
+func TestGarbageWhileAGuestComputes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes more than 10 s")
+	}
+	file := filepath.Join(t.TempDir(), "guest.wasm")
+	if err := os.WriteFile(file, computesOrCalls(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := child(t, "--listen=tcp:127.0.0.1:"+freePort(t), "--instances=2", "--restart=always", "--dir", t.TempDir()+":/", file)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	defer kill.Stop()
+	cmd.Wait()
+	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
+	t.Logf("it ended after %v with %d MB at most", time.Since(began), peak)
+	const why = "no garbage was collected for 10s"
+	if code := cmd.ProcessState.ExitCode(); code != 125 || strings.Count(stderr.String(), why) != 1 {
+		t.Errorf("exit code %d, want 125 and %q: %s", code, why, stderr.String())
+	}
+	if peak > 1000 {
+		t.Errorf("it had %d MB, want 1000 at most", peak)
+	}
+}
