@@ -14,6 +14,9 @@ import (
 // scratch is a directory that all tests share, for the cache of compiled code.
 var scratch string
 
+// self is this program, which is its own compiler.
+var self, _ = os.Executable()
+
 // cached returns a Config whose code is kept for other tests.
 func cached() Config { return Config{CacheDir: filepath.Join(scratch, "cache"), Compiler: self} }
 

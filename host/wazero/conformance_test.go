@@ -13,9 +13,6 @@ import (
 	"github.com/wasisock/wasisock/internal/racetest"
 )
 
-// self is this program.
-var self, _ = os.Executable()
-
 // engine is wazero for the conformance suite.
 var engine = hosttest.Engine{
 	Name: "wazero",

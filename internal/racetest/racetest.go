@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 )
 
 // variable names the test program that was built without the race detector.
@@ -25,7 +24,7 @@ func Compilers() (clean func()) {
 	case program == "":
 		return build()
 	case slices.Contains(os.Args, "internal-compile"):
-		err := syscall.Exec(program, os.Args, os.Environ())
+		err := become(program, os.Args, os.Environ())
 		panic(fmt.Sprintf("%s: %v", program, err))
 	}
 	return func() {}
