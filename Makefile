@@ -22,14 +22,14 @@ help: ## print what each target does, and the minutes that it takes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: wasm
-wasm: ## compile the guests into build/
+wasm: ## compile the guests into build/; seconds
 	@scripts/build-wasm.sh
 
 # What runs inside wasm, and is tested there too.
 guests := ./sockabi ./guest/...
 
 .PHONY: test
-test: wasm ## run the tests natively and on wazero, without those that take long
+test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
 	go test -short $(packages)
 	@$(MAKE) --no-print-directory test-guests
 
@@ -41,7 +41,7 @@ test-guests:
 
 # WasmEdge's programs are engines of the tests where the environment names them.
 .PHONY: test-engines
-test-engines: wasm ## run all tests natively, on wazero and on the programs of WasmEdge 0.14 and 0.17, which it fetches
+test-engines: wasm ## run all tests natively, on wazero and on the programs of WasmEdge 0.14 and 0.17, which it fetches; 19 minutes
 	@wasmedge_014=$$(scripts/get-wasmedge.sh 0.14 | tail -n1) && \
 	wasmedge_017=$$(scripts/get-wasmedge.sh 0.17 | tail -n1) && \
 	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 WASISOCK_GO_VERSIONS=$(other_go) \
@@ -56,7 +56,7 @@ test-engines: wasm ## run all tests natively, on wazero and on the programs of W
 # runs what an engine is slow at, too.
 wasmedge_versions := 0.14 0.17
 .PHONY: test-wasmedge
-test-wasmedge: ## test what embeds WasmEdge 0.14 and 0.17 by WasmEdge-go, which it fetches
+test-wasmedge: ## test what embeds WasmEdge 0.14 and 0.17 by WasmEdge-go, which it fetches; 12 minutes
 	@$(MAKE) --no-print-directory -j2 --output-sync=target $(wasmedge_versions:%=test-wasmedge-%)
 
 .PHONY: $(wasmedge_versions:%=test-wasmedge-%)
@@ -73,7 +73,7 @@ test-all: ## run all tests on every engine, also what takes minutes to compile o
 	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
-check: ## check format, vet, build for every system, tidy, race tests; must change no file
+check: ## check format, vet, build for every system, tidy, race tests; must change no file; 15 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
 	@$(MAKE) --no-print-directory check-format check-build check-tidy check-race
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
@@ -109,7 +109,7 @@ check-race: wasm
 	cd bench && go test -short ./...
 
 .PHONY: demo
-demo: wasm ## show the server and the client at work
+demo: wasm ## show the server and the client at work; seconds
 	@scripts/demo.sh
 
 .PHONY: prove-random
@@ -135,7 +135,7 @@ wasi-testsuite: ## run the programs of preview 1 of a copy of wasi-testsuite: DI
 	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v ./prove/testsuite
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME each (10s)
+fuzz: ## run every fuzz target for FUZZTIME each (10s); 7 minutes
 	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(packages)); do \
 		targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz' || [ $$? -eq 1 ]) || exit 1; \
 		for target in $$targets; do \
@@ -164,7 +164,7 @@ prove-net: ## prove package net with every Go, and on every engine
 	go run ./prove -go $(other_go) net
 
 .PHONY: prove-ci
-prove-ci: ## prove every suite on wazero, net with every Go there, and a part with WasmEdge
+prove-ci: ## prove every suite on wazero, net with every Go there, and a part with WasmEdge; 10 minutes
 	cd prove/xnet && go mod tidy -diff && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./...
 	go run ./prove
 	go run ./prove -module prove/xnet
@@ -177,7 +177,7 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part wi
 # WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is
 # for a few of the libraries there, and PROVE_FLAGS='-engine wazero' for none.
 .PHONY: prove-libraries
-prove-libraries: ## run libraries that others wrote, as guests, with real servers
+prove-libraries: ## run libraries that others wrote, as guests, with real servers; 5 minutes
 	cd prove/libraries && go test -count=1 -timeout 60m $(PROVE_FLAGS) -v .
 
 .PHONY: clean
