@@ -73,7 +73,7 @@ test-all: ## run all tests on every engine, also what takes minutes to compile o
 	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
-check: ## check format, vet, build for every system, tidy, race tests; must change no file; 15 minutes
+check: ## check format, vet, build for every system, tidy, race tests; must change no file; 12 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
 	@$(MAKE) --no-print-directory check-format check-build check-tidy check-race
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
@@ -100,12 +100,10 @@ $(foreign:%=check-build-%): check-build-%:
 check-tidy:
 	@for dir in . bench prove/libraries prove/xnet examples/embed-wasmedge testdata/foreign/stealthrocket; do (cd $$dir && go mod tidy -diff) || exit 1; done
 
-# Needs the guests, as the target test does, and a C compiler. Packages are built at once and
-# tested one after the other: under the race detector two take each other's time.
+# Needs the guests, as the target test does, and a C compiler.
 .PHONY: check-race
 check-race: wasm
-	go test -race -short -run '^$$' $(packages) >/dev/null
-	go test -race -short -timeout 20m -p 1 $(packages)
+	go test -race -short -timeout 20m $(packages)
 	cd bench && go test -short ./...
 
 .PHONY: demo
