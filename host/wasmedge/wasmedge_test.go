@@ -352,9 +352,11 @@ func TestACacheThatIsBroken(t *testing.T) {
 	}
 }
 
-func TestACacheThatCannotBeWritten(t *testing.T) {
-	_, err := Compile(t.Context(), returns, Config{CacheDir: filepath.Join(os.DevNull, "cache")})
-	if err == nil || !strings.Contains(err.Error(), "make "+os.DevNull) {
-		t.Error(err)
+// TestACacheThatCannotBeMade holds that a guest is compiled without one.
+func TestACacheThatCannotBeMade(t *testing.T) {
+	m, err := Compile(t.Context(), returns, Config{CacheDir: filepath.Join(os.DevNull, "cache")})
+	if err != nil {
+		t.Fatal(err)
 	}
+	m.Close()
 }
