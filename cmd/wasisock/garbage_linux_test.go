@@ -36,7 +36,7 @@ func computesOrCalls() []byte {
 // memory is bounded until then.
 func TestGarbageWhileAGuestComputes(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes more than 10 s")
+		t.Skip("takes more than 10 s; run it without -short")
 	}
 	file := filepath.Join(t.TempDir(), "guest.wasm")
 	if err := os.WriteFile(file, computesOrCalls(), 0o666); err != nil {

@@ -100,7 +100,7 @@ func TestWhatIsDeleted(t *testing.T) {
 	}
 }
 
-// TestNone is about a cache that there is not.
+// TestNone holds that a nil cache stores nothing and finds nothing.
 func TestNone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -101,31 +101,30 @@ func (f *file) Stat() (sys.Stat_t, experimentalsys.Errno) {
 	return sys.NewStat_t(info), 0
 }
 
-func (f *file) Read(buf []byte) (int, experimentalsys.Errno) {
+// transfer reads or writes by do, as much as one call may.
+func (f *file) transfer(buf []byte, do func([]byte) (int, error)) (int, experimentalsys.Errno) {
 	buf = buf[:min(len(buf), maxTransfer)]
 	if len(buf) == 0 {
 		return 0, 0
 	}
-	var n int
-	var err error
-	if f.nonblock {
-		n, err = readOnce(f.file, buf)
-	} else {
-		n, err = f.file.Read(buf)
-	}
+	n, err := do(buf)
 	return n, f.fails(err)
 }
 
+func (f *file) Read(buf []byte) (int, experimentalsys.Errno) {
+	return f.transfer(buf, func(buf []byte) (int, error) {
+		if f.nonblock {
+			return readOnce(f.file, buf)
+		}
+		return f.file.Read(buf)
+	})
+}
+
 func (f *file) Pread(buf []byte, off int64) (int, experimentalsys.Errno) {
-	buf = buf[:min(len(buf), maxTransfer)]
-	if len(buf) == 0 {
-		return 0, 0
-	}
 	if off < 0 {
 		return 0, experimentalsys.EINVAL
 	}
-	n, err := f.file.ReadAt(buf, off)
-	return n, f.fails(err)
+	return f.transfer(buf, func(buf []byte) (int, error) { return f.file.ReadAt(buf, off) })
 }
 
 // A position is an int64 by another name: go vet takes any Seek of an int64 for io.Seeker's.
@@ -159,30 +158,19 @@ func (f *file) Readdir(n int) ([]experimentalsys.Dirent, experimentalsys.Errno) 
 }
 
 func (f *file) Write(buf []byte) (int, experimentalsys.Errno) {
-	buf = buf[:min(len(buf), maxTransfer)]
-	if len(buf) == 0 {
-		return 0, 0
-	}
-	var n int
-	var err error
-	if f.nonblock {
-		n, err = writeOnce(f.file, buf)
-	} else {
-		n, err = f.file.Write(buf)
-	}
-	return n, f.fails(err)
+	return f.transfer(buf, func(buf []byte) (int, error) {
+		if f.nonblock {
+			return writeOnce(f.file, buf)
+		}
+		return f.file.Write(buf)
+	})
 }
 
 func (f *file) Pwrite(buf []byte, off int64) (int, experimentalsys.Errno) {
-	buf = buf[:min(len(buf), maxTransfer)]
-	if len(buf) == 0 {
-		return 0, 0
-	}
 	if off < 0 {
 		return 0, experimentalsys.EINVAL
 	}
-	n, err := f.file.WriteAt(buf, off)
-	return n, f.fails(err)
+	return f.transfer(buf, func(buf []byte) (int, error) { return f.file.WriteAt(buf, off) })
 }
 
 func (f *file) Truncate(size int64) experimentalsys.Errno {
