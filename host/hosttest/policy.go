@@ -3,6 +3,7 @@ package hosttest
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,11 @@ var aboutPolicy = []sentence{
 		says:    "a rule with a name allows the addresses that the host told this guest for it",
 		promise: promiseNames,
 		test:    namesTold,
+	},
+	{
+		says:    "what another nameserver says allows nothing",
+		promise: promiseNames,
+		test:    anotherNameserver,
 	},
 	{
 		says:    "a listener that a guest was given outlives it",
@@ -315,6 +321,39 @@ func namesTold(t *testing.T, b *bench) {
 	}
 	if got := run("dial", "93.184.216.34:80"); got != "refused\n" || len(to.all) != 1 {
 		t.Errorf("what another guest was told allows %q, %q", got, to.all)
+	}
+}
+
+func anotherNameserver(t *testing.T, b *bench) {
+	names := zone{"a.example.com.": "93.184.216.34"}
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	go func() {
+		for buf := make([]byte, 512); ; {
+			n, from, err := c.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			if answer, err := names.answer(buf[:n]); err == nil {
+				c.WriteTo(answer, from)
+			}
+		}
+	}()
+	question, err := (&dnsmessage.Message{Questions: []dnsmessage.Question{{
+		Name: dnsmessage.MustNewName("a.example.com."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET,
+	}}}).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var to dials
+	cmd := command(t, "ask", c.LocalAddr().String(), hex.EncodeToString(question), "93.184.216.34:80")
+	cmd.Policy = policy(t, "resolve a.example.com", "dial tcp a.example.com:80", "dial udp 127.0.0.0/8:*")
+	cmd.Resolver, cmd.Dial = names.resolver(), to.dial
+	if got := b.output(t, cmd); got != "47 bytes\nrefused\n" || len(to.all) != 0 {
+		t.Errorf("%q, and it dialled %q", got, to.all)
 	}
 }
 

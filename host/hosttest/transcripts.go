@@ -41,21 +41,38 @@ func newTranscripts(t *testing.T, e Engine) *transcripts {
 
 // run shows the sentences of some themes.
 func (s *transcripts) run(t *testing.T, themes []theme) {
+	type test struct {
+		line
+		skip  string
+		turns *turns
+	}
+	var tests []test
+	batch := new(turns)
 	for _, l := range s.lines {
 		if !hasTheme(themes, l.theme) {
 			continue
 		}
 		again := s.shown[l.theme]
 		s.shown[l.theme] = true
-		t.Run(l.theme+"/"+l.sentence, func(t *testing.T) {
+		if len(batch.lines) > 0 && batch.lines[0].theme != l.theme || len(batch.lines) == inTurn {
+			batch = new(turns)
+		}
+		test := test{line: l, skip: s.engine.lacks(s.engine.needsFor(l, again)), turns: batch}
+		if again && testing.Short() {
+			test.skip = "with -short, one sentence of each theme is shown; run it without"
+		}
+		if test.skip == "" && !alone(l.sentence) {
+			batch.lines = append(batch.lines, l)
+		}
+		tests = append(tests, test)
+	}
+	for _, test := range tests {
+		t.Run(test.theme+"/"+test.sentence, func(t *testing.T) {
 			t.Parallel()
-			if again && testing.Short() {
-				t.Skip("with -short, one sentence of each theme is shown; run it without")
+			if test.skip != "" {
+				t.Skip(test.skip)
 			}
-			if why := s.engine.lacks(s.engine.needsFor(l, again)); why != "" {
-				t.Skip(why)
-			}
-			s.one(t, l)
+			s.one(t, test.line, test.turns)
 		})
 	}
 }
@@ -85,9 +102,19 @@ func hasTheme(themes []theme, name string) bool {
 
 // one compares the transcript of a sentence with the golden one, or with what the table
 // of differences says.
-func (s *transcripts) one(t *testing.T, l line) {
+//
+// A process begins slowly, so sentences are shown by one process in turn. One whose transcript
+// is another there is shown by a process of its own, and that is what counts.
+func (s *transcripts) one(t *testing.T, l line, in *turns) {
 	d, differs := differenceOf(l.sentence, s.engine.differs())
-	got := show(t, s.engine, l)
+	want, known := s.golden[l.sentence]
+	if differs {
+		want = d.transcript
+	}
+	got, shown := in.transcript(t, s.engine, l)
+	if !shown || !known || got != want {
+		got = show(t, s.engine, l)
+	}
 	s.taken.add(l.sentence, got)
 	if *update {
 		if strings.Contains("\n"+got, "\nFAIL ") {
@@ -95,14 +122,13 @@ func (s *transcripts) one(t *testing.T, l line) {
 		}
 		return
 	}
-	want, known := s.golden[l.sentence]
 	switch {
 	case !known:
 		t.Errorf("no golden transcript; with -update the suite writes it. It is:\n%s", got)
-	case differs && got == want:
+	case differs && got == s.golden[l.sentence]:
 		t.Errorf("%s does not differ any more: delete its row from the table of differences", s.engine.Name)
-	case differs && got != d.transcript:
-		t.Errorf("the transcript differs, and not as the table says (%s).\ngot:\n%s\nwant:\n%s", d.why, got, d.transcript)
+	case differs && got != want:
+		t.Errorf("the transcript differs, and not as the table says (%s).\ngot:\n%s\nwant:\n%s", d.why, got, want)
 	case !differs && got != want:
 		t.Errorf("the transcript differs.\ngot:\n%s\nwant:\n%s", got, want)
 	}
@@ -146,15 +172,9 @@ func (s *transcripts) checkListed(t *testing.T) {
 	}
 }
 
-// show returns the transcript of a sentence.
+// show returns the transcript of a sentence that has a process of its own.
 func show(t *testing.T, e Engine, l line) string {
-	dir, err := os.MkdirTemp("", "wasisock") // short: it begins the paths of UNIX sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	g := Guest{File: l.guest, Args: []string{l.sentence}, Env: []string{"WASISOCK_DIR=" + dir}, Root: dir, UNIX: true}
-	r := run{engine: e, guest: g}
+	r := newRun(t, e, l.guest, l.sentence)
 	if o, ok := outside[l.sentence]; ok {
 		o(t, &r)
 	}
@@ -163,6 +183,16 @@ func show(t *testing.T, e Engine, l line) string {
 		t.Skip(why)
 	}
 	return transcript
+}
+
+// newRun returns the run of a guest that has a directory for itself until the test ends.
+func newRun(t *testing.T, e Engine, guest string, sentences ...string) run {
+	dir, err := os.MkdirTemp("", "wasisock") // short: it begins the paths of UNIX sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return run{engine: e, guest: Guest{File: guest, Args: sentences, Env: []string{"WASISOCK_DIR=" + dir}, Root: dir, UNIX: true}}
 }
 
 func lastLine(s string) string {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -28,7 +29,7 @@ import (
 func (m *Module) fill(ctx context.Context, wasm []byte) error {
 	err := m.ownSignals(ctx)
 	if err == nil {
-		err = m.aheadOfTime(ctx, wasm, m.cfg.Interruptible, func(text []byte) error { return m.load(text, true) })
+		err = m.aheadOfTime(ctx, wasm, m.cfg.options(), func(text []byte) error { return m.load(text, true) })
 	}
 	if m.cfg.AOT == AOTAuto && m.cfg.OnCompiled != nil {
 		m.cfg.OnCompiled(err)
@@ -36,23 +37,36 @@ func (m *Module) fill(ctx context.Context, wasm []byte) error {
 	return err
 }
 
-func key(wasm []byte, interruptible bool) string {
-	var options []string
-	if interruptible {
-		options = append(options, "interruptible")
+// What a module is compiled with, besides the default.
+const (
+	interruptible = "interruptible"
+	unoptimized   = "unoptimized"
+)
+
+func (cfg *Config) options() (options []string) {
+	if cfg.Interruptible {
+		options = append(options, interruptible)
 	}
-	return aotcache.Key(wasmedge.GetVersion(), wasm, options...)
+	if cfg.unoptimized {
+		options = append(options, unoptimized)
+	}
+	return options
 }
 
 // kept reports whether the cache has what the module is compiled to.
 func (m *Module) kept(wasm []byte) bool {
-	return m.cache.Get(aotcache.Name(key(wasm, m.cfg.Interruptible))) != ""
+	return m.cache.Get(fileName(wasm, m.cfg.options())) != ""
+}
+
+// fileName is the name in the cache of what a module is compiled to.
+func fileName(wasm []byte, options []string) string {
+	return aotcache.Name(aotcache.Key(wasmedge.GetVersion(), wasm, options...))
 }
 
 // aheadOfTime has load read what wasm is compiled to, now or before. What was kept and is
 // broken, as after a crash of the machine, is made anew.
-func (m *Module) aheadOfTime(ctx context.Context, wasm []byte, interrupts bool, load func(text []byte) error) error {
-	name := aotcache.Name(key(wasm, interrupts))
+func (m *Module) aheadOfTime(ctx context.Context, wasm []byte, options []string, load func(text []byte) error) error {
+	name := fileName(wasm, options)
 	if kept := m.cache.Get(name); kept != "" && mapped(kept, load) == nil {
 		return nil
 	}
@@ -64,13 +78,10 @@ func (m *Module) aheadOfTime(ctx context.Context, wasm []byte, interrupts bool, 
 	out := filepath.Join(temp, outFile)
 	what := fmt.Sprintf("%s for wasmedge %s", cmp.Or(m.cfg.Name, "the guest"), wasmedge.GetVersion())
 	err = progress.Compiling(m.cfg.Progress, what, func() error {
-		switch {
-		case m.cfg.Compiler == "":
-			return compileTo(out, wasm, interrupts)
-		case interrupts:
-			return m.cfg.inChild(ctx, temp, wasm, ahead, interruptible)
+		if m.cfg.Compiler == "" {
+			return compileTo(out, wasm, options)
 		}
-		return m.cfg.inChild(ctx, temp, wasm, ahead)
+		return m.cfg.inChild(ctx, temp, wasm, append(options, ahead)...)
 	})
 	if err != nil {
 		return err
@@ -113,15 +124,19 @@ func mapped(file string, load func(text []byte) error) error {
 // compiling is one module at a time: LLVM takes over signals, and gives them back.
 var compiling sync.Mutex
 
-func compileTo(out string, wasm []byte, interruptible bool) error {
+func compileTo(out string, wasm []byte, options []string) error {
 	compiling.Lock()
 	defer compiling.Unlock()
 	config := wasmedge.NewConfigure()
 	defer config.Release()
 	context := (*C.WasmEdge_ConfigureContext)(inner(config))
-	C.WasmEdge_ConfigureCompilerSetInterruptible(context, C.bool(interruptible))
+	C.WasmEdge_ConfigureCompilerSetInterruptible(context, C.bool(slices.Contains(options, interruptible)))
 	// As wasmedge compile does, with which the cache is shared; net/http is not faster at O3.
-	C.WasmEdge_ConfigureCompilerSetOptimizationLevel(context, C.WasmEdge_CompilerOptimizationLevel_O2)
+	var level C.enum_WasmEdge_CompilerOptimizationLevel = C.WasmEdge_CompilerOptimizationLevel_O2
+	if slices.Contains(options, unoptimized) {
+		level = C.WasmEdge_CompilerOptimizationLevel_O0
+	}
+	C.WasmEdge_ConfigureCompilerSetOptimizationLevel(context, level)
 	compiler := wasmedge.NewCompilerWithConfig(config)
 	if compiler == nil {
 		return errors.New("this libwasmedge has no compiler; install one that was built with LLVM, or interpret")
@@ -157,7 +172,7 @@ func (m *Module) ownSignals(ctx context.Context) error {
 		return nil
 	}
 	var parked *code
-	err := m.aheadOfTime(ctx, parkModule, false, func(text []byte) (err error) {
+	err := m.aheadOfTime(ctx, parkModule, nil, func(text []byte) (err error) {
 		parked, err = newCode(text, true)
 		return err
 	})

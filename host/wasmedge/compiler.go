@@ -16,11 +16,9 @@ import (
 // engineName is what a compiler of this package is called.
 const engineName = "wasmedge"
 
-// Arguments of a compiler. Without ahead it only reads and validates the module.
-const (
-	ahead         = "ahead-of-time"
-	interruptible = "interruptible"
-)
+// ahead is the argument of a compiler that is to compile, with the options beside it. Without
+// it, it only reads and validates the module.
+const ahead = "ahead-of-time"
 
 // outFile is the file in the directory of a job that the module is compiled to.
 const outFile = "out.wasm"
@@ -38,7 +36,7 @@ func ServeCompiler() {
 			return err
 		}
 		out := filepath.Join(dir, outFile)
-		if err := compileTo(out, wasm, slices.Contains(args, interruptible)); err != nil {
+		if err := compileTo(out, wasm, args); err != nil {
 			return err
 		}
 		return mapped(out, func(text []byte) error { return read(text, true) })

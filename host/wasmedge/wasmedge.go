@@ -79,6 +79,9 @@ type Config struct {
 	// CacheSize is how many bytes CacheDir may have: the code that was not used for longest
 	// is deleted for new code. 0 is 1 GiB.
 	CacheSize int64
+
+	// unoptimized has LLVM compile in a fifteenth of the time, for tests.
+	unoptimized bool
 }
 
 // AOT says when a module is compiled ahead of time. That takes about a minute for a

@@ -3,6 +3,7 @@
 //
 //	guest.wasm -list              prints every sentence, its theme and a tab first
 //	guest.wasm 'the sentence'     makes it happen
+//	guest.wasm 'one' 'another'    makes them happen in turn, each after a line "# one"
 //
 // A sentence's process exits with 0 after it wrote its transcript to stdout, a
 // line per thing seen: errors by their symbolic names, and never a port, a time
@@ -38,25 +39,38 @@ type theme struct {
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: guest.wasm -list | guest.wasm SENTENCE")
+	sentences := os.Args[1:]
+	if len(sentences) == 0 {
+		fmt.Fprintln(os.Stderr, "usage: guest.wasm -list | guest.wasm SENTENCE...")
 		os.Exit(2)
 	}
+	if sentences[0] == "-list" {
+		for _, theme := range themes {
+			for _, s := range theme.sentences {
+				fmt.Printf("%s\t%s\n", theme.name, s.says)
+			}
+		}
+		return
+	}
+	for _, says := range sentences {
+		if len(sentences) > 1 {
+			fmt.Println("#", says)
+		}
+		find(says).show(&T{})
+	}
+}
+
+func find(says string) sentence {
 	for _, theme := range themes {
 		for _, s := range theme.sentences {
-			switch os.Args[1] {
-			case "-list":
-				fmt.Printf("%s\t%s\n", theme.name, s.says)
-			case s.says:
-				s.show(&T{})
-				return
+			if s.says == says {
+				return s
 			}
 		}
 	}
-	if os.Args[1] != "-list" {
-		fmt.Fprintf(os.Stderr, "no sentence %q; -list prints them all\n", os.Args[1])
-		os.Exit(2)
-	}
+	fmt.Fprintf(os.Stderr, "no sentence %q; -list prints them all\n", says)
+	os.Exit(2)
+	panic("unreachable")
 }
 
 // T is what a sentence is shown with: the transcript, and the vocabulary of

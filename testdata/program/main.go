@@ -2,6 +2,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -57,6 +58,7 @@ var subcommands = map[string]func(args []string){
 	"dial":        dial,
 	"listen":      listen,
 	"lookup":      lookup,
+	"ask":         ask,
 	"grow":        grow,
 	"work":        func([]string) { work() },
 	"busy":        func([]string) { busy() },
@@ -337,6 +339,28 @@ func lookup(args []string) {
 			}
 		}
 	}
+}
+
+// ask sends a question in hexadecimal to a nameserver, waits for the answer, and dials.
+func ask(args []string) {
+	c, err := socket.DialPacket(socket.Addr{AddrPort: netip.MustParseAddrPort(args[0])})
+	check(err)
+	question, err := hex.DecodeString(args[1])
+	check(err)
+	_, err = c.Write(question)
+	check(err)
+	answer := make([]byte, 512)
+	for {
+		n, err := c.Read(answer)
+		if errors.Is(err, syscall.EAGAIN) {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		check(err)
+		fmt.Println(n, "bytes")
+		break
+	}
+	dial(args[2:])
 }
 
 // nameservers connects as many sockets to the host's nameserver as it can, closes them, and
