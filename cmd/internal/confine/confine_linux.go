@@ -1,0 +1,170 @@
+package confine
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// Access rights of Landlock.
+const (
+	readable  = ll.AccessFSReadFile | ll.AccessFSReadDir
+	writable  = readable | changes | ll.AccessFSMakeSock
+	changes   = ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSMakeDir | ll.AccessFSMakeSym | ll.AccessFSRemoveFile | ll.AccessFSRemoveDir | ll.AccessFSRefer
+	bindable  = ll.AccessFSMakeSock | ll.AccessFSRemoveFile
+	ofFiles   = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSExecute | ll.AccessFSIoctlDev
+	allOfABI5 = ll.AccessFSResolveUnix - 1
+)
+
+// ABI returns the version of Landlock's ABI that the kernel has, or 0 if it has none or a
+// sandbox around this process keeps Landlock from it.
+func ABI() int {
+	abi, err := ll.LandlockGetABIVersion()
+	if err != nil {
+		return 0
+	}
+	return abi
+}
+
+// confined is whether Landlock confines this process.
+var confined atomic.Bool
+
+// NoNewPrivs takes from this process, on every thread, and from what it starts the
+// privileges that starting a program can give.
+func NoNewPrivs() error {
+	return os.NewSyscallError("prctl", ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+}
+
+// Apply confines this process, on every thread, and what it starts. Where the kernel has no
+// Landlock of MinABI, it is NoNewPrivs.
+func (n Needs) Apply() error {
+	if ABI() < MinABI {
+		return NoNewPrivs()
+	}
+	config := landlock.Config{HandledAccessFS: allOfABI5, Scoped: ll.ScopeSignal}
+	if !n.Abstract {
+		config.Scoped |= ll.ScopeAbstractUnixSocket
+	}
+	rules := n.files()
+	if !everyPort(n.Dial) {
+		config.HandledAccessNet |= ll.AccessNetConnectTCP
+		for _, port := range ports(n.Dial) {
+			rules = append(rules, landlock.ConnectTCP(port))
+		}
+	}
+	if !everyPort(n.Listen) {
+		config.HandledAccessNet |= ll.AccessNetBindTCP
+		for _, port := range ports(n.Listen) {
+			rules = append(rules, landlock.BindTCP(port))
+		}
+	}
+	if err := config.BestEffort().Restrict(rules...); err != nil {
+		return err
+	}
+	confined.Store(true)
+	// What is started cannot read the limits of its cgroup. Each process has a /proc/self of
+	// its own, which rules cannot know.
+	return os.Setenv("GOMAXPROCS", strconv.Itoa(runtime.GOMAXPROCS(0)))
+}
+
+// files returns the rules about files.
+func (n Needs) files() (rules []landlock.Rule) {
+	give := func(rights landlock.AccessFSSet, paths ...string) {
+		for _, path := range paths {
+			// A path that this process cannot reach needs no rule, and there can be none.
+			info, err := os.Stat(path)
+			if err != nil {
+				continue
+			}
+			given := rights
+			if !info.IsDir() {
+				given &= ofFiles
+			}
+			rules = append(rules, landlock.PathAccess(given, path).IgnoreIfMissing())
+		}
+	}
+	give(readable, n.Read...)
+	give(writable, n.Write...)
+	give(bindable, n.Bind...)
+	give(ll.AccessFSRemoveFile, n.Unlink...)
+	give(ll.AccessFSRemoveDir, n.Rmdir...)
+
+	programs, libraries := program()
+	give(ll.AccessFSExecute|ll.AccessFSReadFile, programs...)
+	give(readable, libraries...)
+	give(readable, resolver()...)
+	give(readable, processes()...)
+	give(ll.AccessFSReadFile|ll.AccessFSWriteFile, "/dev/null")
+	give(ll.AccessFSReadFile, "/dev/tty", "/dev/urandom", "/etc/localtime")
+	give(readable, "/usr/share/zoneinfo")
+	return rules
+}
+
+// program returns what it takes to start this program again: its file and those that are
+// mapped to be executed, as the loader is; and the directories of libraries, from which
+// others may be loaded later.
+func program() (files, libraries []string) {
+	const exe = "/proc/self/exe"
+	files = []string{exe}
+	own, _ := os.Readlink(exe)
+	maps, err := os.Open("/proc/self/maps")
+	if err != nil {
+		return files, nil
+	}
+	defer maps.Close()
+	seen := map[string]bool{own: true}
+	for lines := bufio.NewScanner(maps); lines.Scan(); {
+		// 7f11-7f22 r-xp 00026000 fd:00 1234     /usr/lib/libc.so.6
+		line := lines.Text()
+		start := strings.IndexByte(line, '/')
+		if start < 0 || !strings.Contains(line[:start], "x") {
+			continue
+		}
+		if file := strings.TrimSuffix(line[start:], " (deleted)"); !seen[file] {
+			seen[file] = true
+			files, libraries = append(files, file), append(libraries, filepath.Dir(file))
+		}
+	}
+	if libraries != nil {
+		libraries = append(libraries, "/etc/ld.so.cache", "/etc/ld.so.preload")
+	}
+	return files, libraries
+}
+
+// resolver returns the files that Go's resolver reads, and libc's. Who manages
+// /etc/resolv.conf by a symbolic link replaces what it leads to.
+func resolver() []string {
+	const conf = "/etc/resolv.conf"
+	files := []string{conf, "/etc/hosts", "/etc/services", "/etc/protocols", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"}
+	if real, err := filepath.EvalSymlinks(conf); err == nil && filepath.Dir(real) != filepath.Dir(conf) {
+		files = append(files, filepath.Dir(real))
+	}
+	return files
+}
+
+// self keeps the directory of this process in /proc as it is: the kernel may forget one that
+// nobody has open and make another, about which there is no rule.
+var self *os.File
+
+// processes returns what tells of this process and this machine: for metrics, profiles, C's
+// threads and WasmEdge's cache.
+func processes() []string {
+	if self == nil {
+		self, _ = os.Open("/proc/self")
+	}
+	return []string{"/proc/self", "/proc/stat", "/proc/cpuinfo", "/proc/meminfo", "/proc/sys/net/core/somaxconn", "/sys/devices/system/cpu", "/sys/kernel/mm/transparent_hugepage"}
+}
+
+// permitted reports whether the rights of a file let this process read it, and so whether it
+// was Landlock that did not.
+func permitted(path string) bool {
+	return confined.Load() && unix.Access(path, unix.R_OK) == nil
+}
