@@ -53,7 +53,10 @@ func (n Needs) Apply() error {
 	if !n.Abstract {
 		config.Scoped |= ll.ScopeAbstractUnixSocket
 	}
-	rules := n.files()
+	rules, err := n.files()
+	if err != nil {
+		return err
+	}
 	if !everyPort(n.Dial) {
 		config.HandledAccessNet |= ll.AccessNetConnectTCP
 		for _, port := range ports(n.Dial) {
@@ -76,12 +79,17 @@ func (n Needs) Apply() error {
 }
 
 // files returns the rules about files.
-func (n Needs) files() (rules []landlock.Rule) {
+func (n Needs) files() (rules []landlock.Rule, err error) {
+	scratch, err := ll.LandlockCreateRuleset(&ll.RulesetAttr{HandledAccessFS: ll.AccessFSReadFile}, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("landlock_create_ruleset", err)
+	}
+	defer unix.Close(scratch)
 	give := func(rights landlock.AccessFSSet, paths ...string) {
 		for _, path := range paths {
 			// A path that this process cannot reach needs no rule, and there can be none.
 			info, err := os.Stat(path)
-			if err != nil {
+			if err != nil || isInternal(scratch, path) {
 				continue
 			}
 			given := rights
@@ -105,7 +113,19 @@ func (n Needs) files() (rules []landlock.Rule) {
 	give(ll.AccessFSReadFile|ll.AccessFSWriteFile, "/dev/null")
 	give(ll.AccessFSReadFile, "/dev/tty", "/dev/urandom", "/etc/localtime")
 	give(readable, "/usr/share/zoneinfo")
-	return rules
+	return rules, nil
+}
+
+// isInternal reports whether a file is the kernel's own, as pipes and memfds are, such as
+// /dev/stdin may be. Landlock permits those, and takes no rules about them.
+func isInternal(ruleset int, path string) bool {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	rule := ll.PathBeneathAttr{ParentFd: fd, AllowedAccess: ll.AccessFSReadFile}
+	return ll.LandlockAddPathBeneathRule(ruleset, &rule, 0) == unix.EBADFD
 }
 
 // program returns what it takes to start this program again: its file and those that are
