@@ -21,23 +21,16 @@ type confinement struct {
 	dns       uint16   // the port of the nameservers: --dns
 	listeners listenFlag
 
-	above  string // the directory that the temporary one lies in
-	remove func() // the temporary one
+	above string // the directory that the one for temporary files lies in; "" is none
 }
 
-// begin gives the run a directory of its own for temporary files, which end removes.
-func (c *confinement) begin() {
+// begin gives the run a directory of its own for temporary files, and returns what removes it.
+func (c *confinement) begin() (end func()) {
 	if c.off || c.builds {
-		return
+		return func() {}
 	}
-	// A run may need none.
-	c.above, c.remove, _ = confine.TempDir()
-}
-
-func (c *confinement) end() {
-	if c.remove != nil {
-		c.remove()
-	}
+	c.above, end, _ = confine.TempDir() // a run may need none
+	return end
 }
 
 // apply confines this process for good. What the guest and the engine have is known by now,
@@ -62,7 +55,7 @@ func (c *confinement) needs(guest *host.Cmd, engine *runner.Engine) (n confine.N
 	if len(c.listeners) > 0 { // SIGHUP and --watch load the file again
 		n.Read = append(n.Read, confine.Replaceable(c.file)...)
 	}
-	if c.remove != nil {
+	if c.above != "" {
 		n.Write, n.Rmdir = append(n.Write, os.TempDir()), append(n.Rmdir, c.above)
 	}
 	if cache := engine.Cache(); cache != "" {

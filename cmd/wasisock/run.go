@@ -233,10 +233,9 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if guest.Faults, err = faults.parse(messages); err != nil {
 		return failed(messages, "--fault: %v", err)
 	}
-	sourceArgs := sources(flags.Args())
-	confined.builds = sourceArgs > 0
-	confined.begin()
-	defer confined.end()
+	built := sources(flags.Args()) // how many arguments
+	confined.builds = built > 0
+	defer confined.begin()()
 	if roots.set {
 		remove, err := roots.give(&guest)
 		if err != nil {
@@ -254,7 +253,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	defer shutDown()
 	file := flags.Arg(0)
-	if n := sourceArgs; n > 0 {
+	if n := built; n > 0 {
 		if command.Watch {
 			return failed(messages, "--watch watches a file; build it with wasisock build, or leave --watch out and send SIGHUP")
 		}

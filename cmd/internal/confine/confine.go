@@ -65,30 +65,6 @@ func ports(ranges []host.PortRange) (all []uint16) {
 	return all
 }
 
-// TempDir makes a directory for the temporary files of this process and its children, and
-// lets TMPDIR name it, so that a confined process need not write to the one that it shares
-// with others. It returns where the directory lies. Remove removes it, if that is in
-// Needs.Rmdir.
-func TempDir() (in string, remove func(), err error) {
-	if in, err = filepath.Abs(os.TempDir()); err != nil {
-		return "", nil, err
-	}
-	dir, err := os.MkdirTemp(in, "wasisock-run-")
-	if err != nil {
-		return "", nil, err
-	}
-	os.Setenv("TMPDIR", dir)
-	return in, func() {
-		// Not RemoveAll, which opens the directory above.
-		files, _ := os.ReadDir(dir)
-		for _, f := range files {
-			os.RemoveAll(filepath.Join(dir, f.Name()))
-		}
-		os.Remove(dir)
-		os.Setenv("TMPDIR", in)
-	}, nil
-}
-
 // Existing returns the longest part of a path that exists: dir, or a directory above it.
 func Existing(dir string) string {
 	for {

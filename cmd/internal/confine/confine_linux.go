@@ -78,6 +78,40 @@ func (n Needs) Apply() error {
 	return os.Setenv("GOMAXPROCS", strconv.Itoa(runtime.GOMAXPROCS(0)))
 }
 
+// TempDir makes a directory for the temporary files of this process and its children, and
+// lets TMPDIR name it, so that a confined process need not write to the one that it shares
+// with others. It returns where the directory lies, and what removes it if that is in
+// Needs.Rmdir. Where the kernel has no Landlock of MinABI, it does nothing and returns "".
+func TempDir() (in string, remove func(), err error) {
+	if ABI() < MinABI {
+		return "", func() {}, nil
+	}
+	in, err = filepath.Abs(os.TempDir())
+	if err != nil {
+		return "", func() {}, err
+	}
+	dir, err := os.MkdirTemp(in, "wasisock-run-")
+	if err != nil {
+		return "", func() {}, err
+	}
+	// systemd-tmpfiles deletes what is old, except a directory that somebody has locked.
+	lock, err := os.Open(dir)
+	if err == nil {
+		unix.Flock(int(lock.Fd()), unix.LOCK_SH)
+	}
+	os.Setenv("TMPDIR", dir)
+	return in, func() {
+		// Not RemoveAll, which opens the directory above.
+		files, _ := os.ReadDir(dir)
+		for _, f := range files {
+			os.RemoveAll(filepath.Join(dir, f.Name()))
+		}
+		os.Remove(dir)
+		lock.Close()
+		os.Setenv("TMPDIR", in)
+	}, nil
+}
+
 // files returns the rules about files.
 func (n Needs) files() (rules []landlock.Rule, err error) {
 	scratch, err := ll.LandlockCreateRuleset(&ll.RulesetAttr{HandledAccessFS: ll.AccessFSReadFile}, 0)

@@ -73,26 +73,3 @@ func TestExisting(t *testing.T) {
 		}
 	}
 }
-
-func TestTempDir(t *testing.T) {
-	top := t.TempDir()
-	t.Setenv("TMPDIR", top)
-	in, remove, err := TempDir()
-	if err != nil || in != top || filepath.Dir(os.TempDir()) != top {
-		t.Fatalf("%s, %s, %v", in, os.TempDir(), err)
-	}
-	if info, err := os.Stat(os.TempDir()); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("%v, %v", info, err)
-	}
-	if err := os.MkdirAll(filepath.Join(os.TempDir(), "a", "b"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	remove()
-	if left, err := os.ReadDir(top); len(left) > 0 || err != nil || os.TempDir() != top {
-		t.Errorf("%v, %v, %s", left, err, os.TempDir())
-	}
-	t.Setenv("TMPDIR", filepath.Join(top, "none"))
-	if _, _, err := TempDir(); err == nil {
-		t.Error("a directory in none")
-	}
-}
