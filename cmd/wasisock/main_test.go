@@ -49,6 +49,12 @@ func TestMain(m *testing.M) {
 	os.Setenv("GOCACHE", strings.TrimSpace(string(gocache)))
 	userCache, _ = os.UserCacheDir()
 	os.Setenv("XDG_CACHE_HOME", filepath.Join(scratch, "user"))
+	// Commands that are killed leave a directory there.
+	temp := filepath.Join(scratch, "tmp")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		panic(err)
+	}
+	os.Setenv("TMPDIR", temp)
 	code := m.Run()
 	os.RemoveAll(scratch)
 	clean()

@@ -46,8 +46,8 @@ func NoNewPrivs() error {
 // Apply confines this process, on every thread, and what it starts. Where the kernel has no
 // Landlock of MinABI, it is NoNewPrivs.
 func (n Needs) Apply() error {
-	if ABI() < MinABI {
-		return NoNewPrivs()
+	if err := NoNewPrivs(); err != nil || ABI() < MinABI {
+		return err
 	}
 	config := landlock.Config{HandledAccessFS: allOfABI5, Scoped: ll.ScopeSignal}
 	if !n.Abstract {
