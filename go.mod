@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/google/pprof v0.0.0-20250403155104-27863c87afa6
+	github.com/landlock-lsm/go-landlock v0.10.1
 	github.com/prometheus/client_golang v1.23.2
 	github.com/second-state/WasmEdge-go v0.14.0
 	github.com/tetratelabs/wazero v1.12.0
@@ -22,4 +23,5 @@ require (
 	github.com/prometheus/procfs v0.16.1 // indirect
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
 	google.golang.org/protobuf v1.36.8 // indirect
+	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77 // indirect
 )

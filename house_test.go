@@ -141,6 +141,9 @@ func TestImportGraph(t *testing.T) {
 		{"host/internal/system", "github.com/tetratelabs/wazero"},
 		{"host/hosttest", "host/wazero"},
 		{"cmd", "guest"},
+		{"host", "github.com/landlock-lsm"},
+		{"internal", "github.com/landlock-lsm"},
+		{"stdnet", "github.com/landlock-lsm"},
 	} {
 		found := false
 		for from, all := range deps {

@@ -19,6 +19,8 @@ type rule struct {
 	match   func(Request) bool
 	names   func(name string) bool // those whose addresses it permits; nil is none
 	target  string                 // the path that it is about, with a slash behind if it is about all below
+	ports   PortRange              // of tcp and udp
+	path    string                 // of unix and unixgram: target, an abstract name or *
 }
 
 // opAll is that of a rule for every request.
@@ -103,6 +105,7 @@ func (u *rule) parseAddrPort(text string) error {
 	if err != nil {
 		return err
 	}
+	u.ports = PortRange{low, high}
 	wary := !u.deny && u.op != OpListen
 	addresses := func(Request) bool { return false }
 	if name := foldName(text[:colon]); validName(strings.TrimPrefix(name, "*.")) && !isNumeric(name) {
@@ -213,7 +216,7 @@ func (u *rule) parsePath(text string) error {
 	if text == "" {
 		return fmt.Errorf("the path is missing; write one, or * for all")
 	}
-	if text == "*" {
+	if u.path = text; text == "*" {
 		u.match = func(Request) bool { return true }
 		return nil
 	}
@@ -245,7 +248,7 @@ func (u *rule) parsePath(text string) error {
 	} else {
 		u.match = func(r Request) bool { return r.Path == text || deny && path.Clean(r.Path) == target }
 	}
-	if target[0] == '/' {
+	if u.path = target; target[0] == '/' {
 		u.target = target
 	}
 	return nil

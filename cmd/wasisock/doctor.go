@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wasisock/wasisock/cmd/internal/confine"
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
 	"github.com/wasisock/wasisock/host"
@@ -26,7 +27,8 @@ const doctorHelp = `usage: wasisock doctor
 
 Tells what wasisock finds on this machine, and what to do where something is
 missing: the Go command and whether it can build with a real network, engines,
-caches, the limit on open files, IPv6, and the certificates for TLS.
+caches, whether the kernel lets wasisock run confine itself, the limit on open
+files, IPv6, and the certificates for TLS.
 
   wasisock doctor
   wasisock doctor | grep -v ^ok
@@ -62,6 +64,7 @@ func doctor(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	p.builtIn(ctx)
 	p.wasmEdge(ctx)
 	p.caches()
+	p.confinement(runtime.GOOS, confine.ABI())
 	p.descriptors()
 	p.ipv6()
 	p.roots()
@@ -180,6 +183,22 @@ func writable(dir string) error {
 		return err
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// confinement is about what wasisock run gives up on a system whose kernel has that version of
+// Landlock's ABI.
+func (p *patient) confinement(goos string, abi int) {
+	switch {
+	case goos != "linux":
+		p.note("confinement: wasisock run confines itself on Linux alone")
+	case abi < confine.MinABI:
+		p.note("confinement: no_new_privs alone, since the kernel has version %d of Landlock's ABI and %d is needed; use Linux 5.19 or later, "+
+			"add landlock to its parameter lsm=, or let the container's seccomp profile permit landlock_create_ruleset", abi, confine.MinABI)
+	case abi < confine.PortsABI:
+		p.note("confinement: no_new_privs and Landlock (ABI %d): files, and not the ports of TCP, for which Linux 6.7 or later is needed", abi)
+	default:
+		p.ok("confinement: no_new_privs and Landlock (ABI %d): files and the ports of TCP", abi)
+	}
 }
 
 // descriptors asks a shell: this process has raised its own limit, as all Go programs

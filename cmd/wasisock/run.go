@@ -68,6 +68,8 @@ would permit it; of very many of one kind or target, some are, and the number of
                       which is this machine as it is set up; the address of a
                       nameserver; or passthrough, which leaves the guest its own
                       /etc/resolv.conf, and what that names must be permitted
+  --no-confine        do not confine wasisock itself. Otherwise, on Linux, it gives up for good
+                      all files and TCP ports that no flag names
   --env KEY=VALUE     set an environment variable; KEY alone copies wasisock's
   --tls-roots[=FILE]  give the guest the certificates in FILE, or without it those
                       that this system trusts, in SSL_CERT_FILE, and no other file
@@ -149,6 +151,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var faults faults
 	var endpoints endpoints
 	var profile string
+	var confined confinement
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -190,7 +193,8 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		guest.Dirs = append(guest.Dirs, d)
 		return err
 	})
-	flags.Func("dns", "", runner.DNS(&guest))
+	flags.Func("dns", "", runner.DNS(&guest, &confined.dns))
+	flags.BoolVar(&confined.off, "no-confine", false, "")
 	flags.Func("env", "", func(v string) error {
 		if !strings.Contains(v, "=") {
 			value, ok := os.LookupEnv(v)
@@ -229,6 +233,9 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if guest.Faults, err = faults.parse(messages); err != nil {
 		return failed(messages, "--fault: %v", err)
 	}
+	built := sources(flags.Args()) // how many arguments
+	confined.builds = built > 0
+	defer confined.begin()()
 	if roots.set {
 		remove, err := roots.give(&guest)
 		if err != nil {
@@ -246,7 +253,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	defer shutDown()
 	file := flags.Arg(0)
-	if n := sources(flags.Args()); n > 0 {
+	if n := built; n > 0 {
 		if command.Watch {
 			return failed(messages, "--watch watches a file; build it with wasisock build, or leave --watch out and send SIGHUP")
 		}
@@ -285,6 +292,10 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
 	if metrics != nil {
 		command.Observe, command.Restarted, command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
+	}
+	confined.file, confined.rules, confined.listeners = file, slices.Concat(rules, filed), listeners
+	if err := confined.apply(&guest, &engine); err != nil {
+		return failed(messages, "cannot confine wasisock: %v; run it with --no-confine", err)
 	}
 	return command.Run()
 }

@@ -7,9 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 
@@ -37,10 +35,7 @@ func sum(text []byte) string {
 
 // cpuKind: WasmEdge compiles for the features of the CPU that it runs on.
 var cpuKind = sync.OnceValue(func() string {
-	kind, err := exec.Command("uname", "-sm").Output()
-	if err != nil {
-		kind = []byte(runtime.GOOS + " " + runtime.GOARCH + "\n")
-	}
+	kind := []byte(system())
 	if f, err := os.Open("/proc/cpuinfo"); err == nil {
 		defer f.Close()
 		lines := bufio.NewScanner(f)

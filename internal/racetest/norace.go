@@ -2,6 +2,7 @@
 
 package racetest
 
-const enabled = false
+// Enabled reports whether the race detector is in this program.
+const Enabled = false
 
 func become(string, []string, []string) error { return nil }

@@ -4,7 +4,8 @@ package racetest
 
 import "syscall"
 
-const enabled = true
+// Enabled reports whether the race detector is in this program.
+const Enabled = true
 
 // become makes this process one of another program.
 func become(program string, args, environment []string) error {

@@ -19,7 +19,7 @@ const variable = "WASISOCK_TEST_WITHOUT_RACE"
 func Compilers() (clean func()) {
 	program := os.Getenv(variable)
 	switch {
-	case !enabled:
+	case !Enabled:
 		return func() {}
 	case program == "":
 		return build()

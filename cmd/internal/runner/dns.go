@@ -10,10 +10,12 @@ import (
 )
 
 // DNS is a flag that says who answers a guest that looks up names: host, passthrough, or
-// the address of a nameserver.
-func DNS(guest *host.Cmd) func(string) error {
+// the address of a nameserver. It sets port to that of the nameservers that this process asks.
+func DNS(guest *host.Cmd, port *uint16) func(string) error {
+	const domain = 53
+	*port = domain
 	return func(v string) error {
-		guest.Resolver, guest.NoNameserver = nil, false
+		guest.Resolver, guest.NoNameserver, *port = nil, false, domain
 		switch v {
 		case "host":
 			return nil
@@ -27,8 +29,9 @@ func DNS(guest *host.Cmd) func(string) error {
 			if err != nil {
 				return fmt.Errorf("%q is no nameserver; write host, passthrough, or an address such as 9.9.9.9, 127.0.0.1:5353 or [::1]:53", v)
 			}
-			server = netip.AddrPortFrom(addr, 53)
+			server = netip.AddrPortFrom(addr, domain)
 		}
+		*port = server.Port()
 		guest.Resolver = &net.Resolver{
 			PreferGo: true,
 			Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {

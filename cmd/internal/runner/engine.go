@@ -13,6 +13,8 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/wasmedge"
 	"github.com/wasisock/wasisock/host/wazero"
+	"github.com/wasisock/wasisock/internal/aotcache"
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
 // An Engine compiles guests. The zero value is wazero.
@@ -52,6 +54,26 @@ func (e *Engine) Register(flags *flag.FlagSet) {
 	flags.Func("cache-size", "", size(&e.CacheSize))
 	flags.Func("compile-memory", "", size(&e.CompileMemory))
 	flags.Func("compile-timeout", "", Time(&e.CompileTimeout, 1))
+}
+
+// Cache returns the directory that compiled code is kept in, or "" if there is none. It makes
+// the directory.
+func (e *Engine) Cache() string {
+	dir := e.CacheDir
+	if dir == "" {
+		name := "wazero"
+		if e.wasmEdge {
+			name = aotcache.DirName
+		}
+		var err error
+		if dir, err = codecache.Dir(name); err != nil {
+			return ""
+		}
+	}
+	if dir == codecache.Off || codecache.MakeDir(dir) != nil {
+		return ""
+	}
+	return dir
 }
 
 func choice(choices map[string]func(), all string) func(string) error {

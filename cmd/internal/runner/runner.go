@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wasisock/wasisock/cmd/internal/confine"
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/printable"
 )
@@ -121,7 +122,7 @@ func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &fileError{c.File + ": no such file; build the guest first, or correct the path", ExitNotFound}
 	case err != nil:
-		return nil, &fileError{err.Error(), ExitUnusable}
+		return nil, &fileError{confine.Explain(err).Error(), ExitUnusable}
 	}
 	guests := max(1, c.Instances)
 	if len(c.Guest.Listeners) > 0 {
@@ -162,7 +163,7 @@ func (c Command) exitCode(err error) int {
 	case errors.Is(err, errors.ErrUnsupported) && !c.Engine.wasmEdge:
 		c.say("guests cannot run on this operating system; use Linux or macOS")
 	default:
-		c.say("%v", err)
+		c.say("%v", confine.Explain(err))
 	}
 	return ExitFailed
 }
