@@ -3,7 +3,7 @@
 package wasmedge
 
 // #include "engine.h"
-// #cgo LDFLAGS: -lwasmedge
+// #cgo LDFLAGS: -lwasmedge -rdynamic
 import "C"
 
 import (
@@ -127,6 +127,11 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 		return err
 	}
 	kept := m.kept(wasm)
+	if m.cfg.AOT == AOTOff || m.cfg.AOT == AOTAuto && !kept {
+		if err := prepareInterpreter(); err != nil {
+			return err
+		}
+	}
 	if m.cfg.AOT == AOTOff || !kept { // if only to tell at once what is wrong with it
 		if err := m.validate(ctx, wasm); err != nil {
 			return err
