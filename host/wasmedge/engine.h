@@ -24,7 +24,7 @@ typedef struct {
 	uint32_t first_stream, stream_count;
 	wasisock_stream *streams;
 	WasmEdge_Async *canceller; // of its executor
-	size_t stack_limit; // it overflows its stack when it asks for as many bytes at once
+	uint64_t stack_limit; // it overflows its stack when it asks for as many bytes at once
 	bool overflowed;
 } wasisock_guest;
 

@@ -122,7 +122,7 @@ func (g *guest) run(ctx context.Context) error {
 	g.inC.handle = C.uintptr_t(handle)
 	g.inC.epoch = C.wasisock_monotonic()
 	g.inC.epoch -= C.int64_t(g.Nanotime())
-	g.inC.stack_limit = g.stackLimit()
+	g.inC.stack_limit = C.uint64_t(g.startLimit())
 	C.wasisock_running(g.inC)
 	defer C.wasisock_running(nil)
 	imports, free := g.makeImports()
@@ -136,6 +136,7 @@ func (g *guest) run(ctx context.Context) error {
 	if g.instance != nil {
 		defer C.WasmEdge_ModuleInstanceDelete(g.instance)
 	}
+	g.inC.stack_limit = C.uint64_t(g.stackLimit())
 	switch {
 	case g.err != nil:
 		return g.err

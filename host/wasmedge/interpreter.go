@@ -8,6 +8,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 
@@ -26,11 +27,21 @@ const (
 
 // stackLimit returns how many bytes a guest cannot ask for at once. It is more than a table asks
 // for, which is at most twice what it can have. Compiled code has its calls on the thread's stack.
-func (g *guest) stackLimit() C.size_t {
+func (g *guest) stackLimit() uint64 {
 	if g.compiled {
-		return ^C.size_t(0)
+		return math.MaxUint64
 	}
-	return C.size_t(max(maxStack, 2*element*g.module.elements+1))
+	return max(maxStack, 2*element*g.module.elements+1)
+}
+
+// startLimit is stackLimit while WasmEdge instantiates the module, and copies its functions and
+// data.
+func (g *guest) startLimit() uint64 {
+	const perByte = 64 // above the size of an instruction, which can have one byte in the module
+	if !g.module.start {
+		return math.MaxUint64
+	}
+	return max(g.stackLimit(), perByte*g.module.size)
 }
 
 // recursing has a start function that calls itself 10,000 times:

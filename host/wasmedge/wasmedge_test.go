@@ -332,6 +332,23 @@ func TestTablesAreNoStack(t *testing.T) {
 	}
 }
 
+// TestLargeModulesAreNoStack holds that guests start whose functions and data take more.
+func TestLargeModulesAreNoStack(t *testing.T) {
+	const instructions = 3_000_000
+	code := bytes.Repeat([]byte("\x01"), instructions) // nop
+	data := strings.Repeat("x", maxStack+1)
+	for name, m := range map[string]asm.Module{
+		"code":                       {Pages: 1, Code: code},
+		"code with a start function": {Pages: 1, Code: code, IsStart: true},
+		"data":                       {Pages: 2048, Data: data},
+		"data with a start function": {Pages: 2048, Data: data, IsStart: true},
+	} {
+		if err := host.Command(compile(t, m.Bytes(), Config{AOT: AOTOff}), "large").Run(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func started(t *testing.T, wasm []byte) *host.Cmd {
 	t.Helper()
 	cmd := host.Command(compile(t, wasm, Config{AOT: AOTOff, Library: true}))
