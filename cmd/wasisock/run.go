@@ -88,9 +88,7 @@ would permit it; of very many of one kind or target, some are, and the number of
                       be built in
   --aot WHEN          when wasmedge compiles: auto, the default, while the guest is
                       interpreted, which with --listen then makes room for one that
-                      is compiled; wait, before it starts; off, never. Use wait for
-                      untrusted code: nothing limits the memory that an interpreted
-                      guest takes when it recurses
+                      is compiled; wait, before it starts; off, never
   --interruptible     let a guest that computes without end be stopped with care:
                       costs about 3 times the CPU, with wasmedge 10 times, which
                       needs it for code of strangers alone; not needed for signals

@@ -74,7 +74,7 @@ var harms = []struct {
 		harm: harm{name: "start.wat", cmd: wall, ends: atLimit, long: true}},
 	{says: "a guest that traps in the middle of a request leaves no connection", promise: promiseNothing,
 		harm: harm{name: "trap.wat", ends: trapped("unreachable"), cmd: tellsPort}},
-	{says: "a guest that calls the host while it recurses without end ends with a trap", needs: BoundedRecursion,
+	{says: "a guest that calls the host while it recurses without end ends with a trap", promise: promiseLimits, needs: BoundedRecursion,
 		harm: harm{name: "recurse.wat", ends: trapped("stack overflow"), long: true}},
 }
 

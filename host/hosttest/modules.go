@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,9 +56,22 @@ var aboutModules = []sentence{
 		test:    compileMemory,
 	},
 	{
-		says:  "a guest that recurses without end ends with a TrapError",
-		needs: BoundedRecursion | Interruptible,
-		test:  recursionTraps,
+		says:    "a guest that recurses without end ends with a TrapError",
+		promise: promiseLimits,
+		needs:   BoundedRecursion | Interruptible,
+		test:    recursionTraps,
+	},
+	{
+		says:    "a guest that recurses without end in its start function does not start",
+		promise: promiseLimits,
+		needs:   BoundedRecursion,
+		test:    recursionInStart,
+	},
+	{
+		says:    "guests that recurse without end at the same time all end with a TrapError",
+		promise: promiseLimits,
+		needs:   BoundedRecursion,
+		test:    recursionAtOnce,
 	},
 }
 
@@ -233,21 +247,66 @@ func trapStacks(t *testing.T, b *bench) {
 	}
 }
 
-// recursionTraps runs a function that calls itself and then works, so that no compiler
-// makes a loop of it, and one that may become a loop, and then ends at its limit.
+// deep is a function that calls itself and then works, so that no compiler makes a loop of it.
+var deep = asm.Join(
+	asm.Call(0),
+	asm.ConstI32(0), asm.ConstI32(0), asm.LoadI32, asm.ConstI32(1), asm.AddI32, asm.StoreI32,
+)
+
+// recursionTraps runs functions that call themselves: with little in a frame and with much, and
+// one that may become a loop, and then ends at its limit.
 func recursionTraps(t *testing.T, b *bench) {
-	deep := asm.Module{Pages: 1, Code: asm.Join(
-		asm.Call(0),
-		asm.ConstI32(0), asm.ConstI32(0), asm.LoadI32, asm.ConstI32(1), asm.AddI32, asm.StoreI32,
-	)}
 	for _, interruptible := range []bool{false, true} {
-		b.trapOf(t, deep, interruptible, "stack overflow")
+		b.trapOf(t, asm.Module{Pages: 1, Code: deep}, interruptible, "stack overflow")
+	}
+	// keeps has as many values on the operand stack while it calls itself.
+	keeps := func(n int) []byte {
+		return asm.Join(bytes.Repeat(asm.Join(asm.ConstI32(0), asm.LoadI32), n), deep, bytes.Repeat(asm.Drop, n))
+	}
+	nested := deep
+	for range 250 {
+		nested = asm.Block(nested)
+	}
+	for _, m := range []asm.Module{
+		{Pages: 1, Locals: 50_000, Code: deep},
+		{Pages: 1, Code: keeps(1000)},
+		{Pages: 1, Code: nested},
+		{Pages: 1, Tables: []uint64{0}, Code: asm.Join(asm.GrowTable(0, 1000), asm.Drop, deep)},
+	} {
+		b.trapOf(t, m, false, "stack overflow")
 	}
 	code, err := b.runAs(t.Context(), asm.Module{Pages: 1, Code: asm.Call(0)}.Bytes(), Config{Interruptible: true},
 		&host.Cmd{Limits: host.Limits{WallTime: 2 * time.Second}})
-	var trap *host.TrapError
-	if code != -1 || !atLimit(err) && (!errors.As(err, &trap) || !strings.Contains(trap.Text, "stack overflow")) {
+	if code != -1 || !atLimit(err) && !trapped("stack overflow")(err) {
 		t.Errorf("a call as the last instruction: %d, %v", code, err)
+	}
+}
+
+func recursionInStart(t *testing.T, b *bench) {
+	code, err := b.run(t.Context(), asm.Module{Pages: 1, IsStart: true, Code: deep}.Bytes(), &host.Cmd{})
+	var module *host.ModuleError
+	if code != -1 || !errors.As(err, &module) || !strings.Contains(err.Error(), "stack overflow") {
+		t.Errorf("%d, %v", code, err)
+	}
+}
+
+// recursionAtOnce runs four guests of one module, and four after them.
+func recursionAtOnce(t *testing.T, b *bench) {
+	m, err := b.compile(t.Context(), asm.Module{Pages: 1, Code: deep}.Bytes(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for range 2 {
+		var guests sync.WaitGroup
+		for range 4 {
+			guests.Go(func() {
+				if err := host.Command(m, "recurses").Run(t.Context()); !trapped("stack overflow")(err) {
+					t.Error(err)
+				}
+			})
+		}
+		guests.Wait()
 	}
 }
 

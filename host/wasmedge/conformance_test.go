@@ -15,7 +15,7 @@ import (
 // WasmEdge for the conformance suite, in both ways to run guests.
 var (
 	interpreted = engineWith("interpreted WasmEdge", AOTOff, hosttest.CompilesQuickly|hosttest.Interruptible|
-		hosttest.InterruptsAlways|hosttest.ReservedMemory|hosttest.Survival)
+		hosttest.InterruptsAlways|hosttest.BoundedRecursion|hosttest.ReservedMemory|hosttest.Survival)
 	compiled = engineWith("compiled WasmEdge", AOTWait, hosttest.Compiled|hosttest.CompilesQuickly|hosttest.Interruptible|
 		hosttest.InterruptsOften|hosttest.BoundedRecursion|hosttest.ReservedMemory|hosttest.Survival)
 )

@@ -48,7 +48,7 @@ static void begin(void)
 static WasmEdge_Result end(WasmEdge_Result result)
 {
 	computes = 0;
-	if (overflowed)
+	if (overflowed || (wasisock_here && wasisock_here->overflowed))
 		result.Code = wasisock_stack_overflow;
 	return result;
 }

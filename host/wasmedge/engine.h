@@ -23,7 +23,15 @@ typedef struct {
 	uint64_t received, sent; // bytes that Go does not know of yet
 	uint32_t first_stream, stream_count;
 	wasisock_stream *streams;
+	WasmEdge_Async *canceller; // of its executor
+	uint64_t stack_limit; // it overflows its stack when it asks for as many bytes at once
+	bool overflowed;
 } wasisock_guest;
+
+// wasisock_return_large_memory has free return large blocks to the system.
+void wasisock_return_large_memory(void);
+
+extern __thread wasisock_guest *wasisock_here; // the guest whose thread this is, or NULL
 
 // An import is what stands behind one function that a guest imports.
 typedef struct {

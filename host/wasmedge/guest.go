@@ -64,7 +64,6 @@ func (m *memory) Free()                                          {}
 
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
-	const element = 16 // bytes that WasmEdge gives one
 	limit, err := preview1.MemoryLimit(c.Limits.Memory, m.elements, element)
 	if err != nil {
 		return nil, err
@@ -123,6 +122,7 @@ func (g *guest) run(ctx context.Context) error {
 	g.inC.handle = C.uintptr_t(handle)
 	g.inC.epoch = C.wasisock_monotonic()
 	g.inC.epoch -= C.int64_t(g.Nanotime())
+	g.inC.stack_limit = C.uint64_t(g.startLimit())
 	C.wasisock_running(g.inC)
 	defer C.wasisock_running(nil)
 	imports, free := g.makeImports()
@@ -136,6 +136,7 @@ func (g *guest) run(ctx context.Context) error {
 	if g.instance != nil {
 		defer C.WasmEdge_ModuleInstanceDelete(g.instance)
 	}
+	g.inC.stack_limit = C.uint64_t(g.stackLimit())
 	switch {
 	case g.err != nil:
 		return g.err
@@ -213,13 +214,14 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 // that is in a call then ends there, and the executor is stopped in vain.
 func (g *guest) cancelWith(ctx context.Context) (release func()) {
 	var mu sync.Mutex
-	canceller := C.wasisock_canceller(g.executor)
+	released := false
+	g.inC.canceller = C.wasisock_canceller(g.executor)
 	thread, handle := g.inC.thread, g.inC.handle
 	stop := context.AfterFunc(ctx, func() {
 		g.Guest.Stop() // once it computes no more, it does not again
 		mu.Lock()
-		if canceller != nil {
-			C.WasmEdge_AsyncCancel(canceller)
+		if !released {
+			C.WasmEdge_AsyncCancel(g.inC.canceller)
 		}
 		mu.Unlock()
 		for g.compiled && g.Computes() {
@@ -231,8 +233,8 @@ func (g *guest) cancelWith(ctx context.Context) (release func()) {
 		stop()
 		mu.Lock()
 		defer mu.Unlock()
-		C.WasmEdge_AsyncDelete(canceller)
-		canceller = nil
+		C.WasmEdge_AsyncDelete(g.inC.canceller)
+		released = true
 	}
 }
 

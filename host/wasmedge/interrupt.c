@@ -15,12 +15,11 @@
 // between two of its instructions, it can be at one that traps. That does not hold for
 // WasmEdge's own code, which the guest is in at times, and which is left to go on.
 
-// running is the guest whose thread this is, or NULL.
-static __thread wasisock_guest *running;
+__thread wasisock_guest *wasisock_here;
 
 void wasisock_running(wasisock_guest *guest)
 {
-	running = guest;
+	wasisock_here = guest;
 	if (guest)
 		guest->thread = (int)syscall(SYS_gettid);
 }
@@ -70,12 +69,12 @@ int wasisock_is_interrupt(const siginfo_t *info)
 int wasisock_heed(const siginfo_t *info, const void *context)
 {
 	uintptr_t at = instruction(context);
-	if (!at || !loaded_count || !running || running->handle != (uintptr_t)info->si_value.sival_ptr)
+	if (!at || !loaded_count || !wasisock_here || wasisock_here->handle != (uintptr_t)info->si_value.sival_ptr)
 		return 0;
 	for (int i = 0; i < loaded_count; i++)
 		if (at >= loaded[i].from && at < loaded[i].to)
 			return 0;
-	running->interrupted = 1;
+	wasisock_here->interrupted = 1;
 	return 1;
 }
 

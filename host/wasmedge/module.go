@@ -3,7 +3,7 @@
 package wasmedge
 
 // #include "engine.h"
-// #cgo LDFLAGS: -lwasmedge
+// #cgo LDFLAGS: -lwasmedge -rdynamic
 import "C"
 
 import (
@@ -70,7 +70,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{cfg: cfg, cache: cache, least: uint64(inspected.MinPages) * pageSize, start: inspected.Start, elements: inspected.Elements()}
+	m := &Module{cfg: cfg, cache: cache, size: uint64(len(wasm)), least: uint64(inspected.MinPages) * pageSize, start: inspected.Start, elements: inspected.Elements()}
 	if err := m.prepare(ctx, wasm); err != nil {
 		m.Close()
 		return nil, err
@@ -82,6 +82,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 type Module struct {
 	cfg      Config
 	cache    *codecache.Cache
+	size     uint64               // bytes of the module
 	least    uint64               // bytes of memory
 	start    bool                 // it has a start function
 	elements uint64               // that its tables can have
@@ -127,6 +128,11 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 		return err
 	}
 	kept := m.kept(wasm)
+	if m.cfg.AOT == AOTOff || m.cfg.AOT == AOTAuto && !kept {
+		if err := prepareInterpreter(); err != nil {
+			return err
+		}
+	}
 	if m.cfg.AOT == AOTOff || !kept { // if only to tell at once what is wrong with it
 		if err := m.validate(ctx, wasm); err != nil {
 			return err

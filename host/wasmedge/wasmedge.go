@@ -87,8 +87,10 @@ type Config struct {
 // AOT says when a module is compiled ahead of time. That takes about a minute for a
 // program with net/http, once: the code is kept on disk.
 //
-// Only compiled guests trap when they recurse without end. The interpreter of WasmEdge
-// then takes memory, which Limits.Memory does not limit, until the process ends.
+// A guest that recurses without end traps in each way. Interpreted, it takes up to 128 MB for its
+// calls first, which Limits.Memory does not count, and two to four times as much as its tables can
+// have, if that is more. Compile returns errors.ErrUnsupported where the interpreter does not
+// heed that, as in a program with an operator new of its own, in C++.
 type AOT int
 
 const (

@@ -12,12 +12,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/asm"
 )
 
 // What guests of every engine do is tested by the conformance suite, in
@@ -263,23 +266,86 @@ func TestManyGuests(t *testing.T) {
 	})
 }
 
-// TestDeepRecursion is in a process of its own, which has to live on.
+// TestDeepRecursion is in processes of their own, which have to live on, and to remain small.
 func TestDeepRecursion(t *testing.T) {
-	if os.Getenv("WASISOCK_RECURSE") != "" {
-		m := compile(t, recurses, Config{AOT: AOTWait})
-		err := host.Command(m, "recurses").Run(t.Context())
-		fmt.Println("recursed:", err)
+	const variable = "WASISOCK_RECURSE"
+	ways := map[string]AOT{"interpreted": AOTOff, "compiled": AOTWait}
+	if way := os.Getenv(variable); way != "" {
+		recurseAtOnce(t, ways[way])
 		return
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	for way := range ways {
+		t.Run(way, func(t *testing.T) {
+			cmd := exec.Command(self, "-test.v", "-test.run=^TestDeepRecursion$")
+			cmd.Env = append(os.Environ(), variable+"="+way)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %.2000s", err, out)
+			} else {
+				t.Logf("%s", out)
+			}
+		})
 	}
-	cmd := exec.Command(self, "-test.run=^TestDeepRecursion$")
-	cmd.Env = append(os.Environ(), "WASISOCK_RECURSE=1")
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "recursed: stack overflow") {
-		t.Errorf("%v: %.2000s", err, out)
+}
+
+// recurseAtOnce runs four guests of a module at once.
+func recurseAtOnce(t *testing.T, aot AOT) {
+	const guests, most = 4, 4*2*maxStack + 256<<20
+	for _, m := range []*Module{
+		compile(t, recurses, Config{AOT: aot}),
+		compile(t, asm.Module{Pages: 1, Locals: 1000, Code: []byte("\x10\x00\x41\x00\x41\x00\x36\x02\x00")}.Bytes(), Config{AOT: aot}),
+	} {
+		var all sync.WaitGroup
+		for range guests {
+			all.Go(func() {
+				cmd := host.Command(m, "recurses")
+				cmd.Limits.Memory = 64 << 20
+				if err := cmd.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "stack overflow") {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip(err)
+	}
+	peak := regexp.MustCompile(`VmHWM:\s*(\d+) kB`).FindSubmatch(status)
+	if kilobytes, _ := strconv.Atoi(string(peak[1])); kilobytes<<10 > most {
+		t.Errorf("it took %d MB", kilobytes>>10)
+	}
+	t.Logf("%s", regexp.MustCompile(`Vm(HWM|RSS):.*`).FindAll(status, -1))
+}
+
+// TestTablesAreNoStack holds that a table can be as large as it may, in each way that it grows.
+func TestTablesAreNoStack(t *testing.T) {
+	const all = 10_000_000
+	for name, code := range map[string][]byte{
+		"at once":           asm.GrowTable(0, all),
+		"by one at the end": asm.Join(asm.GrowTable(0, all-1), asm.Drop, asm.GrowTable(0, 1)),
+		"by half":           asm.Join(asm.GrowTable(0, all/2), asm.Drop, asm.GrowTable(0, 1), asm.Drop, asm.GrowTable(0, all/2-1)),
+	} {
+		m := asm.Module{Pages: 1, Tables: []uint64{0}, Code: asm.Join(code, asm.Drop)}
+		if err := host.Command(compile(t, m.Bytes(), Config{AOT: AOTOff}), "tables").Run(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestLargeModulesAreNoStack holds that guests start whose functions and data take more.
+func TestLargeModulesAreNoStack(t *testing.T) {
+	const instructions = 3_000_000
+	code := bytes.Repeat([]byte("\x01"), instructions) // nop
+	data := strings.Repeat("x", maxStack+1)
+	for name, m := range map[string]asm.Module{
+		"code":                       {Pages: 1, Code: code},
+		"code with a start function": {Pages: 1, Code: code, IsStart: true},
+		"data":                       {Pages: 2048, Data: data},
+		"data with a start function": {Pages: 2048, Data: data, IsStart: true},
+	} {
+		if err := host.Command(compile(t, m.Bytes(), Config{AOT: AOTOff}), "large").Run(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -83,7 +83,7 @@ func (m Module) Bytes() []byte {
 	}
 	locals := []byte{0}
 	if m.Locals > 0 {
-		locals = []byte{1, byte(m.Locals), 0x7f}
+		locals = Join([]byte{1}, uleb(uint64(m.Locals)), []byte{0x7f})
 	}
 	body := append(append(locals, m.Code...), 0x0b)
 	section(10, 1, append(uleb(uint64(len(body))), body...))
@@ -135,7 +135,8 @@ func Call(function int) []byte  { return append([]byte{0x10}, uleb(uint64(functi
 func GrowTable(i int, n int32) []byte {
 	return Join([]byte{0xd0, 0x70}, ConstI32(n), []byte{0xfc, 0x0f}, uleb(uint64(i)))
 }
-func Loop(code ...[]byte) []byte { return Join([]byte{0x03, 0x40}, Join(code...), []byte{0x0b}) }
+func Block(code ...[]byte) []byte { return Join([]byte{0x02, 0x40}, Join(code...), []byte{0x0b}) }
+func Loop(code ...[]byte) []byte  { return Join([]byte{0x03, 0x40}, Join(code...), []byte{0x0b}) }
 
 // Instructions without an operand. Loads and stores are of address 0 plus that on the
 // stack.

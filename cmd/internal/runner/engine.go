@@ -143,7 +143,7 @@ func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better fun
 		return nil, err
 	}
 	if e.aot == wasmedge.AOTAuto && !m.Compiled() && e.Progress != nil {
-		fmt.Fprintf(e.Progress, "%s is interpreted until it is compiled, a minute for a program with net/http; till then nothing limits the memory of a guest that recurses, so use --aot wait for untrusted code\n", e.Name)
+		fmt.Fprintf(e.Progress, "%s is interpreted until it is compiled, a minute for a program with net/http\n", e.Name)
 	}
 	return m, nil
 }

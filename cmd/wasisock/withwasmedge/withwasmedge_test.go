@@ -21,6 +21,7 @@ import (
 	// The C linker puts WasmEdge's folder into the test, as into the command. Go's own would
 	// take the folder's loader without its libc, with which no process starts.
 	_ "github.com/wasisock/wasisock/host/wasmedge"
+	"github.com/wasisock/wasisock/internal/asm"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	command = filepath.Join(dir, "wasisock")
 	code := 1
-	if out, err := exec.Command("go", "build", "-tags=wasmedge", "-o", command, "..").CombinedOutput(); err != nil {
+	if out, err := build(command); err != nil {
 		os.Stderr.Write(out)
 	} else {
 		code = m.Run()
@@ -43,10 +44,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// build builds the command.
+func build(file string, flags ...string) (out []byte, err error) {
+	args := append([]string{"build", "-tags=wasmedge", "-o", file}, flags...)
+	return exec.Command("go", append(args, "..")...).CombinedOutput()
+}
+
 // execute runs the command.
 func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	cmd := exec.Command(command, args...)
+	return executeFile(t, command, args...)
+}
+
+func executeFile(t *testing.T, file string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command(file, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); cmd.ProcessState == nil {
@@ -71,6 +83,9 @@ const (
 	ending   = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x04\x01\x02\x00\x0b"
 )
 
+// recursing calls itself, and then stores to memory, so that no compiler makes a loop of it.
+var recursing = string(asm.Module{Pages: 1, Locals: 1000, Code: asm.Join(asm.Call(0), asm.ConstI32(0), asm.ConstI32(0), asm.StoreI32)}.Bytes())
+
 func TestEngineWasmEdge(t *testing.T) {
 	for _, aot := range []string{"auto", "wait", "off"} {
 		for _, test := range []struct {
@@ -80,11 +95,27 @@ func TestEngineWasmEdge(t *testing.T) {
 		}{
 			{ending, 0, ""},
 			{trapping, 134, "unreachable"},
+			{recursing, 134, "guest.wasm trapped: stack overflow\n"},
 		} {
 			code, _, stderr := execute(t, "run", "--engine", "wasmedge", "--aot", aot, file(t, "guest.wasm", test.wasm))
 			if code != test.code || !strings.Contains(stderr, test.says) {
 				t.Errorf("--aot %s: exit code %d, %q; want %d, %q", aot, code, stderr, test.code, test.says)
 			}
+		}
+	}
+}
+
+// TestInterpretsOnlyWithALimit is a command whose operator new WasmEdge does not call.
+func TestInterpretsOnlyWithALimit(t *testing.T) {
+	unlimited := filepath.Join(t.TempDir(), "wasisock")
+	if out, err := build(unlimited, "-ldflags=-extldflags=-Wl,--no-export-dynamic"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	guest := file(t, "guest.wasm", ending)
+	for aot, want := range map[string]int{"off": 125, "auto": 125, "wait": 0} {
+		code, _, stderr := executeFile(t, unlimited, "run", "--engine", "wasmedge", "--aot", aot, "--cache", "-", guest)
+		if code != want || (code != 0) != strings.Contains(stderr, "by --aot wait or AOTWait") {
+			t.Errorf("--aot %s: exit code %d, %q; want %d", aot, code, stderr, want)
 		}
 	}
 }
