@@ -16,31 +16,13 @@
 // computes is whether this thread runs code of a guest's.
 static __thread volatile sig_atomic_t computes;
 
-// Compiled code has its calls on the thread's stack, without a limit. Where it has left
-// an eighth, it is to call the host no more: Go ends the process for want of stack.
-static __thread uintptr_t stack_end, stack_reserve; // where it ends, and the eighth begins
+// overflowed is whether the guest of this thread has come to the end of its stack: see stack.c.
 static __thread volatile sig_atomic_t overflowed;
-
-static void measure_stack(void)
-{
-	pthread_attr_t attr;
-	void *low;
-	size_t size;
-	if (stack_end || pthread_getattr_np(pthread_self(), &attr) != 0)
-		return;
-	if (pthread_attr_getstack(&attr, &low, &size) == 0) {
-		stack_end = (uintptr_t)low;
-		stack_reserve = stack_end + size / 8;
-	}
-	pthread_attr_destroy(&attr);
-}
-
-static bool in_reserve(void) { return (uintptr_t)__builtin_frame_address(0) < stack_reserve; }
 
 // begin and end are around what runs code of a guest's.
 static void begin(void)
 {
-	measure_stack();
+	wasisock_measure_stack();
 	overflowed = 0;
 	computes = 1;
 }
@@ -128,7 +110,7 @@ static WasmEdge_MemoryInstanceContext *memory_of(wasisock_guest *guest, const Wa
 static WasmEdge_Result call(void *data, const WasmEdge_CallingFrameContext *frame,
 			    const WasmEdge_Value *params, WasmEdge_Value *returns)
 {
-	if (in_reserve()) {
+	if (wasisock_stack_is_short()) {
 		overflowed = 1;
 		return WasmEdge_Result_Fail;
 	}
@@ -167,7 +149,7 @@ static WasmEdge_Result clock_time_get(void *data, const WasmEdge_CallingFrameCon
 	uint32_t id = (uint32_t)WasmEdge_ValueGetI32(params[0]);
 	WasmEdge_MemoryInstanceContext *memory = memory_of(guest, frame);
 	uint8_t *result = memory ? wasisock_memory(memory, (uint32_t)WasmEdge_ValueGetI32(params[2]), sizeof(int64_t)) : NULL;
-	if (!result || id > monotonic || in_reserve())
+	if (!result || id > monotonic || wasisock_stack_is_short())
 		return call(data, frame, params, returns);
 	int64_t time = id == realtime ? now(CLOCK_REALTIME) : now(CLOCK_MONOTONIC) - guest->epoch;
 	memcpy(result, &time, sizeof time);
@@ -259,14 +241,12 @@ static sem_t parked;
 
 static void handle(int sig, siginfo_t *info, void *context)
 {
-	enum { guard = 1 << 16 }; // about what is below the stack to fault
 	struct sigaction *actions = wasmedge_actions;
 	int interrupts = wasisock_is_interrupt(info);
 	if (interrupts && !(computes && wasisock_heed(info, context)))
 		return;
 	if (computes) {
-		uintptr_t at = (uintptr_t)info->si_addr;
-		overflowed = sig == SIGSEGV && !interrupts && stack_end - guard <= at && at < stack_reserve;
+		overflowed = sig == SIGSEGV && !interrupts && wasisock_stack_ends_at((uintptr_t)info->si_addr);
 	} else {
 		sigset_t all; // as Go wants it; for WasmEdge, which does not return, none may be blocked
 		sigfillset(&all);

@@ -53,6 +53,17 @@ void wasisock_running(wasisock_guest *guest); // on this thread; NULL is none
 int wasisock_is_interrupt(const siginfo_t *info);
 int wasisock_heed(const siginfo_t *info, const void *context);
 
+// wasisock_guard_stack makes this thread one on whose stack compiled code cannot step over the end.
+// It returns false for one that cannot be: its stack is small, or that of the process's first
+// thread. wasisock_enlarge_stacks has the stacks of new threads be large enough, and returns whether
+// they are.
+bool wasisock_guard_stack(void);
+bool wasisock_enlarge_stacks(void);
+
+void wasisock_measure_stack(void); // of this thread, before it is asked for
+bool wasisock_stack_is_short(void);
+bool wasisock_stack_ends_at(uintptr_t address); // that faulted
+
 enum { wasisock_errno_count = 256 };
 void wasisock_set_errno(uint32_t e, uint16_t guests);
 int wasisock_transfer(const wasisock_import *import, WasmEdge_MemoryInstanceContext *memory, const WasmEdge_Value *params);

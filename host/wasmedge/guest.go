@@ -92,6 +92,13 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	if !g.compiled || m.cfg.Interruptible {
 		g.Interruptible()
 	}
+	if g.compiled {
+		if !C.wasisock_enlarge_stacks() {
+			g.Close()
+			return nil, fmt.Errorf("compiled guests cannot run here, since threads cannot have the stacks that keep one from stepping over its end; interpret, by --aot off or AOTOff: %w", errors.ErrUnsupported)
+		}
+		g.OnThread(func() bool { return bool(C.wasisock_guard_stack()) })
+	}
 	g.Guest.Start(ctx, g.run)
 	return g, nil
 }

@@ -116,6 +116,7 @@ const (
 	MaxLocals  = 50_000 // without parameters
 	MaxParams  = 1_000
 	MaxResults = 1_000
+	MaxBody    = 7_654_321 // bytes of code
 )
 
 // MaxName is the length of the longest name in a custom section "name", in bytes. Longer
@@ -336,6 +337,10 @@ func (m *Module) readBodies(r *Reader) {
 			return
 		}
 		at := body.Pos()
+		if code := len(body.data) - at; code > MaxBody {
+			r.err = fmt.Errorf("function %d: %d bytes of code; a function may have %d", m.Imported+i, code, MaxBody)
+			return
+		}
 		m.Bodies[i] = Body{body.data[:at], body.data[at:], int(declared), begin + at}
 	}
 }

@@ -42,6 +42,7 @@ type Guest struct {
 	stage  stage
 
 	interruptible bool
+	fits          func() bool // see OnThread
 
 	requests chan request // nil for a program
 
@@ -164,21 +165,39 @@ func (g *Guest) Close() {
 	g.closers.Close()
 }
 
+// OnThread has Start try threads until fits, called on one, reports that the guest can run there.
+func (g *Guest) OnThread(fits func() bool) { g.fits = fits }
+
 // Start runs the guest, on a thread of its own, whose CPU time is the guest's. run is
 // its code from the beginning to the end. Its error is ErrStopped or that of a context
 // for a guest that was ended, a *sys.ExitError for one that exited, and else what
 // Wait returns.
 func (g *Guest) Start(ctx context.Context, run func(context.Context) error) {
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+	go g.onThread(func() {
 		g.cpu.start()
 		g.exitCode, g.err = g.outcome(ctx, run)
 		g.cpu.stop()
 		g.wall.Store(g.clock())
 		g.Close()
 		close(g.done)
-	}()
+	}, func() {})
+}
+
+// onThread calls f on a thread that fits, and found before. Others are kept until then: Go would
+// give them to the next goroutine again.
+func (g *Guest) onThread(f, found func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if g.fits == nil || g.fits() {
+		found()
+		f()
+		return
+	}
+	var another sync.WaitGroup
+	another.Add(1)
+	go g.onThread(f, another.Done)
+	another.Wait()
+	found()
 }
 
 func (g *Guest) outcome(ctx context.Context, run func(context.Context) error) (exitCode int, err error) {
