@@ -85,6 +85,11 @@ type Cmd struct {
 	// has: its port is never 0. The guest waits for it to return. It may be nil.
 	OnListen func(net.Addr)
 
+	// OnLimit is called when a field of Limits has refused or delayed something, with its
+	// name, such as "Connections": for each field once. The guest waits for it to return.
+	// It may be nil.
+	OnLimit func(field string)
+
 	// Faults are those of the network that the guest is to meet; the zero value is none.
 	Faults hostfault.Faults
 

@@ -57,6 +57,7 @@ var subcommands = map[string]func(args []string){
 	"dial":        dial,
 	"listen":      listen,
 	"lookup":      lookup,
+	"crowd":       func([]string) { crowd() },
 	"grow":        grow,
 	"work":        func([]string) { work() },
 	"busy":        func([]string) { busy() },
@@ -318,6 +319,40 @@ func listen(args []string) {
 			fmt.Println(err)
 		}
 	}
+}
+
+// crowd listens, for three connections of its own and two that it may have at once.
+func crowd() {
+	l, err := socket.Listen(loopback, 10)
+	check(err)
+	at, err := l.LocalAddr()
+	check(err)
+	var p poll.Poll
+	check(p.Register(l.FD(), 1, poll.Readable))
+	ready := func(timeout time.Duration) bool {
+		n, err := p.Wait(make([]poll.Event, 1), timeout)
+		check(err)
+		return n > 0
+	}
+	for range 3 {
+		_, err := socket.Dial(at)
+		check(err)
+	}
+	var first *socket.Conn
+	for range 2 {
+		fmt.Print(ready(time.Minute), " ")
+		c, err := l.Accept()
+		check(err)
+		if first == nil {
+			first = c
+		}
+	}
+	_, err = l.Accept()
+	fmt.Print(errors.Is(err, syscall.EAGAIN), " ", ready(50*time.Millisecond))
+	check(first.Close())
+	fmt.Print(" ", ready(time.Minute))
+	_, err = l.Accept()
+	fmt.Println("", err)
 }
 
 // lookup looks up each name, and dials its addresses if it has a port.

@@ -76,6 +76,7 @@ func (c Command) Run() int {
 	refused := refusals{say: c.say, remedy: c.Remedy}
 	defer refused.end()
 	c.Guest.Policy = refused.watch(c.Guest.Policy)
+	c.Guest.OnLimit = c.met()
 	if c.Learn {
 		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}, named: map[string]bool{}}
 		c.Guest.Policy = l.learn

@@ -93,6 +93,7 @@ func (g *Guest) open(c *host.Cmd, streams system.Streams) (err error) {
 		Policy:     c.Policy,
 		Limits:     c.Limits,
 		OnListen:   c.OnListen,
+		OnLimit:    c.OnLimit,
 		Dial:       c.Dial,
 		Listeners:  c.Listeners,
 		Resolver:   c.Resolver,

@@ -31,6 +31,8 @@ type guest struct {
 	known      known
 	stdio      [3]stdio
 	onListen   func(net.Addr)
+	onLimit    func(string)
+	met        sync.Map // limits that onLimit was told of
 	dial       func(ctx context.Context, network, address string) (net.Conn, error)
 	tracer
 
@@ -70,7 +72,7 @@ type stdio struct {
 func (g *guest) open(cfg Config) error {
 	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
 	g.limits.set(cfg.Limits)
-	g.tracer, g.calls, g.onListen = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen
+	g.tracer, g.calls, g.onListen, g.onLimit = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen, cfg.OnLimit
 	g.dial = cfg.Dial
 	g.resolver = net.DefaultResolver
 	if cfg.Resolver != nil {

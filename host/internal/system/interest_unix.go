@@ -177,6 +177,9 @@ func (s *socket) wants() uint8 {
 			want |= 1 << direction
 		}
 	}
+	if s.full {
+		want &^= canRead
+	}
 	return want
 }
 

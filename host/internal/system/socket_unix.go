@@ -25,6 +25,7 @@ type socket struct {
 	accepted    bool
 	from        *socket // the listener that accepted it
 	connections int     // how many it accepted that are open
+	full        bool    // these are as many as may be: it is not readable, whatever its queue has
 	named       bool    // bound by the guest, or accepted
 	port        uint16  // that the guest believes to have, where the host's listener has another
 	listener    bool
@@ -69,7 +70,7 @@ func (s *socket) network() string {
 
 // socket opens a socket. EMFILE is the guest's limit or the process's.
 func (g *guest) socket(family, kind uint8) (*socket, error) {
-	if err := g.room(nil); err != nil {
+	if err := g.room(); err != nil {
 		return nil, err
 	}
 	osKind := unix.SOCK_STREAM
@@ -101,7 +102,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	if l.given != nil && !l.listener {
 		return nil, unix.EINVAL
 	}
-	if err := g.room(l); err != nil {
+	if err := g.roomToAccept(l); err != nil {
 		return nil, err
 	}
 	var fd int
@@ -118,7 +119,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	s.inherit(l)
 	g.enters(s, fresh)
 	g.table.add(s)
-	l.connections++
+	g.connected(l, 1)
 	g.count.accepted.Add(1)
 	return s, nil
 }
@@ -363,7 +364,7 @@ func (g *guest) closeSocket(s *socket) {
 		g.listeners--
 	}
 	if s.from != nil {
-		s.from.connections--
+		g.connected(s.from, -1)
 	}
 	g.table.remove(s)
 }

@@ -117,6 +117,10 @@ type Config struct {
 	// datagrams, to be bound. The guest waits for it. It may be nil.
 	OnListen func(net.Addr)
 
+	// OnLimit is told the field of Limits that has refused or delayed something, of each
+	// field once. The guest waits for it. It may be nil.
+	OnLimit func(field string)
+
 	// Dial makes the guest's connections, as host.Cmd says; nil dials.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -206,8 +210,9 @@ func (s *System) Addrs() []net.Addr { return s.addrs() }
 // Stats is what went through the sockets; times and memory are the engine's.
 func (s *System) Stats() host.Stats { return s.stats() }
 
-// Limited counts a refusal at a limit of the engine's own in Stats.
-func (s *System) Limited() { s.limited() }
+// Limited counts a refusal at a field of host.Limits that the engine holds, and tells
+// OnLimit.
+func (s *System) Limited(field string) { s.limited(field) }
 
 // Owns reports whether fd is the number of an open socket. It must not run
 // beside a call of a row.

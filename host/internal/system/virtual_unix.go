@@ -63,7 +63,7 @@ func (g *guest) attach(s *socket) error {
 	case s.listener:
 		return unix.EINVAL
 	case g.virtual.Load() >= maxVirtual:
-		g.limited()
+		g.limited("")
 		return unix.ENOBUFS
 	}
 	kind := unix.SOCK_DGRAM
