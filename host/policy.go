@@ -30,7 +30,8 @@ type Request struct {
 
 	// Addr is the address of tcp and udp. An IPv4-mapped address means the IPv4
 	// address. No rule permits one with a zone. Port 0 in OpListen is a port that the
-	// system chooses.
+	// system chooses: the request is not made when the socket binds, since it may dial from
+	// there, but when it listens or, of datagrams, first receives or waits to.
 	Addr netip.AddrPort
 
 	// Names is the names that the host has told this guest to mean Addr, not long ago.

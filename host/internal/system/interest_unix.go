@@ -108,7 +108,9 @@ func (g *guest) link(c call, i int, sub *sockabi.Subscription) {
 		if sub.Target < FirstSocket {
 			g.linkLow(c, i, sub)
 		} else if s := g.table.get(sub.Target); s != nil {
-			in.linkSocket(i, sub.Tag, s)
+			if in.linkSocket(i, sub.Tag, s); sub.Tag == sockabi.EVENTTYPE_FD_READ {
+				g.judged(s)
+			}
 		} else {
 			in.fail(i, sub.Tag, sockabi.EBADF)
 			in.stale = append(in.stale, int32(i))
@@ -177,7 +179,7 @@ func (s *socket) wants() uint8 {
 			want |= 1 << direction
 		}
 	}
-	if s.full {
+	if s.full || s.unjudged && !s.stream() {
 		want &^= canRead
 	}
 	return want

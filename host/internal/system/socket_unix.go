@@ -23,11 +23,13 @@ type socket struct {
 	kind        uint8  // sockabi.SOCK_*
 	flags       uint16 // sockabi.FDFLAG_*, as the guest set them
 	accepted    bool
-	from        *socket // the listener that accepted it
-	connections int     // how many it accepted that are open
-	full        bool    // these are as many as may be: it is not readable, whatever its queue has
-	named       bool    // bound by the guest, or accepted
-	port        uint16  // that the guest believes to have, where the host's listener has another
+	from        *socket  // the listener that accepted it
+	connections int      // how many it accepted that are open
+	full        bool     // these are as many as may be: it is not readable, whatever its queue has
+	named       bool     // bound by the guest, or accepted
+	unjudged    bool     // bound to a free port, at which the policy was not asked whether it may listen
+	later       endpoint // where it is to be bound then
+	port        uint16   // that the guest believes to have, where the host's listener has another
 	listener    bool
 	lingers     bool     // SO_LINGER with a time is set
 	virtual     *os.File // the other end, where s is connected to the nameserver
@@ -125,7 +127,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 }
 
 func (g *guest) bind(s *socket, to endpoint) error {
-	if s.given != nil {
+	if s.given != nil || s.later.family != sockabi.AF_UNSPEC {
 		return unix.EINVAL
 	}
 	var err error
@@ -135,7 +137,7 @@ func (g *guest) bind(s *socket, to endpoint) error {
 		err = unix.Bind(s.fd, to.sockaddr())
 	}
 	s.named = s.named || err == nil
-	if err == nil && !s.stream() {
+	if err == nil && !s.stream() && !s.bindsFree(to) {
 		g.listens(s)
 	}
 	return err
@@ -165,6 +167,9 @@ func (g *guest) connect(s *socket, to endpoint) error {
 	if s.faulty.reset || s.given != nil {
 		return unix.EISCONN
 	}
+	if err := g.bindNow(s); err != nil {
+		return err
+	}
 	connect := func() error { return g.dialled(s, to) }
 	if g.dial == nil || !s.stream() {
 		sa, err := to.reach()
@@ -176,6 +181,9 @@ func (g *guest) connect(s *socket, to endpoint) error {
 	err := g.block(s, unix.POLLOUT, s.sndtimeo, connect)
 	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
 		g.count.dialled.Add(1)
+	}
+	if err == nil {
+		g.dialledFrom(s)
 	}
 	if !s.blocks() {
 		return err
@@ -208,6 +216,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 	flags := 0
 	if peek {
 		flags = unix.MSG_PEEK
+	}
+	if err := g.judged(s); err != nil {
+		return 0, false, endpoint{}, err
 	}
 	all = all && !peek && s.stream() && s.blocks()
 	if bufs, err = g.fault(s, reading, bufs, all); err == errEnd {
@@ -322,6 +333,9 @@ func ownEndpoint(s *socket) (endpoint, error) {
 	}
 	if s.given != nil {
 		return s.given.at, nil
+	}
+	if s.later.family != sockabi.AF_UNSPEC {
+		return s.later, nil
 	}
 	if s.relay != nil {
 		e, _, err := s.relay.names()

@@ -22,6 +22,9 @@
 // What a guest can see of them, besides the options that sockabi marks as
 // wasisock's, the policy's EACCES, and the absence of WasmEdge's aborts:
 //
+//   - The policy is asked about a bind to port 0 at sock_listen, or of datagrams at the
+//     first receipt or poll to read. A stream bound so to another address than loopback or
+//     all has port 0 until then.
 //   - Sockets are numbered from FirstSocket, not at random.
 //   - The flags of sock_accept are the new descriptor's. fd_write to a peer that
 //     is gone is EPIPE. fd_fdstat_get calls a datagram socket one.
