@@ -68,6 +68,11 @@ type Cmd struct {
 	// the second.
 	Listeners []net.Listener
 
+	// ListenFDs gives the guest the Listeners as descriptors 3 and up from the beginning, as
+	// systemd does; those of Dirs follow. LISTEN_FDS and LISTEN_PID in its environment say
+	// so: 3 is the number that Go programs for wasip1 take for that of their process.
+	ListenFDs bool
+
 	// Resolver looks up the names that the guest asks for. Nil is net.DefaultResolver.
 	Resolver *net.Resolver
 

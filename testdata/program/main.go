@@ -58,6 +58,7 @@ var subcommands = map[string]func(args []string){
 	"listen":      listen,
 	"lookup":      lookup,
 	"crowd":       func([]string) { crowd() },
+	"preopened":   preopened,
 	"grow":        grow,
 	"work":        func([]string) { work() },
 	"busy":        func([]string) { busy() },
@@ -353,6 +354,31 @@ func crowd() {
 	fmt.Print(" ", ready(time.Minute))
 	_, err = l.Accept()
 	fmt.Println("", err)
+}
+
+// preopened serves a connection of each listener that it has from the beginning, and reads
+// the files that it is told.
+func preopened(args []string) {
+	var n int
+	fmt.Sscan(os.Getenv("LISTEN_FDS"), &n)
+	fmt.Println(n, os.Getenv("LISTEN_PID") == fmt.Sprint(os.Getpid()))
+	for fd := 3; fd < 3+n; fd++ {
+		var opened int32
+		name := "file"
+		fmt.Println(syscall.Errno(pathOpen(int32(fd), 0, unsafe.StringData(name), uint32(len(name)), 0, 0, 0, 0, &opened)))
+		check(syscall.SetNonblock(fd, true))
+		_, _, err := syscall.Accept(fd)
+		fmt.Println(err)
+		ready()
+		check(syscall.SetNonblock(fd, false))
+		c, _, err := syscall.Accept(fd)
+		check(err)
+		_, err = syscall.Write(c, []byte("hello"))
+		check(err)
+		check(syscall.Close(c))
+	}
+	files(args)
+	fmt.Println(syscall.Close(3), syscall.Close(3), syscall.Errno(fdstat(3, new([24]byte))))
 }
 
 // lookup looks up each name, and dials its addresses if it has a port.

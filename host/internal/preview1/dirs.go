@@ -15,9 +15,13 @@ import (
 	"github.com/wasisock/wasisock/host/internal/rootfs"
 )
 
-// mount gives the guest its folders.
-func (g *Guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error) {
+// mount gives the guest its folders. Descriptors that are the system's come before theirs:
+// wazero has folders there too, which nothing reaches.
+func (g *Guest) mount(reserved int, dirs []host.Dir, nameserver bool) (wazero.FSConfig, error) {
 	config := wazero.NewFSConfig()
+	for i := range reserved {
+		config = config.(sysfs.FSConfig).WithSysFSMount(nothing{}, fmt.Sprint("listener ", i))
+	}
 	seen := map[string]bool{}
 	for _, d := range dirs {
 		guest := path.Clean(d.Guest)
@@ -57,6 +61,10 @@ func (g *Guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error)
 	}
 	return config, nil
 }
+
+// nothing is a folder without files. It is a type of its own, since wazero leaves
+// UnimplementedFS out.
+type nothing struct{ experimentalsys.UnimplementedFS }
 
 // readOnly is wazero's read-only folder, with the errno that says so, and without
 // creating or truncating files that are opened for reading.

@@ -84,6 +84,7 @@ func (g *guest) rows() []Row {
 			Call: g.traced(f, g.observed(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
 				g.mu.Lock()
 				defer g.mu.Unlock()
+				args = g.numbered(f, args)
 				g.takeBack(args)
 				errno := h(g, call{ctx, mem, args})
 				clear(g.bufs) // guest memory may not outlive the guest

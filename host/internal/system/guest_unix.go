@@ -50,7 +50,8 @@ type guest struct {
 	interrupt func()
 
 	givens    []*given
-	dirs      []*dir // of the longest name in the guest first
+	preopened []*socket // by number less FirstPreopened; nil is closed
+	dirs      []*dir    // of the longest name in the guest first
 	made      map[string]made
 	draining  drain
 	streams   Streams
@@ -101,6 +102,12 @@ func (g *guest) open(cfg Config) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.ended = ctx
 	g.interrupt = func() { g.wake.interrupt(); cancel() }
+	if cfg.Preopen {
+		if err := g.preopen(); err != nil {
+			g.close()
+			return err
+		}
+	}
 	return nil
 }
 
@@ -114,7 +121,7 @@ func stdioOf(v any) stdio {
 	return s
 }
 
-func (g *guest) owns(fd uint32) bool { return g.table.get(fd) != nil }
+func (g *guest) owns(fd uint32) bool { return g.table.get(g.number(fd)) != nil }
 func (g *guest) interrupted() bool   { return g.wake.set.Load() }
 
 func (g *guest) close() error {

@@ -105,9 +105,9 @@ func (g *guest) link(c call, i int, sub *sockabi.Subscription) {
 		in.rows[i] = row{tag: sub.Tag, clock: sub.Target, timeout: sub.Timeout, abstime: sub.Flags != 0}
 		in.clocks.add(i)
 	case sockabi.EVENTTYPE_FD_READ, sockabi.EVENTTYPE_FD_WRITE:
-		if sub.Target < FirstSocket {
+		if fd := g.number(sub.Target); fd < FirstSocket {
 			g.linkLow(c, i, sub)
-		} else if s := g.table.get(sub.Target); s != nil {
+		} else if s := g.table.get(fd); s != nil {
 			if in.linkSocket(i, sub.Tag, s); sub.Tag == sockabi.EVENTTYPE_FD_READ {
 				g.judged(s)
 			}

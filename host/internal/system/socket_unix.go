@@ -5,6 +5,7 @@ package system
 import (
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -377,6 +378,7 @@ func (g *guest) closeSocket(s *socket) {
 	if s.listener {
 		g.listeners--
 	}
+	g.rename(s, nil)
 	if s.from != nil {
 		g.connected(s.from, -1)
 	}
@@ -388,9 +390,13 @@ func (g *guest) renumber(from, to *socket) {
 	if from == to {
 		return
 	}
-	number := to.number
+	number, low := to.number, slices.Index(g.preopened, to)
 	g.closeSocket(to)
 	g.forget(from)
+	g.rename(from, nil)
+	if low >= 0 {
+		g.preopened[low] = from
+	}
 	g.table.remove(from)
 	g.table.set(number, from)
 }

@@ -131,6 +131,11 @@ type Config struct {
 	// is not asked of Policy. They stay the caller's.
 	Listeners []net.Listener
 
+	// Preopen gives the guest the Listeners from the beginning, as the descriptors
+	// FirstPreopened and up, which are not the engine's then: of no other function than
+	// rows must it look at what is Reserved.
+	Preopen bool
+
 	// Resolver looks names up, and nil is net.DefaultResolver. Nameserver offers it to
 	// the guest's own DNS messages too, at the address Nameserver.
 	Resolver   *net.Resolver
@@ -216,6 +221,9 @@ func (s *System) Stats() host.Stats { return s.stats() }
 // Limited counts a refusal at a field of host.Limits that the engine holds, and tells
 // OnLimit.
 func (s *System) Limited(field string) { s.limited(field) }
+
+// Reserved reports whether fd is a number below FirstSocket that is not the engine's.
+func (s *System) Reserved(fd uint32) bool { return s.reserved(fd) }
 
 // Owns reports whether fd is the number of an open socket. It must not run
 // beside a call of a row.

@@ -22,6 +22,7 @@ func (*guest) addrs() []net.Addr                         { return nil }
 func (*guest) stats() host.Stats                         { return host.Stats{} }
 func (*guest) limited(string)                            {}
 func (*guest) owns(uint32) bool                          { return false }
+func (*guest) reserved(uint32) bool                      { return false }
 func (*guest) drain(bool)                                {}
 func (*guest) interrupt()                                {}
 func (*guest) interrupted() bool                         { return false }
