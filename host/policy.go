@@ -34,6 +34,12 @@ type Request struct {
 	// there, but when it listens or, of datagrams, first receives or waits to.
 	Addr netip.AddrPort
 
+	// Route reports that the guest connects a UDP socket to port 9, discard, and has sent
+	// nothing: so resolvers learn from which address the host would send there, to choose
+	// among the addresses of a name (RFC 6724). Guests do without if it is refused, which
+	// is not counted. The first datagram is asked about again, without Route.
+	Route bool
+
 	// Names is the names that the host has told this guest to mean Addr, not long ago.
 	// They are why a dial or send may be permitted that no address permits.
 	Names []string

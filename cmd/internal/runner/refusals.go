@@ -43,7 +43,7 @@ type refusals struct {
 func (s *refusals) watch(policy host.Policy) host.Policy {
 	return func(r host.Request) error {
 		err := policy(r)
-		if err != nil {
+		if err != nil && !r.Route {
 			s.refused(r, err)
 		}
 		return err

@@ -17,7 +17,8 @@ import (
 
 // mount gives the guest its folders. Descriptors that are the system's come before theirs:
 // wazero has folders there too, which nothing reaches.
-func (g *Guest) mount(reserved int, dirs []host.Dir, nameserver bool) (wazero.FSConfig, error) {
+// resolvConf is the text of the file that names the nameserver, "" if it is the guest's own.
+func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.FSConfig, error) {
 	config := wazero.NewFSConfig()
 	for i := range reserved {
 		config = config.(sysfs.FSConfig).WithSysFSMount(nothing{}, fmt.Sprint("listener ", i))
@@ -54,8 +55,8 @@ func (g *Guest) mount(reserved int, dirs []host.Dir, nameserver bool) (wazero.FS
 		if d.ReadOnly {
 			files = readOnly{&sysfs.ReadFS{FS: files}}
 		}
-		if nameserver {
-			files = layResolvConf(files, guest)
+		if resolvConf != "" {
+			files = layResolvConf(files, guest, resolvConf)
 		}
 		config = config.(sysfs.FSConfig).WithSysFSMount(files, guest)
 	}
@@ -64,7 +65,9 @@ func (g *Guest) mount(reserved int, dirs []host.Dir, nameserver bool) (wazero.FS
 
 // nothing is a folder without files. It is a type of its own, since wazero leaves
 // UnimplementedFS out.
-type nothing struct{ experimentalsys.UnimplementedFS }
+type nothing struct {
+	experimentalsys.UnimplementedFS
+}
 
 // readOnly is wazero's read-only folder, with the errno that says so, and without
 // creating or truncating files that are opened for reading.

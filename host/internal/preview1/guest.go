@@ -153,7 +153,11 @@ func (g *Guest) configure(c *host.Cmd) error {
 	if c.ListenFDs {
 		reserved = len(c.Listeners)
 	}
-	dirs, err := g.mount(reserved, c.Dirs, !c.NoNameserver)
+	resolvConf := ""
+	if !c.NoNameserver {
+		resolvConf = resolvConfOf(c.Resolver == nil)
+	}
+	dirs, err := g.mount(reserved, c.Dirs, resolvConf)
 	if err != nil {
 		return err
 	}

@@ -179,8 +179,12 @@ func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
 	if op != host.OpListen {
 		r.Names = g.known.of(r.Addr.Addr())
 	}
+	r.Route = op == host.OpDial && s.network() == "udp" && e.addr.Port() == discard && !s.routed.addr.IsValid()
 	return g.ask(r)
 }
+
+// discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
+const discard = 9
 
 // ask is the door from the policy's refusals to EACCES.
 func (g *guest) ask(r host.Request) sockabi.Errno {
@@ -191,7 +195,9 @@ func (g *guest) ask(r host.Request) sockabi.Errno {
 	if err == nil {
 		return 0
 	}
-	g.count.refused.Add(1)
+	if !r.Route {
+		g.count.refused.Add(1)
+	}
 	if g.rec != nil {
 		g.rec.why = "denied: " + err.Error()
 	}

@@ -141,10 +141,15 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 		return g.wire(g.attach(s))
 	}
 	e = e.reachable()
+	s.routed = endpoint{}
 	if errno := g.allow(host.OpDial, s, e); errno != 0 {
 		return errno
 	}
-	return g.wire(g.connect(s, e))
+	err := g.connect(s, e)
+	if err == nil && s.network() == "udp" && e.addr.Port() == discard {
+		s.routed = e
+	}
+	return g.wire(err)
 }
 
 // sock_shutdown: how 0 acts as SHUT_RD.

@@ -155,3 +155,47 @@ func TestFreePortsTellNoAddresses(t *testing.T) {
 	g.ok("sock_bind", s, g.addr("192.0.2.1"), 0)
 	g.want(sockabi.EADDRNOTAVAIL, "sock_connect", s, g.addr("127.0.0.1"), port)
 }
+
+// TestRoutes: a guest that connects a UDP socket to port 9 asks for the route there. A refusal
+// is not counted until it sends.
+func TestRoutes(t *testing.T) {
+	var asked []string
+	refuse := true
+	g := newTester(t, Config{Policy: func(r host.Request) error {
+		asked = append(asked, fmt.Sprint(r.Op, " ", r.Addr, " ", r.Route))
+		if refuse {
+			return errors.New("not here")
+		}
+		return nil
+	}})
+	want := func(refused uint64, want ...string) {
+		t.Helper()
+		if got := strings.Join(asked, "; "); got != strings.Join(want, "; ") || g.Stats().Refused != refused {
+			t.Errorf("asked %q and counted %d, want %q and %d", got, g.Stats().Refused, want, refused)
+		}
+		asked = nil
+	}
+	s := g.open(inet4, dgram)
+	g.want(sockabi.EACCES, "sock_connect", s, g.addr("127.0.0.1"), 9)
+	want(0, "dial 127.0.0.1:9 true")
+	g.want(sockabi.EACCES, "sock_connect", s, g.addr("127.0.0.1"), 10)
+	want(1, "dial 127.0.0.1:10 false")
+	g.want(sockabi.EACCES, "sock_connect", g.open(inet4, tcp), g.addr("127.0.0.1"), 9)
+	want(2, "dial 127.0.0.1:9 false")
+	refuse = false
+	g.ok("sock_connect", s, g.addr("127.0.0.1"), 9)
+	if at := g.local(s).Addr().String(); at != "127.0.0.1" {
+		t.Errorf("the route is from %s", at)
+	}
+	want(2, "dial 127.0.0.1:9 true")
+	refuse = true
+	for range 2 {
+		g.want(sockabi.EACCES, "sock_send", s, g.iovs("x"), 1, 0, g.alloc(4))
+	}
+	want(4, "dial 127.0.0.1:9 false", "dial 127.0.0.1:9 false")
+	refuse = false
+	g.send(s, "x")
+	want(4, "dial 127.0.0.1:9 false")
+	g.call("sock_send", s, g.iovs("x"), 1, 0, g.alloc(4))
+	want(4)
+}

@@ -30,6 +30,7 @@ type socket struct {
 	named       bool     // bound by the guest, or accepted
 	unjudged    bool     // bound to a free port, at which the policy was not asked whether it may listen
 	later       endpoint // where it is to be bound then
+	routed      endpoint // where it is connected for the route alone, until it sends
 	port        uint16   // that the guest believes to have, where the host's listener has another
 	listener    bool
 	lingers     bool     // SO_LINGER with a time is set
