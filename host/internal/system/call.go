@@ -180,7 +180,37 @@ func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
 		r.Names = g.known.of(r.Addr.Addr())
 	}
 	r.Route = op == host.OpDial && s.network() == "udp" && e.addr.Port() == discard && !s.routed.addr.IsValid()
-	return g.ask(r)
+	errno := g.ask(r)
+	if errno != 0 && op != host.OpListen {
+		g.renew(r.Addr.Addr())
+	}
+	return errno
+}
+
+// renew looks up the names again by which a was known, beside the guest: a program that has
+// looked a name up once may go on using its address.
+func (g *guest) renew(a netip.Addr) {
+	for _, m := range g.known.over(a) {
+		select {
+		case g.answering <- struct{}{}:
+		default:
+			return // there is much to look up already
+		}
+		g.serving.Go(func() {
+			defer g.finish()
+			defer func() { recover() }() // see answerSafely
+			if g.policy(host.Request{Op: host.OpResolve, Host: m.name}) != nil || !g.mayLookUp() {
+				return
+			}
+			addrs, err := g.resolver.LookupNetIP(g.ended, "ip", m.asked)
+			if err != nil {
+				return
+			}
+			for _, found := range addrs {
+				g.learn(found.Unmap().WithZone(""), m.name, m.asked)
+			}
+		})
+	}
 }
 
 // discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.

@@ -220,7 +220,7 @@ func (g *guest) resolve(q question) (answers []answer, canon string, errno socka
 			return nil, "", errno
 		}
 		for _, a := range addrs {
-			g.learn(a.Unmap(), strings.TrimSuffix(q.node, "."))
+			g.learn(a.Unmap(), strings.TrimSuffix(q.node, "."), q.node)
 		}
 		if q.flags&sockabi.AI_CANONNAME != 0 {
 			if cname, err := g.resolver.LookupCNAME(ctx, q.node); err == nil {

@@ -79,8 +79,8 @@ func (g *guest) roomToListen(s *socket) error {
 }
 
 // learn remembers what the guest is told that a name means.
-func (g *guest) learn(a netip.Addr, name string) {
-	if !g.known.add(a, name) {
+func (g *guest) learn(a netip.Addr, name, asked string) {
+	if !g.known.add(a, name, asked) {
 		g.limited("")
 	}
 }

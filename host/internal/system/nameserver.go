@@ -190,7 +190,7 @@ func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (fo
 			default:
 				continue
 			}
-			g.learn(a, strings.TrimSuffix(name, "."))
+			g.learn(a, strings.TrimSuffix(name, "."), name)
 		}
 	case dnsmessage.TypeCNAME:
 		var cname string
