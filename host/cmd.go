@@ -68,6 +68,11 @@ type Cmd struct {
 	// the second.
 	Listeners []net.Listener
 
+	// ListenFDs gives the guest the Listeners as descriptors 3 and up from the beginning, as
+	// systemd does; those of Dirs follow. LISTEN_FDS and LISTEN_PID in its environment say
+	// so: 3 is the number that Go programs for wasip1 take for that of their process.
+	ListenFDs bool
+
 	// Resolver looks up the names that the guest asks for. Nil is net.DefaultResolver.
 	Resolver *net.Resolver
 
@@ -84,6 +89,11 @@ type Cmd struct {
 	// or has bound a UDP or unixgram socket to one, with the address that it really
 	// has: its port is never 0. The guest waits for it to return. It may be nil.
 	OnListen func(net.Addr)
+
+	// OnLimit is called when a field of Limits has refused or delayed something, with its
+	// name, such as "Connections": for each field once. The guest waits for it to return.
+	// It may be nil.
+	OnLimit func(field string)
 
 	// Faults are those of the network that the guest is to meet; the zero value is none.
 	Faults hostfault.Faults

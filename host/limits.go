@@ -24,8 +24,9 @@ type Limits struct {
 	Files int
 
 	// Listeners is how many sockets may listen at once; one more is ENOBUFS.
-	// Connections is how many that one listener accepted may be open at once; accepting
-	// one more is EMFILE, and it stays in the queue.
+	// Connections is how many that one listener accepted may be open at once. Others stay
+	// in the queue until one closes: meanwhile the listener is not readable, and accepting
+	// is EAGAIN, or EMFILE where it would block.
 	Listeners, Connections int
 
 	// ReadRate and WriteRate are in bytes per second through all sockets. A guest that

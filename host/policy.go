@@ -30,8 +30,15 @@ type Request struct {
 
 	// Addr is the address of tcp and udp. An IPv4-mapped address means the IPv4
 	// address. No rule permits one with a zone. Port 0 in OpListen is a port that the
-	// system chooses.
+	// system chooses: the request is not made when the socket binds, since it may dial from
+	// there, but when it listens or, of datagrams, first receives or waits to.
 	Addr netip.AddrPort
+
+	// Route reports that the guest connects a UDP socket to port 9, discard, and has sent
+	// nothing: so resolvers learn from which address the host would send there, to choose
+	// among the addresses of a name (RFC 6724). Guests do without if it is refused, which
+	// is not counted. The first datagram is asked about again, without Route.
+	Route bool
 
 	// Names is the names that the host has told this guest to mean Addr, not long ago.
 	// They are why a dial or send may be permitted that no address permits.

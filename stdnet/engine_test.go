@@ -62,6 +62,19 @@ func (e engine) with(words ...[]string) *exec.Cmd {
 	return exec.Command(command[0], command[1:]...)
 }
 
+// dir is the flags that give a guest a directory.
+func (e engine) dir(host, guest string, readonly bool) []string {
+	switch {
+	case e.name == "wasmedge" && readonly:
+		return []string{"--dir", guest + ":" + host + ":readonly"}
+	case e.name == "wasmedge":
+		return []string{"--dir", guest + ":" + host}
+	case readonly:
+		return []string{"--dir", host + ":" + guest + ":ro"}
+	}
+	return []string{"--dir", host + ":" + guest}
+}
+
 // hostCommand is wasisock, the command of this module.
 func hostCommand(t *testing.T) string {
 	t.Helper()

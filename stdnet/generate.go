@@ -16,8 +16,16 @@ import (
 //go:embed all:_std
 var std embed.FS
 
-// An edit replaces text that must stand in a file exactly once.
-type edit struct{ old, new string }
+// An edit replaces text that must stand in a file exactly once, or as often as times says.
+type edit struct {
+	old, new string
+	times    int
+}
+
+// renamed gives a function of Go's another name, since ours has its own.
+func renamed(old, new string) edit {
+	return edit{old: "\nfunc " + old + "(", new: "\nfunc " + new + "("}
+}
 
 // generate is the files of the overlay, by their paths below src. One without text is
 // removed.
@@ -26,13 +34,45 @@ func generate(src fs.FS) (map[string][]byte, error) {
 	g.own()
 	g.abi()
 
-	g.patch("runtime/lock_wasip1.go", edit{"\nfunc checkTimeouts() {}\n", "\n"})
+	g.patch("runtime/lock_wasip1.go", edit{old: "\nfunc checkTimeouts() {}\n", new: "\n"})
 
 	g.onlyJS("syscall/net_fake.go")
+	const (
+		unreachable = "\n\tif dirFd == -1 {\n\t\treturn ENOENT\n\t}"
+		eitherOne   = "\n\tif oldDirFd == -1 || newDirFd == -1 {\n\t\treturn ENOENT\n\t}"
+	)
 	g.patch("syscall/fs_wasip1.go",
-		edit{"\nfunc Chmod(path string, mode uint32) error {\n", "\nfunc chmodFile(path string, mode uint32) error {\n"},
-		edit{"\nfunc Read(fd int, b []byte) (int, error) {\n", "\nfunc readFile(fd int, b []byte) (int, error) {\n"},
-		edit{"\nfunc Write(fd int, b []byte) (int, error) {\n", "\nfunc writeFile(fd int, b []byte) (int, error) {\n"})
+		renamed("Chmod", "chmodFile"),
+		renamed("Close", "closeFile"),
+		renamed("Fstat", "fstatFile"),
+		renamed("Pipe", "noPipe"),
+		renamed("Read", "readFile"),
+		renamed("Seek", "seekFile"),
+		renamed("Write", "writeFile"),
+		renamed("fd_fdstat_get_flags", "fileFlags"),
+		edit{old: "\n//go:linkname fd_fdstat_get_flags\n", new: "\n"},
+		edit{old: "name: string(dirNameBuf[:prestat.dir.prNameLen]),", new: "name: folderName(string(dirNameBuf[:prestat.dir.prNameLen])),"},
+		edit{old: " && stringslite.HasPrefix(path, p.name) {", new: " && holds(p.name, path) {"},
+		edit{old: " := preparePath(path)\n\terrno := path_", new: " := preparePath(path)" + unreachable + "\n\terrno := path_", times: 6},
+		edit{old: " := preparePath(path)\n\tatime := ", new: " := preparePath(path)" + unreachable + "\n\tatime := "},
+		edit{old: " := preparePath(path)\n\treturn openat(", new: " := preparePath(path)\n\tif dirFd == -1 {\n\t\treturn -1, ENOENT\n\t}\n\treturn openat("},
+		edit{old: " := preparePath(path)\n\tvar nwritten ", new: " := preparePath(path)\n\tif dirFd == -1 {\n\t\treturn 0, ENOENT\n\t}\n\tvar nwritten "},
+		edit{old: " := preparePath(to)\n", new: " := preparePath(to)" + eitherOne + "\n"},
+		edit{old: "newPathLen := preparePath(link)\n", new: "newPathLen := preparePath(link)" + eitherOne + "\n"},
+		edit{old: "pathlen := preparePath(link)\n", new: "pathlen := preparePath(link)" + unreachable + "\n"},
+		edit{old: "\t\trights = fileRights & ^writeRights\n", new: "\t\trights = fileRights & ^openWriteRights\n"},
+		edit{old: "fdflags == 0 && ((rights & writeRights) == 0) {", new: "fdflags == 0 && ((rights & openWriteRights) == 0) {"},
+		renamed("path_open", "hostOpen"))
+	g.patch("syscall/syscall_wasip1.go",
+		renamed("SetNonblock", "setNonblock"),
+		edit{old: "return e == ENOSYS\n", new: "return e == ENOSYS || e == ENOTSUP\n"},
+		edit{old: "e == EMFILE || e.Timeout()\n", new: "e == EMFILE || e == ENFILE || e.Timeout()\n"})
+	g.patch("syscall/tables_wasip1.go",
+		edit{old: "\nvar errorstr = [...]string{\n", new: "\nvar _ = [...]string{\n"})
+
+	g.files["os/pipe_wasm.go"] = g.build("os/pipe_wasm.go", g.read("os/pipe_wasm.go"), "wasm", "js")
+	g.clone("time/zoneinfo_unix.go", "time/zoneinfo_wasip1.go")
+	g.onlyJS("net/interface_stub.go")
 
 	g.onlyJS("net/net_fake.go")
 	g.onlyJS("net/fd_fake.go")
@@ -40,13 +80,13 @@ func generate(src fs.FS) (map[string][]byte, error) {
 	g.onlyJS("net/tcpsockopt_stub.go")
 	g.remove("net/fd_wasip1.go")
 	g.clone("net/fd_posix.go", "net/socket_fd_wasip1.go",
-		edit{"\n\traddr       Addr\n}\n", "\n\traddr       Addr\n\n\tresolver *hostResolver\n}\n"},
-		edit{"\nfunc (fd *netFD) Read(p []byte) ", "\nfunc (fd *netFD) hostRead(p []byte) "},
-		edit{"\nfunc (fd *netFD) Write(p []byte) ", "\nfunc (fd *netFD) hostWrite(p []byte) "})
+		edit{old: "\n\traddr       Addr\n}\n", new: "\n\traddr       Addr\n\n\tresolver *hostResolver\n}\n"},
+		edit{old: "\nfunc (fd *netFD) Read(p []byte) ", new: "\nfunc (fd *netFD) hostRead(p []byte) "},
+		edit{old: "\nfunc (fd *netFD) Write(p []byte) ", new: "\nfunc (fd *netFD) hostWrite(p []byte) "})
 	g.clone("net/fd_unix.go", "net/socket_unix_wasip1.go",
-		edit{"\nfunc (fd *netFD) dup() ", "\nfunc (fd *netFD) unixDup() "})
+		edit{old: "\nfunc (fd *netFD) dup() ", new: "\nfunc (fd *netFD) unixDup() "})
 	g.clone("net/sock_posix.go", "net/socket_posix_wasip1.go",
-		edit{"\nfunc socket(ctx context.Context, ", "\nfunc hostSocket(ctx context.Context, "})
+		edit{old: "\nfunc socket(ctx context.Context, ", new: "\nfunc hostSocket(ctx context.Context, "})
 	return g.files, g.err
 }
 
@@ -137,7 +177,7 @@ func (g *generator) patch(name string, edits ...edit) {
 // clone compiles a file of unix for wasip1 too, under another name.
 func (g *generator) clone(name, as string, edits ...edit) {
 	text := g.read(name)
-	for _, constraint := range []string{"unix || windows", "unix"} {
+	for _, constraint := range []string{"unix || windows", "unix", "unix && !ios && !android"} {
 		if bytes.Contains(text, []byte("\n//go:build "+constraint+"\n")) {
 			text = g.build(name, text, constraint, "wasip1")
 		}
@@ -150,10 +190,10 @@ func (g *generator) clone(name, as string, edits ...edit) {
 
 func (g *generator) edited(name string, text []byte, edits []edit) []byte {
 	for _, e := range edits {
-		if n := bytes.Count(text, []byte(e.old)); g.err == nil && n != 1 {
+		if n := bytes.Count(text, []byte(e.old)); g.err == nil && n != max(e.times, 1) {
 			g.fail(name, "%q stands there %d times", e.old, n)
 		}
-		text = bytes.Replace(text, []byte(e.old), []byte(e.new), 1)
+		text = bytes.ReplaceAll(text, []byte(e.old), []byte(e.new))
 	}
 	return text
 }

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -91,6 +93,104 @@ func TestNameserversThatAreNone(t *testing.T) {
 		code, _, stderr := start(t, "run", "--dns", v, "GUEST", "args")
 		if code != 125 || !strings.Contains(stderr, "is no nameserver; write host, passthrough, or an address") {
 			t.Errorf("%q: %d, %q", v, code, stderr)
+		}
+	}
+}
+
+// largeNameserver knows large.example, an alias of pods.example, which has 100 addresses: more
+// than a datagram holds.
+func largeNameserver(t *testing.T) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	c, err := net.ListenPacket("udp", l.Addr().String())
+	if err != nil {
+		t.Skip(err) // somebody else has that port of UDP
+	}
+	t.Cleanup(func() { c.Close() })
+	answer := func(query []byte, datagram bool) []byte {
+		var m dnsmessage.Message
+		if m.Unpack(query) != nil || len(m.Questions) != 1 {
+			return nil
+		}
+		m.Response, m.Additionals = true, nil
+		q := m.Questions[0]
+		if q.Name.String() != "large.example." {
+			m.RCode = dnsmessage.RCodeNameError
+		} else if q.Type == dnsmessage.TypeA {
+			pods := dnsmessage.MustNewName("pods.example.")
+			m.Answers = append(m.Answers, dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class}, Body: &dnsmessage.CNAMEResource{CNAME: pods}})
+			for i := range 100 {
+				m.Answers = append(m.Answers, dnsmessage.Resource{
+					Header: dnsmessage.ResourceHeader{Name: pods, Class: q.Class}, Body: &dnsmessage.AResource{A: [4]byte{10, 2, 0, byte(i)}},
+				})
+			}
+		}
+		b, _ := m.Pack()
+		if datagram && len(b) > 512 {
+			m.Truncated, m.Answers = true, nil
+			b, _ = m.Pack()
+		}
+		return b
+	}
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, from, err := c.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			c.WriteTo(answer(buf[:n], true), from)
+		}
+	}()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			var length [2]byte
+			io.ReadFull(c, length[:])
+			query := make([]byte, binary.BigEndian.Uint16(length[:]))
+			io.ReadFull(c, query)
+			b := answer(query, false)
+			c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...))
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// TestLargeAnswers looks names up by the host's function, and by DNS messages.
+func TestLargeAnswers(t *testing.T) {
+	addr := largeNameserver(t)
+	for _, dirs := range [][]string{nil, {"--dir", t.TempDir() + ":/etc"}} {
+		for name, want := range map[string]string{
+			"large.example": "100 pods.example.\n", "large.example.": "100 pods.example.\n", "none.example.": "",
+		} {
+			args := append([]string{"run", "--allow-all", "--dns", addr}, dirs...)
+			code, stdout, stderr := start(t, append(args, program(t), "lookup", name)...)
+			if stdout != want || (code == 0) != (want != "") || want == "" && !strings.Contains(stderr, "no such host") {
+				t.Errorf("%q %s: %d, %q, %q", dirs, name, code, stdout, stderr)
+			}
+		}
+	}
+	code, _, stderr := start(t, "run", "--dns", addr, program(t), "lookup", "large.example")
+	if code != 3 || !strings.Contains(stderr, "no rule allows it to resolve large.example\n") {
+		t.Errorf("%d, %q", code, stderr)
+	}
+}
+
+// TestLocalhostOfListeners: a guest with listeners looks localhost up without a rule.
+func TestLocalhostOfListeners(t *testing.T) {
+	for _, dirs := range [][]string{nil, {"--dir", t.TempDir() + ":/etc"}} {
+		args := append([]string{"run", "--listen", "tcp:127.0.0.1:" + freePort(t)}, dirs...)
+		code, stdout, stderr := start(t, append(args, program(t), "lookup", "localhost")...)
+		if code != 0 || !strings.HasSuffix(stdout, " localhost.\n") || strings.Contains(stderr, "refused") {
+			t.Errorf("%q: %d, %q, %q", dirs, code, stdout, stderr)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type listenFlag []listenAddr
 type listenAddr struct {
 	flag, text, network, addr string
 	port                      uint16 // the guest's, of --publish
+	opened                    string // where it listens, once it does
 }
 
 func (f *listenFlag) String() string { return "" }
@@ -48,7 +49,7 @@ func (f *listenFlag) Set(v string) error {
 	default:
 		return fmt.Errorf("%q is neither tcp:ADDRESS:PORT, unix:PATH nor fd:NUMBER; write tcp:127.0.0.1:8080 or unix:/run/guest.sock", v)
 	}
-	*f = append(*f, listenAddr{"--listen", v, network, addr, 0})
+	*f = append(*f, listenAddr{flag: "--listen", text: v, network: network, addr: addr})
 	return nil
 }
 
@@ -60,20 +61,47 @@ func tcpOf(at netip.AddrPort) string {
 	return "tcp"
 }
 
-// publish reads [ADDRESS:]PORT:GUESTPORT.
+// publish reads [ADDRESS:]PORT:GUESTPORT and fd:NUMBER:GUESTPORT.
 func (f *listenFlag) publish(v string) error {
 	i := strings.LastIndexByte(v, ':')
 	addr, guest := v[:max(i, 0)], v[i+1:]
+	port, perr := strconv.ParseUint(guest, 10, 16)
+	if number, ok := strings.CutPrefix(addr, "fd:"); ok && perr == nil && port != 0 {
+		if err := f.Set(addr); err != nil {
+			return err
+		}
+		(*f)[len(*f)-1] = listenAddr{flag: "--publish", text: v, network: "fd", addr: number, port: uint16(port)}
+		return nil
+	}
 	if !strings.Contains(addr, ":") { // all addresses
 		addr = "[::]:" + addr
 	}
 	at, err := netip.ParseAddrPort(addr)
-	port, perr := strconv.ParseUint(guest, 10, 16)
 	if i < 0 || err != nil || perr != nil || at.Port() == 0 || port == 0 {
-		return fmt.Errorf("%q is not PORT:GUESTPORT, perhaps with an address in front; write 80:8080 or 127.0.0.1:80:8080", v)
+		return fmt.Errorf("%q is not PORT:GUESTPORT, perhaps with an address in front; write 80:8080, 127.0.0.1:80:8080 or fd:3:8080", v)
 	}
-	*f = append(*f, listenAddr{"--publish", v, tcpOf(at), addr, uint16(port)})
+	*f = append(*f, listenAddr{flag: "--publish", text: v, network: tcpOf(at), addr: addr, port: uint16(port)})
 	return nil
+}
+
+// advise returns what to do for a guest that listens at the port of a listener and at
+// another address than it.
+func (f *listenFlag) advise(r host.Request) string {
+	if r.Op != host.OpListen || r.Network != "tcp" {
+		return ""
+	}
+	for _, a := range *f {
+		addr, err := netip.ParseAddrPort(a.opened)
+		if err != nil || a.port != 0 || addr.Port() != r.Addr.Port() {
+			continue
+		}
+		published := fmt.Sprintf("%s:%d", a.opened, addr.Port())
+		if a.network == "fd" {
+			published = fmt.Sprintf("fd:%s:%d", a.addr, addr.Port())
+		}
+		return fmt.Sprintf("--listen %s is for a guest that listens at that very address: write --publish %s in its place", a.text, published)
+	}
+	return ""
 }
 
 // needsListen refuses what guests can have only where they share listeners.
@@ -90,12 +118,13 @@ func needsListen(c *runner.Command, listeners listenFlag) error {
 
 // open listens everywhere, or nowhere and tells why.
 func (f listenFlag) open() (listeners []net.Listener, err error) {
-	for _, a := range f {
+	for i, a := range f {
 		l, err := a.open()
 		if err != nil {
 			closeAll(listeners)
 			return nil, fmt.Errorf("%s %s: %s", a.flag, a.text, a.why(err))
 		}
+		f[i].opened = l.Addr().String()
 		if a.port != 0 {
 			l = host.Published{Listener: l, Port: a.port}
 		}

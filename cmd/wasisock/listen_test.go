@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -97,4 +98,77 @@ func TestPublish(t *testing.T) {
 	}
 	s.signal(syscall.SIGTERM)
 	s.wantExit(0)
+}
+
+// TestPublishDescriptor publishes a listener that was there before, with the advice that is
+// given without.
+func TestPublishDescriptor(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	defer f.Close()
+	s := serveAt(t, "0.0.0.0:8080", []*os.File{f}, program(t), "--publish", "fd:3:8080")
+	s.url = "http://" + l.Addr().String()
+	dial(t, l.Addr().String()).Close()
+	if text := s.get("/"); text != "hello /\n" {
+		t.Errorf("%q", text)
+	}
+	s.signal(syscall.SIGTERM)
+	s.wantExit(0)
+}
+
+func TestListenAdvice(t *testing.T) {
+	port := freePort(t)
+	for _, test := range []struct{ at, want string }{
+		{"0.0.0.0:" + port, fmt.Sprintf("refused: listen tcp 0.0.0.0:%[1]s; --listen tcp:127.0.0.1:%[1]s is for a guest that listens at that very address: write --publish 127.0.0.1:%[1]s:%[1]s in its place\n", port)},
+		{"0.0.0.0:1", "permit it with --allow 'listen tcp 0.0.0.0:1'\n"},
+	} {
+		code, stdout, stderr := start(t, "run", "--listen", "tcp:127.0.0.1:"+port, "GUEST", "listen", test.at)
+		if code != 0 || stdout != "refused\n" || !strings.HasSuffix(stderr, test.want) {
+			t.Errorf("%s: %d, %q, %q; want %q", test.at, code, stdout, stderr, test.want)
+		}
+	}
+	if code, _, stderr := start(t, "run", "--listen-fds", "GUEST", "exit", "0"); code != 125 || !strings.Contains(stderr, "--listen-fds needs --listen") {
+		t.Errorf("%d, %s", code, stderr)
+	}
+}
+
+// TestGuestWithoutSockets runs a program that go build has made, without Go's network.
+func TestGuestWithoutSockets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	dir := t.TempDir()
+	source := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(source, []byte(`package main
+
+import "net"
+
+func main() {
+	l, err := net.Listen("tcp", "127.0.0.1:8080")
+	if err != nil {
+		panic(err)
+	}
+	l.Accept()
+	net.FileListener(nil)
+}
+`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	module := filepath.Join(dir, "main.wasm")
+	build := exec.Command("go", "build", "-o", module, source)
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	code, _, stderr := start(t, "run", module)
+	if code != 2 || !strings.HasSuffix(stderr, "main.wasm imports no sockets, so its network leads nowhere; build it with wasisock build\n") {
+		t.Errorf("%d, %s", code, stderr)
+	}
 }

@@ -50,7 +50,11 @@ would permit it; of very many of one kind or target, some are, and the number of
                       no --allow, and may be repeated. fd:3 is one that whoever
                       started wasisock has opened, such as systemd
   --publish 80:8080   open port 80 of all addresses, or of one as in 127.0.0.1:80:8080,
-                      in the same way for the guest that listens at port 8080
+                      in the same way for the guest that listens at port 8080 of
+                      whatever address; fd:3:8080 is a descriptor as above
+  --listen-fds        give the guest what --listen and --publish open as descriptors 3 and
+                      up, as systemd does, with LISTEN_FDS and LISTEN_PID: for a guest
+                      that listens at none of its own
   --restart WHEN      start the guest again when it has ended: no, on-failure, which
                       is with an exit code other than 0, or always; after 100 ms,
                       and after twice as long each time, at most 30 s
@@ -163,6 +167,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.Var(&roots, "tls-roots", "")
 	flags.Var(&listeners, "listen", "")
 	flags.Func("publish", "", listeners.publish)
+	flags.BoolVar(&guest.ListenFDs, "listen-fds", false, "")
 	flags.Var(&command.Restart, "restart", "")
 	flags.BoolVar(&command.Watch, "watch", false, "")
 	flags.Func("grace", "", runner.Time(&command.Grace, 0))
@@ -217,6 +222,9 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return failed(messages, "--learn permits everything; leave out --allow and --allow-all")
 	case flags.NArg() == 0:
 		return failed(messages, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
+	}
+	if guest.ListenFDs && len(listeners) == 0 {
+		return failed(messages, "--listen-fds needs --listen; name the address where the guest listens, as in --listen tcp:127.0.0.1:8080")
 	}
 	if err := needsListen(&command, listeners); err != nil {
 		return failed(messages, "%v", err)
@@ -288,6 +296,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command.Name, command.File, command.Guest, command.Engine, command.Stderr = "wasisock", file, guest, engine, messages
 	command.Learn = learn
 	command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
+	command.Advise = listeners.advise
 	if metrics != nil {
 		command.Observe, command.Restarted, command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
 	}

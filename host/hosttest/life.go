@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +20,10 @@ import (
 
 // aboutLife is how guests begin and end.
 var aboutLife = []sentence{
+	{
+		says: "a guest has listeners as descriptors 3 and up if it shall, and directories follow",
+		test: preopenedListeners,
+	},
 	{
 		says:    "a guest has the arguments, environment and standard streams that it was given",
 		promise: promiseGiven,
@@ -291,5 +299,51 @@ func cmdStates(t *testing.T, b *bench) {
 		if err := test.do(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", test.name, err, test.want)
 		}
+	}
+}
+
+// preopenedListeners dials two listeners of the host's, each when the guest has found that
+// nobody has dialled it yet.
+func preopenedListeners(t *testing.T, b *bench) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "name"), "text")
+	var out strings.Builder
+	cmd := command(t, "preopened", "read /data/name")
+	var addrs []string
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		cmd.Listeners = append(cmd.Listeners, l)
+		addrs = append(addrs, l.Addr().String())
+	}
+	var listening []string
+	cmd.OnListen = func(a net.Addr) { listening = append(listening, a.String()) }
+	cmd.Policy, cmd.ListenFDs, cmd.Stdout = nil, true, &out
+	cmd.Dirs = []host.Dir{{Host: dir, Guest: "/data"}}
+	dialled := 0
+	cmd.Stderr = writeFunc(func(p []byte) (int, error) {
+		c, err := net.Dial("tcp", addrs[dialled])
+		if err != nil {
+			return 0, err
+		}
+		dialled++
+		go func() {
+			defer c.Close()
+			if got, err := io.ReadAll(c); string(got) != "hello" || err != nil {
+				t.Errorf("the client got %q, %v", got, err)
+			}
+		}()
+		return len(p), nil
+	})
+	code, err := b.runProgram(t, t.Context(), Config{}, cmd)
+	const want = "2 true\nNot a directory\nTry again\nNot a directory\nTry again\nread /data/name: text\n<nil> Bad file number Bad file number\n"
+	if code != 0 || err != nil || out.String() != want {
+		t.Errorf("%d, %v, %q, want %q", code, err, out.String(), want)
+	}
+	if !slices.Equal(listening, addrs) {
+		t.Errorf("told that it listens at %q, want %q", listening, addrs)
 	}
 }

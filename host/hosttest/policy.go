@@ -89,6 +89,11 @@ var aboutPolicy = []sentence{
 		test:    listenerLimit,
 	},
 	{
+		says:    "one connection more than its limit waits, and no poll tells of it until another closes",
+		promise: promiseLimits,
+		test:    connectionLimit,
+	},
+	{
 		says:    "one look-up more than its rate fails with EAI_AGAIN",
 		promise: promiseLimits,
 		test:    lookupRate,
@@ -438,6 +443,16 @@ func listenerLimit(t *testing.T, b *bench) {
 	first, second, _ := strings.Cut(b.output(t, cmd), "\n")
 	if first != "<nil>" || !strings.Contains(second, syscall.ENOBUFS.Error()) && !strings.Contains(second, "No buffer space") {
 		t.Errorf("%q, then %q", first, second)
+	}
+}
+
+func connectionLimit(t *testing.T, b *bench) {
+	cmd := command(t, "crowd")
+	cmd.Limits.Connections = 2
+	var told []string
+	cmd.OnLimit = func(field string) { told = append(told, field) }
+	if got := b.output(t, cmd); got != "true true true false true <nil>\n" || !slices.Equal(told, []string{"Connections"}) {
+		t.Errorf("%q, and %q was told", got, told)
 	}
 }
 

@@ -59,6 +59,8 @@ var subcommands = map[string]func(args []string){
 	"listen":      listen,
 	"lookup":      lookup,
 	"ask":         ask,
+	"crowd":       func([]string) { crowd() },
+	"preopened":   preopened,
 	"grow":        grow,
 	"work":        func([]string) { work() },
 	"busy":        func([]string) { busy() },
@@ -320,6 +322,65 @@ func listen(args []string) {
 			fmt.Println(err)
 		}
 	}
+}
+
+// crowd listens, for three connections of its own and two that it may have at once.
+func crowd() {
+	l, err := socket.Listen(loopback, 10)
+	check(err)
+	at, err := l.LocalAddr()
+	check(err)
+	var p poll.Poll
+	check(p.Register(l.FD(), 1, poll.Readable))
+	ready := func(timeout time.Duration) bool {
+		n, err := p.Wait(make([]poll.Event, 1), timeout)
+		check(err)
+		return n > 0
+	}
+	for range 3 {
+		_, err := socket.Dial(at)
+		check(err)
+	}
+	var first *socket.Conn
+	for range 2 {
+		fmt.Print(ready(time.Minute), " ")
+		c, err := l.Accept()
+		check(err)
+		if first == nil {
+			first = c
+		}
+	}
+	_, err = l.Accept()
+	fmt.Print(errors.Is(err, syscall.EAGAIN), " ", ready(50*time.Millisecond))
+	check(first.Close())
+	fmt.Print(" ", ready(time.Minute))
+	_, err = l.Accept()
+	fmt.Println("", err)
+}
+
+// preopened serves a connection of each listener that it has from the beginning, and reads
+// the files that it is told.
+func preopened(args []string) {
+	var n int
+	fmt.Sscan(os.Getenv("LISTEN_FDS"), &n)
+	fmt.Println(n, os.Getenv("LISTEN_PID") == fmt.Sprint(os.Getpid()))
+	for fd := 3; fd < 3+n; fd++ {
+		var opened int32
+		name := "file"
+		fmt.Println(syscall.Errno(pathOpen(int32(fd), 0, unsafe.StringData(name), uint32(len(name)), 0, 0, 0, 0, &opened)))
+		check(syscall.SetNonblock(fd, true))
+		_, _, err := syscall.Accept(fd)
+		fmt.Println(err)
+		ready()
+		check(syscall.SetNonblock(fd, false))
+		c, _, err := syscall.Accept(fd)
+		check(err)
+		_, err = syscall.Write(c, []byte("hello"))
+		check(err)
+		check(syscall.Close(c))
+	}
+	files(args)
+	fmt.Println(syscall.Close(3), syscall.Close(3), syscall.Errno(fdstat(3, new([24]byte))))
 }
 
 // lookup looks up each name, and dials its addresses if it has a port.

@@ -24,6 +24,9 @@ func (l *lessons) learn(r host.Request) error {
 	if err := l.policy(r); err != nil {
 		return err
 	}
+	if r.Route {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.rules) < mostLessons {

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
@@ -32,6 +33,31 @@ func Limits(flags *flag.FlagSet, l *host.Limits) {
 	for name, d := range map[string]*time.Duration{"timeout": &l.WallTime, "cpu-time": &l.CPUTime} {
 		flags.Func(name, "", Time(d, 1))
 	}
+}
+
+// met returns a function for Cmd.OnLimit that says once of each limit what it does.
+func (c *Command) met() func(field string) {
+	var mu sync.Mutex
+	told := map[string]bool{}
+	return func(field string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if what := consequences[field]; what != "" && !told[field] {
+			told[field] = true
+			c.say("%s is at its limit: %s", c.File, what)
+		}
+	}
+}
+
+// consequences is what limits do once they are reached, by field of host.Limits.
+var consequences = map[string]string{
+	"Sockets":     "no more sockets can be opened; raise --max-sockets",
+	"Files":       "no more files can be opened; raise --max-files",
+	"Listeners":   "no more sockets can listen; raise --max-listeners",
+	"Connections": "more connections of that listener wait until one closes; raise --max-connections",
+	"ReadRate":    "what it reads is delayed; raise --read-rate",
+	"WriteRate":   "what it writes is delayed; raise --write-rate",
+	"LookupRate":  "names are not looked up; raise --lookup-rate",
 }
 
 // Time parses one of at least least, for flag.Func.

@@ -30,7 +30,7 @@ const summaries = time.Minute
 // guest that asks for many cannot fill the log, nor hide what matters.
 type refusals struct {
 	say    func(format string, args ...any)
-	remedy func(rule string) string
+	remedy func(host.Request) string
 
 	mu     sync.Mutex
 	told   map[string]bool // rules, and targets that are internal
@@ -43,7 +43,7 @@ type refusals struct {
 func (s *refusals) watch(policy host.Policy) host.Policy {
 	return func(r host.Request) error {
 		err := policy(r)
-		if err != nil {
+		if err != nil && !r.Route {
 			s.refused(r, err)
 		}
 		return err
@@ -76,7 +76,7 @@ func (s *refusals) refused(r host.Request, err error) {
 	if errors.As(err, &refusal) && refusal.Rule != "" {
 		s.say("refused: %s; '%s' denies it", rule, refusal.Rule)
 	} else {
-		s.say("refused: %s; %s", rule, s.remedy(rule))
+		s.say("refused: %s; %s", rule, s.remedy(r))
 	}
 }
 

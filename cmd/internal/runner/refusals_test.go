@@ -17,7 +17,7 @@ func TestRefusals(t *testing.T) {
 		var lines []string
 		s := refusals{
 			say:    func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) },
-			remedy: func(string) string { return "" },
+			remedy: func(host.Request) string { return "" },
 		}
 		none, err := host.ParsePolicy()
 		if err != nil {
@@ -85,7 +85,7 @@ func TestRefusalsAreForgotten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := refusals{say: func(string, ...any) {}, remedy: func(string) string { return "" }}
+		s := refusals{say: func(string, ...any) {}, remedy: func(host.Request) string { return "" }}
 		policy := s.watch(none)
 		for i := range 3 * mostRefusals {
 			time.Sleep(time.Second)

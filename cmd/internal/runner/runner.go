@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,14 +70,20 @@ type Command struct {
 
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string
+
+	// Advise, if not nil, returns a remedy that is better than a rule, or "".
+	Advise func(host.Request) string
+
+	withoutSockets bool // the guest imports some functions of sockets, and none that opens one
 }
 
 // Run runs the guest and tells what goes wrong. The result is the exit code, for
 // os.Exit at once: after a signal, a guest that computes may still run.
 func (c Command) Run() int {
-	refused := refusals{say: c.say, remedy: c.Remedy}
+	refused := refusals{say: c.say, remedy: c.remedy}
 	defer refused.end()
 	c.Guest.Policy = refused.watch(c.Guest.Policy)
+	c.Guest.OnLimit = c.met()
 	if c.Learn {
 		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}, named: map[string]bool{}}
 		c.Guest.Policy = l.learn
@@ -107,6 +114,19 @@ func (c Command) Run() int {
 	return newFleet(&c).run(signals)
 }
 
+// remedy returns what to do about a refusal.
+func (c Command) remedy(r host.Request) string {
+	if c.Advise != nil {
+		if advice := c.Advise(r); advice != "" {
+			return advice
+		}
+	}
+	return c.Remedy(r.Rule())
+}
+
+// exitFatal is how Go programs end whose runtime gives up, as when all goroutines wait.
+const exitFatal = 2
+
 // A fileError says why the guest's file cannot be had, and is an exit code.
 type fileError struct {
 	text string
@@ -124,6 +144,7 @@ func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	case err != nil:
 		return nil, &fileError{confine.Explain(err).Error(), ExitUnusable}
 	}
+	c.withoutSockets = bytes.Contains(wasm, []byte("sock_accept")) && !bytes.Contains(wasm, []byte("sock_open"))
 	guests := max(1, c.Instances)
 	if len(c.Guest.Listeners) > 0 {
 		guests *= 2 // for others in their places
@@ -150,6 +171,9 @@ func (c Command) exitCode(err error) int {
 		c.say("%v", file)
 		return file.code
 	case errors.As(err, &exit):
+		if c.withoutSockets && exit.ExitCode == exitFatal {
+			c.say("%s imports no sockets, so its network leads nowhere; build it with wasisock build", c.File)
+		}
 		return int(min(uint32(exit.ExitCode), 255))
 	case errors.As(err, &module):
 		c.say("%s: %v", c.File, module)

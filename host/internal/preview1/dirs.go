@@ -15,9 +15,14 @@ import (
 	"github.com/wasisock/wasisock/host/internal/rootfs"
 )
 
-// mount gives the guest its folders.
-func (g *Guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error) {
+// mount gives the guest its folders. Descriptors that are the system's come before theirs:
+// wazero has folders there too, which nothing reaches.
+// resolvConf is the text of the file that names the nameserver, "" if it is the guest's own.
+func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.FSConfig, error) {
 	config := wazero.NewFSConfig()
+	for i := range reserved {
+		config = config.(sysfs.FSConfig).WithSysFSMount(nothing{}, fmt.Sprint("listener ", i))
+	}
 	seen := map[string]bool{}
 	for _, d := range dirs {
 		guest := path.Clean(d.Guest)
@@ -50,12 +55,18 @@ func (g *Guest) mount(dirs []host.Dir, nameserver bool) (wazero.FSConfig, error)
 		if d.ReadOnly {
 			files = readOnly{&sysfs.ReadFS{FS: files}}
 		}
-		if nameserver {
-			files = layResolvConf(files, guest)
+		if resolvConf != "" {
+			files = layResolvConf(files, guest, resolvConf)
 		}
 		config = config.(sysfs.FSConfig).WithSysFSMount(files, guest)
 	}
 	return config, nil
+}
+
+// nothing is a folder without files. It is a type of its own, since wazero leaves
+// UnimplementedFS out.
+type nothing struct {
+	experimentalsys.UnimplementedFS
 }
 
 // readOnly is wazero's read-only folder, with the errno that says so, and without

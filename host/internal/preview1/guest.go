@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -94,8 +95,10 @@ func (g *Guest) open(c *host.Cmd, streams system.Streams) (err error) {
 		Policy:     c.Policy,
 		Limits:     c.Limits,
 		OnListen:   c.OnListen,
+		OnLimit:    c.OnLimit,
 		Dial:       c.Dial,
 		Listeners:  c.Listeners,
+		Preopen:    c.ListenFDs,
 		Resolver:   c.Resolver,
 		Nameserver: !c.NoNameserver,
 		Stdin:      c.Stdin,
@@ -131,7 +134,11 @@ func (g *Guest) configure(c *host.Cmd) error {
 		WithSysWalltime().
 		WithNanotime(g.clock, 1).
 		WithRandSource(rand.Reader)
-	for _, v := range c.Env {
+	env := c.Env
+	if c.ListenFDs {
+		env = append(slices.Clone(env), fmt.Sprint("LISTEN_FDS=", len(c.Listeners)), "LISTEN_PID=3")
+	}
+	for _, v := range env {
 		key, value, found := strings.Cut(v, "=")
 		if !found || key == "" || strings.ContainsRune(v, 0) {
 			return fmt.Errorf("the environment has %q; write KEY=value", v)
@@ -143,7 +150,15 @@ func (g *Guest) configure(c *host.Cmd) error {
 			return fmt.Errorf("the argument %q has a NUL, which no argument can have", v)
 		}
 	}
-	dirs, err := g.mount(c.Dirs, !c.NoNameserver)
+	reserved := 0
+	if c.ListenFDs {
+		reserved = len(c.Listeners)
+	}
+	resolvConf := ""
+	if !c.NoNameserver {
+		resolvConf = resolvConfOf(c.Resolver == nil)
+	}
+	dirs, err := g.mount(reserved, c.Dirs, resolvConf)
 	if err != nil {
 		return err
 	}

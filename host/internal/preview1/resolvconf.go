@@ -1,22 +1,80 @@
 package preview1
 
 import (
-	"embed"
+	_ "embed"
+	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
+	"time"
 
 	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
 	"github.com/tetratelabs/wazero/experimental/sysfs"
 	"github.com/tetratelabs/wazero/sys"
 )
 
-// resolvConfFS holds the file that names the host's own nameserver to guests.
+// resolvConfText names the host's own nameserver to guests.
 //
 //go:embed etc/resolv.conf
-var resolvConfFS embed.FS
+var resolvConfText string
 
-const resolvConfFile = "etc/resolv.conf"
+const resolvConfFile = "resolv.conf"
+
+// maxResolvConf is how much of the host's own /etc/resolv.conf is read.
+const maxResolvConf = 64 << 10
+
+// resolvConfOf returns the text for a guest: with the search list and the options of the
+// host's file, unless another resolver than the host's answers.
+func resolvConfOf(hosts bool) string {
+	if !hosts {
+		return resolvConfText
+	}
+	f, err := os.Open("/etc/resolv.conf")
+	if err != nil {
+		return resolvConfText
+	}
+	defer f.Close()
+	own, _ := io.ReadAll(io.LimitReader(f, maxResolvConf))
+	return resolvConfText + searchOf(string(own))
+}
+
+// searchOf returns the lines of a resolv.conf that are about the search list and options.
+func searchOf(conf string) string {
+	var lines strings.Builder
+	for line := range strings.Lines(conf) {
+		fields := strings.Fields(line)
+		if len(fields) > 1 && (fields[0] == "search" || fields[0] == "domain" || fields[0] == "options") {
+			lines.WriteString(strings.Join(fields, " ") + "\n")
+		}
+	}
+	return lines.String()
+}
+
+// A text is a file system with one file, resolvConfFile.
+type text string
+
+func (t text) Open(name string) (fs.File, error) {
+	if name != resolvConfFile {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &openText{*strings.NewReader(string(t))}, nil
+}
+
+type openText struct{ strings.Reader }
+
+func (t *openText) Stat() (fs.FileInfo, error) { return textInfo(t.Size()), nil }
+func (t *openText) Close() error               { return nil }
+
+// A textInfo is the size of a text.
+type textInfo int64
+
+func (textInfo) Name() string       { return resolvConfFile }
+func (i textInfo) Size() int64      { return int64(i) }
+func (textInfo) Mode() fs.FileMode  { return 0o444 }
+func (textInfo) ModTime() time.Time { return time.Time{} }
+func (textInfo) IsDir() bool        { return false }
+func (textInfo) Sys() any           { return nil }
 
 // resolvConf lays that file over a folder's own, which it never changes. The
 // other methods are the folder's.
@@ -28,12 +86,12 @@ type resolvConf struct {
 
 // layResolvConf is files, which the guest has at the path guest, with the file if it
 // belongs there.
-func layResolvConf(files experimentalsys.FS, guest string) experimentalsys.FS {
+func layResolvConf(files experimentalsys.FS, guest, conf string) experimentalsys.FS {
 	name := map[string]string{"/": "etc/resolv.conf", "/etc": "resolv.conf"}[guest]
 	if name == "" {
 		return files
 	}
-	return &resolvConf{files, name, &sysfs.AdaptFS{FS: resolvConfFS}}
+	return &resolvConf{files, name, &sysfs.AdaptFS{FS: text(conf)}}
 }
 
 func (r *resolvConf) is(name string) bool { return path.Clean(strings.TrimPrefix(name, "/")) == r.name }

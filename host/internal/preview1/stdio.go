@@ -48,6 +48,19 @@ func (s *stdio) owns(stack []uint64) bool {
 	return int(fd) < len(s.files) && s.files[fd] != nil
 }
 
+// noFile is the answer of a function for files to a descriptor that is the system's.
+func (g *Guest) noFile(function string, fd uint32) sockabi.Errno {
+	switch {
+	case !g.system.Owns(fd):
+		return sockabi.EBADF
+	case strings.HasPrefix(function, "path_") || strings.HasPrefix(function, "fd_prestat_"):
+		return sockabi.ENOTDIR
+	case function == "fd_seek" || function == "fd_tell":
+		return sockabi.ESPIPE
+	}
+	return sockabi.EINVAL
+}
+
 // wrap returns wazero's function f with the behaviour above. It fails, as no system has
 // them, for paths that wazero would copy; and it does not take longer, or allocate more,
 // than a guest can be waited for, whatever lengths the guest passes.
@@ -72,6 +85,12 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 			lengths = append(lengths, i)
 		}
 	}
+	var descriptors []int // which parameters are
+	for i, param := range params {
+		if param == "fd" || strings.HasSuffix(param, "_fd") && !strings.HasPrefix(param, "result.") {
+			descriptors = append(descriptors, i)
+		}
+	}
 	tooLong := func(stack []uint64) bool {
 		return slices.ContainsFunc(lengths, func(i int) bool { return uint32(stack[i]) > maxPath })
 	}
@@ -79,6 +98,12 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 		if bound != nil {
 			if errno := bound(g, stack); errno != 0 {
 				stack[0] = uint64(errno)
+				return
+			}
+		}
+		for _, i := range descriptors {
+			if fd := uint32(stack[i]); g.system.Reserved(fd) {
+				stack[0] = uint64(g.noFile(name, fd))
 				return
 			}
 		}

@@ -84,6 +84,7 @@ func (g *guest) rows() []Row {
 			Call: g.traced(f, g.observed(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
 				g.mu.Lock()
 				defer g.mu.Unlock()
+				args = g.numbered(f, args)
 				g.takeBack(args)
 				errno := h(g, call{ctx, mem, args})
 				clear(g.bufs) // guest memory may not outlive the guest
@@ -178,8 +179,42 @@ func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
 	if op != host.OpListen {
 		r.Names = g.known.of(r.Addr.Addr())
 	}
-	return g.ask(r)
+	r.Route = op == host.OpDial && s.network() == "udp" && e.addr.Port() == discard && !s.routed.addr.IsValid()
+	errno := g.ask(r)
+	if errno != 0 && op != host.OpListen {
+		g.renew(r.Addr.Addr())
+	}
+	return errno
 }
+
+// renew looks up the names again by which a was known, beside the guest: a program that has
+// looked a name up once may go on using its address.
+func (g *guest) renew(a netip.Addr) {
+	for _, m := range g.known.over(a) {
+		select {
+		case g.answering <- struct{}{}:
+		default:
+			return // there is much to look up already
+		}
+		g.serving.Go(func() {
+			defer g.finish()
+			defer func() { recover() }() // see answerSafely
+			if g.policy(host.Request{Op: host.OpResolve, Host: m.name}) != nil || !g.mayLookUp() {
+				return
+			}
+			addrs, err := g.resolver.LookupNetIP(g.ended, "ip", m.asked)
+			if err != nil {
+				return
+			}
+			for _, found := range addrs {
+				g.learn(found.Unmap().WithZone(""), m.name, m.asked)
+			}
+		})
+	}
+}
+
+// discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
+const discard = 9
 
 // ask is the door from the policy's refusals to EACCES.
 func (g *guest) ask(r host.Request) sockabi.Errno {
@@ -190,7 +225,9 @@ func (g *guest) ask(r host.Request) sockabi.Errno {
 	if err == nil {
 		return 0
 	}
-	g.count.refused.Add(1)
+	if !r.Route {
+		g.count.refused.Add(1)
+	}
 	if g.rec != nil {
 		g.rec.why = "denied: " + err.Error()
 	}

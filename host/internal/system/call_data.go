@@ -152,8 +152,24 @@ func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno
 			return errno
 		}
 	}
+	if errno := g.beyondRoute(s, to); errno != 0 {
+		return errno
+	}
 	n, err := g.send(s, bufs, to)
 	return g.putCount(result, n, err)
+}
+
+// beyondRoute asks the policy about the first datagram of a socket that was connected for
+// the route, if it goes there.
+func (g *guest) beyondRoute(s *socket, to endpoint) sockabi.Errno {
+	if !s.routed.addr.IsValid() || to.family != sockabi.AF_UNSPEC {
+		return 0
+	}
+	if errno := g.allow(host.OpDial, s, s.routed); errno != 0 {
+		return errno
+	}
+	s.routed = endpoint{}
+	return 0
 }
 
 // permitted is to as it is reached, if s may send there.

@@ -39,6 +39,9 @@ func (g *guest) fdWrite(c call) sockabi.Errno {
 	if size == 0 {
 		return g.putCount(result, 0, nil)
 	}
+	if errno := g.beyondRoute(s, endpoint{}); errno != 0 {
+		return errno
+	}
 	n, err := g.send(s, bufs, endpoint{})
 	return g.putCount(result, n, err)
 }

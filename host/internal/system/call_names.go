@@ -203,13 +203,13 @@ func (g *guest) resolve(q question) (answers []answer, canon string, errno socka
 	if errno != 0 && literal {
 		return nil, "", errno
 	}
-	if !literal {
+	if !literal && !g.isOwn(q.node) {
 		if errno := g.ask(host.Request{Op: host.OpResolve, Host: q.node}); errno != 0 {
 			return nil, "", errno
 		}
-		if !g.mayLookUp() {
-			return nil, "", sockabi.EAI_AGAIN
-		}
+	}
+	if !literal && !g.mayLookUp() {
+		return nil, "", sockabi.EAI_AGAIN
 	}
 	transports, errno := q.ports(ctx, g.resolver, q.transports())
 	if errno != 0 {
@@ -220,7 +220,7 @@ func (g *guest) resolve(q question) (answers []answer, canon string, errno socka
 			return nil, "", errno
 		}
 		for _, a := range addrs {
-			g.learn(a.Unmap(), q.node)
+			g.learn(a.Unmap(), strings.TrimSuffix(q.node, "."), q.node)
 		}
 		if q.flags&sockabi.AI_CANONNAME != 0 {
 			if cname, err := g.resolver.LookupCNAME(ctx, q.node); err == nil {

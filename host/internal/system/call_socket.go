@@ -64,6 +64,9 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if gv := g.givenAt(s, e); gv != nil {
 		return g.wire(g.take(s, gv))
 	}
+	if s.bindsFree(e) {
+		return g.wire(g.bindFree(s, e))
+	}
 	if e.place != nil {
 		e.place.noFollow = true
 	}
@@ -74,18 +77,14 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 }
 
 // sock_listen of a TCP socket without an address binds it to a free port of all
-// addresses, which the policy is asked about.
+// addresses. The policy is asked about a free port here; see bindsFree.
 func (g *guest) sockListen(c call) sockabi.Errno {
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
 	}
-	if !s.named && s.stream() && s.family != sockabi.AF_UNIX {
-		e, err := localEndpoint(s)
-		if err != nil {
-			return g.wire(err)
-		}
-		if errno := g.allow(host.OpListen, s, e); errno != 0 {
+	if s.stream() && (s.unjudged || !s.named && s.family != sockabi.AF_UNIX) {
+		if errno := g.judge(s); errno != 0 {
 			return errno
 		}
 	}
@@ -142,10 +141,15 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 		return g.wire(g.attach(s))
 	}
 	e = e.reachable()
+	s.routed = endpoint{}
 	if errno := g.allow(host.OpDial, s, e); errno != 0 {
 		return errno
 	}
-	return g.wire(g.connect(s, e))
+	err := g.connect(s, e)
+	if err == nil && s.network() == "udp" && e.addr.Port() == discard {
+		s.routed = e
+	}
+	return g.wire(err)
 }
 
 // sock_shutdown: how 0 acts as SHUT_RD.

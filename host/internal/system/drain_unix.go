@@ -127,7 +127,7 @@ func (g *guest) announce() {
 		}
 	}
 	for s := range g.listening.addrs {
-		if i := s.interest[reading]; i >= 0 && s.retired && (len(s.pending) > 0 || g.failing(s)) {
+		if i := s.interest[reading]; i >= 0 && s.retired && (len(s.pending) > 0 && !s.full || g.failing(s)) {
 			g.interest.done.add(int(i))
 		}
 	}

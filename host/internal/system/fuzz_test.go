@@ -167,7 +167,7 @@ func FuzzPoll(f *testing.F) {
 			g.next = 1024 // the same memory each time
 			switch p.pick(10) {
 			case 0:
-				if g.room(nil) == nil {
+				if g.room() == nil {
 					fds, ends := g.pairs(1)
 					peers[g.table.get(fds[0])] = ends[0]
 					ends[0] = -1

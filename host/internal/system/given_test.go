@@ -73,7 +73,7 @@ func TestGivenListener(t *testing.T) {
 		}
 		second := g.open(inet4, tcp)
 		g.want(sockabi.EADDRINUSE, "sock_bind", second, g.addr("127.0.0.1"), port(l))
-		g.want(sockabi.EACCES, "sock_bind", second, g.addr("127.0.0.1"), 0)
+		g.want(sockabi.EACCES, "sock_listen", second, 1)
 		g.want(sockabi.EACCES, "sock_bind", second, g.addr("127.0.0.2"), port(l))
 		g.want(sockabi.EACCES, "sock_bind", g.open(inet4, dgram), g.addr("127.0.0.1"), port(l))
 

@@ -31,6 +31,8 @@ type guest struct {
 	known      known
 	stdio      [3]stdio
 	onListen   func(net.Addr)
+	onLimit    func(string)
+	met        sync.Map // limits that onLimit was told of
 	dial       func(ctx context.Context, network, address string) (net.Conn, error)
 	tracer
 
@@ -48,7 +50,8 @@ type guest struct {
 	interrupt func()
 
 	givens    []*given
-	dirs      []*dir // of the longest name in the guest first
+	preopened []*socket // by number less FirstPreopened; nil is closed
+	dirs      []*dir    // of the longest name in the guest first
 	made      map[string]made
 	draining  drain
 	streams   Streams
@@ -70,7 +73,7 @@ type stdio struct {
 func (g *guest) open(cfg Config) error {
 	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
 	g.limits.set(cfg.Limits)
-	g.tracer, g.calls, g.onListen = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen
+	g.tracer, g.calls, g.onListen, g.onLimit = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen, cfg.OnLimit
 	g.dial = cfg.Dial
 	g.resolver = net.DefaultResolver
 	if cfg.Resolver != nil {
@@ -99,6 +102,12 @@ func (g *guest) open(cfg Config) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.ended = ctx
 	g.interrupt = func() { g.wake.interrupt(); cancel() }
+	if cfg.Preopen {
+		if err := g.preopen(); err != nil {
+			g.close()
+			return err
+		}
+	}
 	return nil
 }
 
@@ -112,7 +121,7 @@ func stdioOf(v any) stdio {
 	return s
 }
 
-func (g *guest) owns(fd uint32) bool { return g.table.get(fd) != nil }
+func (g *guest) owns(fd uint32) bool { return g.table.get(g.number(fd)) != nil }
 func (g *guest) interrupted() bool   { return g.wake.set.Load() }
 
 func (g *guest) close() error {

@@ -105,10 +105,12 @@ func (g *guest) link(c call, i int, sub *sockabi.Subscription) {
 		in.rows[i] = row{tag: sub.Tag, clock: sub.Target, timeout: sub.Timeout, abstime: sub.Flags != 0}
 		in.clocks.add(i)
 	case sockabi.EVENTTYPE_FD_READ, sockabi.EVENTTYPE_FD_WRITE:
-		if sub.Target < FirstSocket {
+		if fd := g.number(sub.Target); fd < FirstSocket {
 			g.linkLow(c, i, sub)
-		} else if s := g.table.get(sub.Target); s != nil {
-			in.linkSocket(i, sub.Tag, s)
+		} else if s := g.table.get(fd); s != nil {
+			if in.linkSocket(i, sub.Tag, s); sub.Tag == sockabi.EVENTTYPE_FD_READ {
+				g.judged(s)
+			}
 		} else {
 			in.fail(i, sub.Tag, sockabi.EBADF)
 			in.stale = append(in.stale, int32(i))
@@ -176,6 +178,9 @@ func (s *socket) wants() uint8 {
 		if i >= 0 {
 			want |= 1 << direction
 		}
+	}
+	if s.full || s.unjudged && !s.stream() {
+		want &^= canRead
 	}
 	return want
 }

@@ -25,19 +25,24 @@ type known struct {
 // A meaning is a name of an address.
 type meaning struct {
 	name  string
-	until time.Time // when it is to be forgotten
+	asked string    // as the resolver was asked for it
+	until time.Time // when it is over
+	again time.Time // when it may be looked up again, once it is over
 }
 
-// add remembers that name means a. It returns false if it forgot other pairs for that, of
-// those that were not over.
-func (k *known) add(a netip.Addr, name string) (room bool) {
+// renewEvery is how often a name that is over is looked up again, at most.
+const renewEvery = time.Minute
+
+// add remembers that name means a, which the resolver was asked as asked. It returns false if
+// it forgot other pairs for that, of those that were not over.
+func (k *known) add(a netip.Addr, name, asked string) (room bool) {
 	now := time.Now()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	until := now.Add(nameLife)
 	for i, m := range k.byAddr[a] {
 		if m.name == name {
-			k.byAddr[a][i].until = until
+			k.byAddr[a][i].until, k.byAddr[a][i].asked = until, strings.Clone(asked)
 			return true
 		}
 	}
@@ -45,7 +50,7 @@ func (k *known) add(a netip.Addr, name string) (room bool) {
 	if k.byAddr == nil {
 		k.byAddr = map[netip.Addr][]meaning{}
 	}
-	k.byAddr[a] = append(k.byAddr[a], meaning{strings.Clone(name), until})
+	k.byAddr[a] = append(k.byAddr[a], meaning{name: strings.Clone(name), asked: strings.Clone(asked), until: until})
 	k.pairs++
 	return room
 }
@@ -86,11 +91,26 @@ func (k *known) of(a netip.Addr) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	k.drop(a, func(m meaning) bool { return now.After(m.until) })
 	var all []string
 	for _, m := range k.byAddr[a] {
-		all = append(all, m.name)
+		if !now.After(m.until) {
+			all = append(all, m.name)
+		}
 	}
 	slices.Sort(all)
+	return all
+}
+
+// over is the names of a that are over, as far as they may be looked up again now.
+func (k *known) over(a netip.Addr) (all []meaning) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	for i := range k.byAddr[a] {
+		if m := &k.byAddr[a][i]; now.After(m.until) && !now.Before(m.again) {
+			m.again = now.Add(renewEvery)
+			all = append(all, *m)
+		}
+	}
 	return all
 }

@@ -28,13 +28,13 @@ func TestKnownHasAnEnd(t *testing.T) {
 		var k known
 		for i := range maxKnown + 10 {
 			a, name := test.pair(i)
-			if room := k.add(a, name); room != (i != maxKnown) {
+			if room := k.add(a, name, name); room != (i != maxKnown) {
 				t.Fatalf("%s: pair %d has room: %v", test.name, i, room)
 			}
 			if got := k.of(a); !slices.Contains(got, name) {
 				t.Fatalf("%s: pair %d is not known", test.name, i)
 			}
-			if k.add(a, name); k.pairs > maxKnown {
+			if k.add(a, name, name); k.pairs > maxKnown {
 				t.Fatalf("%s: there are %d pairs", test.name, k.pairs)
 			}
 		}
@@ -52,15 +52,15 @@ func TestKnownHasAnEnd(t *testing.T) {
 func TestKnownIsForgotten(t *testing.T) {
 	var k known
 	for i := range maxKnown {
-		k.add(address(i), "name")
+		k.add(address(i), "name", "name")
 	}
 	old, young := address(0), address(1)
 	k.byAddr[old][0].until = time.Now().Add(-time.Second)
-	if room := k.add(address(maxKnown), "name"); !room {
+	if room := k.add(address(maxKnown), "name", "name"); !room {
 		t.Error("there was no room, and one was over")
 	}
-	k.add(young, "another")
-	k.add(young, "name")
+	k.add(young, "another", "another")
+	k.add(young, "name", "name")
 	if got := k.of(young); !slices.Equal(got, []string{"another", "name"}) {
 		t.Errorf("%q", got)
 	}

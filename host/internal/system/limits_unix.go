@@ -27,18 +27,46 @@ func (l *limits) set(to host.Limits) {
 		l.Sockets = host.DefaultMaxSockets
 	}
 	l.in.rate, l.out.rate, l.lookups.rate = to.ReadRate, to.WriteRate, to.LookupRate
+	l.in.name, l.out.name = "ReadRate", "WriteRate"
 }
 
-// room is an error when there may be no more sockets, or no more that l accepts.
-func (g *guest) room(l *socket) error {
-	switch {
-	case g.table.open.Load() >= int64(g.limits.Sockets):
-	case l != nil && g.limits.Connections > 0 && l.connections >= g.limits.Connections:
-	default:
+// room returns EMFILE if the guest may have no more sockets.
+func (g *guest) room() error {
+	if g.table.open.Load() < int64(g.limits.Sockets) {
 		return nil
 	}
-	g.limited()
+	g.limited("Sockets")
 	return unix.EMFILE
+}
+
+// roomToAccept returns an error if l may accept no more connections: EAGAIN, as if its
+// queue was empty, which no poll says otherwise until one closes. A guest that waits in
+// accept could close none meanwhile, so that is EMFILE.
+func (g *guest) roomToAccept(l *socket) error {
+	if l.full {
+		if g.heed(); g.failing(l) {
+			return nil
+		}
+		g.limited("Connections")
+		if l.blocks() {
+			return unix.EMFILE
+		}
+		return unix.EAGAIN
+	}
+	return g.room()
+}
+
+// connected changes by n how many connections of l are open.
+func (g *guest) connected(l *socket, n int) {
+	l.connections += n
+	full := g.limits.Connections > 0 && l.connections >= g.limits.Connections
+	if l.full == full {
+		return
+	}
+	l.full = full
+	if i := l.interest[reading]; i >= 0 && !full {
+		g.arm(int(i))
+	}
 }
 
 // roomToListen is an error when no more sockets may listen than do.
@@ -46,14 +74,14 @@ func (g *guest) roomToListen(s *socket) error {
 	if s.listener || g.limits.Listeners == 0 || g.listeners < g.limits.Listeners {
 		return nil
 	}
-	g.limited()
+	g.limited("Listeners")
 	return unix.ENOBUFS
 }
 
 // learn remembers what the guest is told that a name means.
-func (g *guest) learn(a netip.Addr, name string) {
-	if !g.known.add(a, name) {
-		g.limited()
+func (g *guest) learn(a netip.Addr, name, asked string) {
+	if !g.known.add(a, name, asked) {
+		g.limited("")
 	}
 }
 
@@ -62,7 +90,7 @@ func (g *guest) mayLookUp() bool {
 	g.limits.lookupsMu.Lock()
 	defer g.limits.lookupsMu.Unlock()
 	if g.limits.lookups.spend(1, true) > 0 {
-		g.limited()
+		g.limited("LookupRate")
 		return false
 	}
 	return true
@@ -71,6 +99,7 @@ func (g *guest) mayLookUp() bool {
 // A bucket holds what may be used at once, at most that of a second, and fills at rate.
 // It can be overdrawn by one use.
 type bucket struct {
+	name string // of host.Limits
 	rate uint64 // per second; 0 does not limit
 	used float64
 	at   int64 // when used was true
@@ -129,7 +158,7 @@ func (g *guest) pause(b *bucket, s *socket, n int) {
 	if d <= 0 {
 		return
 	}
-	g.limited()
+	g.limited(b.name)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

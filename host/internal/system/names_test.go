@@ -73,6 +73,7 @@ func (g *tester) answers(list, count uint32) string {
 type names struct{}
 
 func (names) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	host = strings.TrimSuffix(host, ".")
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -109,6 +110,7 @@ func (names) LookupNetIP(ctx context.Context, network, host string) ([]netip.Add
 }
 
 func (names) LookupCNAME(_ context.Context, host string) (string, error) {
+	host = strings.TrimSuffix(host, ".")
 	if host == "four.test" {
 		return "", errors.New("none")
 	}
@@ -116,18 +118,22 @@ func (names) LookupCNAME(_ context.Context, host string) (string, error) {
 }
 
 func (names) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
+	name = strings.TrimSuffix(name, ".")
 	return []*net.MX{{Host: "mail." + name + ".", Pref: 10}}, nil
 }
 
 func (names) LookupNS(_ context.Context, name string) ([]*net.NS, error) {
+	name = strings.TrimSuffix(name, ".")
 	return []*net.NS{{Host: "ns." + name + "."}}, nil
 }
 
 func (names) LookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	name = strings.TrimSuffix(name, ".")
 	return name, []*net.SRV{{Target: "srv." + name + ".", Port: 5060, Priority: 1, Weight: 2}}, nil
 }
 
 func (names) LookupTXT(_ context.Context, name string) ([]string, error) {
+	name = strings.TrimSuffix(name, ".")
 	if name == "big.test" {
 		return []string{strings.Repeat("x", 3000)}, nil
 	}

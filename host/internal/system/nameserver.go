@@ -22,8 +22,9 @@ import (
 // answerTTL is how long answers may be kept, in seconds: less than nameLife.
 const answerTTL = 60
 
-// answer is the answer to query, of at most size bytes without being marked as cut,
-// and at most what the query says it can take. Nil is none.
+// answer is the answer to query, of at most size bytes without being marked as cut. In a
+// datagram, which is not longer than maxDatagram, it is at most what the query says it can
+// take. Nil is none.
 func (g *guest) answer(ctx context.Context, query []byte, size int) []byte {
 	var p dnsmessage.Parser
 	header, err := p.Start(query)
@@ -44,13 +45,17 @@ func (g *guest) answer(ctx context.Context, query []byte, size int) []byte {
 		reply.Questions = questions
 		reply.RCode, reply.Answers = g.records(ctx, questions[0])
 	}
-	if payload, ok := payloadSize(&p); ok {
+	payload, extended := payloadSize(&p)
+	if !extended {
+		payload = 512
+	}
+	if size <= maxDatagram {
 		size = min(size, max(512, payload))
+	}
+	if extended {
 		var opt dnsmessage.ResourceHeader
 		opt.SetEDNS0(maxDatagram, dnsmessage.RCodeSuccess, false)
 		reply.Additionals = []dnsmessage.Resource{{Header: opt, Body: &dnsmessage.OPTResource{}}}
-	} else {
-		size = min(size, 512)
 	}
 	packed, err := reply.Pack()
 	if err == nil && len(packed) > size {
@@ -88,34 +93,84 @@ func (g *guest) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 		return dnsmessage.RCodeNotImplemented, nil
 	}
 	name := strings.TrimSuffix(q.Name.String(), ".")
-	if !g.permits(host.Request{Op: host.OpResolve, Host: name}) {
+	if !g.isOwn(name) && !g.permits(host.Request{Op: host.OpResolve, Host: name}) {
 		return dnsmessage.RCodeRefused, nil
 	}
 	if !g.mayLookUp() {
 		return dnsmessage.RCodeServerFailure, nil
 	}
-	bodies, err := g.look(ctx, q.Type, name)
+	owner := q.Name // of the records
+	canonical := func() dnsmessage.Name { return owner }
+	if q.Type == dnsmessage.TypeA || q.Type == dnsmessage.TypeAAAA {
+		canonical = g.canonical(ctx, q.Name)
+	}
+	bodies, err := g.look(ctx, q.Type, absolute(name))
 	var dns *net.DNSError
 	var none *net.AddrError
 	switch {
 	case errors.As(err, &none):
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return dnsmessage.RCodeNameError, nil
+	case errors.As(err, &dns) && !dns.IsTemporary && !dns.IsTimeout: // as package net has REFUSED
+		return dnsmessage.RCodeRefused, nil
 	case err != nil:
 		return dnsmessage.RCodeServerFailure, nil
 	}
 	var all []dnsmessage.Resource
-	for _, body := range bodies {
+	add := func(owner dnsmessage.Name, body dnsmessage.ResourceBody) {
 		all = append(all, dnsmessage.Resource{
-			Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: answerTTL},
+			Header: dnsmessage.ResourceHeader{Name: owner, Class: q.Class, TTL: answerTTL},
 			Body:   body,
 		})
+	}
+	if len(bodies) > 0 {
+		if owner = canonical(); owner != q.Name {
+			add(q.Name, &dnsmessage.CNAMEResource{CNAME: owner})
+		}
+	}
+	for _, body := range bodies {
+		add(owner, body)
 	}
 	return dnsmessage.RCodeSuccess, all
 }
 
-// look asks the resolver for what there is of a name. It has no answer for the types
-// that package net does not know. Single labels get the search list of the host.
+// canonical begins to look up what name is an alias of, and returns a function that waits
+// for it: name itself if it is none.
+func (g *guest) canonical(ctx context.Context, name dnsmessage.Name) func() dnsmessage.Name {
+	found := make(chan dnsmessage.Name, 1)
+	go func() {
+		canon := name
+		defer func() {
+			recover() // see answerSafely
+			found <- canon
+		}()
+		text, err := g.resolver.LookupCNAME(ctx, absolute(strings.TrimSuffix(name.String(), ".")))
+		text = strings.TrimSuffix(text, ".") + "."
+		if n, nerr := dnsmessage.NewName(text); err == nil && nerr == nil && !strings.EqualFold(text, name.String()) {
+			canon = n
+		}
+	}()
+	return func() dnsmessage.Name { return <-found }
+}
+
+// absolute returns a name of a DNS message as the resolver is asked for it: without the
+// search list of the host, which the guest has in its resolv.conf. localhost is a name of
+// files, not of DNS.
+func absolute(name string) string {
+	if strings.EqualFold(name, "localhost") {
+		return name
+	}
+	return name + "."
+}
+
+// isOwn reports whether name means the guest's own listeners: localhost, of a guest that has
+// some of the host's.
+func (g *guest) isOwn(name string) bool {
+	return len(g.givens) > 0 && strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
+}
+
+// look asks the resolver for what there is of an absolute name. It has no answer for the
+// types that package net does not know.
 func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (found []dnsmessage.ResourceBody, err error) {
 	add := func(target string, body func(dnsmessage.Name) dnsmessage.ResourceBody) {
 		if n, err := dnsmessage.NewName(strings.TrimSuffix(target, ".") + "."); err == nil {
@@ -135,12 +190,12 @@ func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (fo
 			default:
 				continue
 			}
-			g.learn(a, name)
+			g.learn(a, strings.TrimSuffix(name, "."), name)
 		}
 	case dnsmessage.TypeCNAME:
 		var cname string
 		cname, err = g.resolver.LookupCNAME(ctx, name)
-		if err == nil && strings.TrimSuffix(cname, ".") != name {
+		if err == nil && strings.TrimSuffix(cname, ".") != strings.TrimSuffix(name, ".") {
 			add(cname, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.CNAMEResource{CNAME: n} })
 		}
 	case dnsmessage.TypeMX:
@@ -171,7 +226,7 @@ func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (fo
 		}
 	case dnsmessage.TypePTR:
 		var names []string
-		if names, err = g.resolver.LookupAddr(ctx, reversed(name)); err == nil {
+		if names, err = g.resolver.LookupAddr(ctx, reversed(strings.TrimSuffix(name, "."))); err == nil {
 			for _, target := range names {
 				add(target, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.PTRResource{PTR: n} })
 			}

@@ -26,24 +26,30 @@ func TestListenersAreLimited(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreLimited holds that one too many stays in the queue, and that other
-// listeners are not concerned.
+// TestConnectionsAreLimited holds that one too many stays in the queue, of which no poll
+// tells, and that other listeners are not concerned.
 func TestConnectionsAreLimited(t *testing.T) {
-	g := newTester(t, Config{Limits: host.Limits{Connections: 2}})
+	var told []string
+	g := newTester(t, Config{Limits: host.Limits{Connections: 2}, OnLimit: func(field string) { told = append(told, field) }})
 	l, port := g.listen()
 	other, otherPort := g.listen()
 	_, first := g.pairFrom(l, port)
 	g.pairFrom(l, port)
 	c := g.open(inet4, tcp)
 	g.ok("sock_connect", c, g.addr("127.0.0.1"), port)
-	g.waitFor(read(l))
-	g.want(sockabi.EMFILE, "sock_accept", l, g.alloc(4))
+	g.expectPoll("clock:1", read(l), timer(20*time.Millisecond))
+	g.ok("fd_fdstat_set_flags", l, 0)
+	g.want(sockabi.EMFILE, "sock_accept", l, g.alloc(4)) // which would wait for ever
+	g.nonblock(l)
+	g.want(sockabi.EAGAIN, "sock_accept", l, g.alloc(4))
 	g.pairFrom(other, otherPort)
+	g.expectPoll("clock:1", read(l), timer(20*time.Millisecond))
 	g.ok("fd_close", first)
+	g.waitFor(read(l))
 	g.ok("sock_accept", l, g.alloc(4))
-	g.want(sockabi.EMFILE, "sock_accept", l, g.alloc(4))
-	if n := g.Stats().Limited; n != 2 {
-		t.Errorf("%d were counted", n)
+	g.want(sockabi.EAGAIN, "sock_accept", l, g.alloc(4))
+	if n := g.Stats().Limited; n != 3 || len(told) != 1 || told[0] != "Connections" {
+		t.Errorf("%d were counted, and %q was told", n, told)
 	}
 }
 

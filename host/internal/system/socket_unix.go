@@ -5,6 +5,7 @@ package system
 import (
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,10 +24,14 @@ type socket struct {
 	kind        uint8  // sockabi.SOCK_*
 	flags       uint16 // sockabi.FDFLAG_*, as the guest set them
 	accepted    bool
-	from        *socket // the listener that accepted it
-	connections int     // how many it accepted that are open
-	named       bool    // bound by the guest, or accepted
-	port        uint16  // that the guest believes to have, where the host's listener has another
+	from        *socket  // the listener that accepted it
+	connections int      // how many it accepted that are open
+	full        bool     // these are as many as may be: it is not readable, whatever its queue has
+	named       bool     // bound by the guest, or accepted
+	unjudged    bool     // bound to a free port, at which the policy was not asked whether it may listen
+	later       endpoint // where it is to be bound then
+	routed      endpoint // where it is connected for the route alone, until it sends
+	port        uint16   // that the guest believes to have, where the host's listener has another
 	listener    bool
 	lingers     bool     // SO_LINGER with a time is set
 	virtual     *os.File // the other end, where s is connected to the nameserver
@@ -69,7 +74,7 @@ func (s *socket) network() string {
 
 // socket opens a socket. EMFILE is the guest's limit or the process's.
 func (g *guest) socket(family, kind uint8) (*socket, error) {
-	if err := g.room(nil); err != nil {
+	if err := g.room(); err != nil {
 		return nil, err
 	}
 	osKind := unix.SOCK_STREAM
@@ -101,7 +106,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	if l.given != nil && !l.listener {
 		return nil, unix.EINVAL
 	}
-	if err := g.room(l); err != nil {
+	if err := g.roomToAccept(l); err != nil {
 		return nil, err
 	}
 	var fd int
@@ -118,13 +123,13 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	s.inherit(l)
 	g.enters(s, fresh)
 	g.table.add(s)
-	l.connections++
+	g.connected(l, 1)
 	g.count.accepted.Add(1)
 	return s, nil
 }
 
 func (g *guest) bind(s *socket, to endpoint) error {
-	if s.given != nil {
+	if s.given != nil || s.later.family != sockabi.AF_UNSPEC {
 		return unix.EINVAL
 	}
 	var err error
@@ -134,7 +139,7 @@ func (g *guest) bind(s *socket, to endpoint) error {
 		err = unix.Bind(s.fd, to.sockaddr())
 	}
 	s.named = s.named || err == nil
-	if err == nil && !s.stream() {
+	if err == nil && !s.stream() && !s.bindsFree(to) {
 		g.listens(s)
 	}
 	return err
@@ -164,6 +169,9 @@ func (g *guest) connect(s *socket, to endpoint) error {
 	if s.faulty.reset || s.given != nil {
 		return unix.EISCONN
 	}
+	if err := g.bindNow(s); err != nil {
+		return err
+	}
 	connect := func() error { return g.dialled(s, to) }
 	if g.dial == nil || !s.stream() {
 		sa, err := to.reach()
@@ -175,6 +183,9 @@ func (g *guest) connect(s *socket, to endpoint) error {
 	err := g.block(s, unix.POLLOUT, s.sndtimeo, connect)
 	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
 		g.count.dialled.Add(1)
+	}
+	if err == nil {
+		g.dialledFrom(s)
 	}
 	if !s.blocks() {
 		return err
@@ -207,6 +218,9 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 	flags := 0
 	if peek {
 		flags = unix.MSG_PEEK
+	}
+	if err := g.judged(s); err != nil {
+		return 0, false, endpoint{}, err
 	}
 	all = all && !peek && s.stream() && s.blocks()
 	if bufs, err = g.fault(s, reading, bufs, all); err == errEnd {
@@ -322,6 +336,9 @@ func ownEndpoint(s *socket) (endpoint, error) {
 	if s.given != nil {
 		return s.given.at, nil
 	}
+	if s.later.family != sockabi.AF_UNSPEC {
+		return s.later, nil
+	}
 	if s.relay != nil {
 		e, _, err := s.relay.names()
 		return e, err
@@ -362,8 +379,9 @@ func (g *guest) closeSocket(s *socket) {
 	if s.listener {
 		g.listeners--
 	}
+	g.rename(s, nil)
 	if s.from != nil {
-		s.from.connections--
+		g.connected(s.from, -1)
 	}
 	g.table.remove(s)
 }
@@ -373,9 +391,13 @@ func (g *guest) renumber(from, to *socket) {
 	if from == to {
 		return
 	}
-	number := to.number
+	number, low := to.number, slices.Index(g.preopened, to)
 	g.closeSocket(to)
 	g.forget(from)
+	g.rename(from, nil)
+	if low >= 0 {
+		g.preopened[low] = from
+	}
 	g.table.remove(from)
 	g.table.set(number, from)
 }

@@ -31,7 +31,17 @@ func (g *guest) stats() host.Stats {
 	}
 }
 
-func (g *guest) limited() { g.count.limited.Add(1) }
+// limited counts a use that a limit has refused or delayed, and reports the first of
+// each field of host.Limits. "" is a limit that has none.
+func (g *guest) limited(name string) {
+	g.count.limited.Add(1)
+	if name == "" || g.onLimit == nil {
+		return
+	}
+	if _, again := g.met.LoadOrStore(name, true); !again {
+		g.onLimit(name)
+	}
+}
 
 // listening is where the guest can be reached.
 type listening struct {

@@ -22,6 +22,9 @@
 // What a guest can see of them, besides the options that sockabi marks as
 // wasisock's, the policy's EACCES, and the absence of WasmEdge's aborts:
 //
+//   - The policy is asked about a bind to port 0 at sock_listen, or of datagrams at the
+//     first receipt or poll to read. A stream bound so to another address than loopback or
+//     all has port 0 until then.
 //   - Sockets are numbered from FirstSocket, not at random.
 //   - The flags of sock_accept are the new descriptor's. fd_write to a peer that
 //     is gone is EPIPE. fd_fdstat_get calls a datagram socket one.
@@ -117,12 +120,21 @@ type Config struct {
 	// datagrams, to be bound. The guest waits for it. It may be nil.
 	OnListen func(net.Addr)
 
+	// OnLimit is told the field of Limits that has refused or delayed something, of each
+	// field once. The guest waits for it. It may be nil.
+	OnLimit func(field string)
+
 	// Dial makes the guest's connections, as host.Cmd says; nil dials.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Listeners is what the guest gets when it binds a stream to their address, which
 	// is not asked of Policy. They stay the caller's.
 	Listeners []net.Listener
+
+	// Preopen gives the guest the Listeners from the beginning, as the descriptors
+	// FirstPreopened and up, which are not the engine's then: of no other function than
+	// rows must it look at what is Reserved.
+	Preopen bool
 
 	// Resolver looks names up, and nil is net.DefaultResolver. Nameserver offers it to
 	// the guest's own DNS messages too, at the address Nameserver.
@@ -206,8 +218,12 @@ func (s *System) Addrs() []net.Addr { return s.addrs() }
 // Stats is what went through the sockets; times and memory are the engine's.
 func (s *System) Stats() host.Stats { return s.stats() }
 
-// Limited counts a refusal at a limit of the engine's own in Stats.
-func (s *System) Limited() { s.limited() }
+// Limited counts a refusal at a field of host.Limits that the engine holds, and tells
+// OnLimit.
+func (s *System) Limited(field string) { s.limited(field) }
+
+// Reserved reports whether fd is a number below FirstSocket that is not the engine's.
+func (s *System) Reserved(fd uint32) bool { return s.reserved(fd) }
 
 // Owns reports whether fd is the number of an open socket. It must not run
 // beside a call of a row.

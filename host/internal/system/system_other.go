@@ -20,8 +20,9 @@ func (*guest) traced(_ sockabi.Function, call Func) Func { return call }
 func (*guest) mount(string, string, bool) error          { return nil }
 func (*guest) addrs() []net.Addr                         { return nil }
 func (*guest) stats() host.Stats                         { return host.Stats{} }
-func (*guest) limited()                                  {}
+func (*guest) limited(string)                            {}
 func (*guest) owns(uint32) bool                          { return false }
+func (*guest) reserved(uint32) bool                      { return false }
 func (*guest) drain(bool)                                {}
 func (*guest) interrupt()                                {}
 func (*guest) interrupted() bool                         { return false }

@@ -63,7 +63,7 @@ func (g *guest) attach(s *socket) error {
 	case s.listener:
 		return unix.EINVAL
 	case g.virtual.Load() >= maxVirtual:
-		g.limited()
+		g.limited("")
 		return unix.ENOBUFS
 	}
 	kind := unix.SOCK_DGRAM
@@ -80,6 +80,7 @@ func (g *guest) attach(s *socket) error {
 		return err
 	}
 	g.listening.remove(s)
+	s.unjudged = false
 	f := os.NewFile(uintptr(ours), "nameserver")
 	s.virtual = f
 	ctx, cancel := context.WithCancel(g.ended)

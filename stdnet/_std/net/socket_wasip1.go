@@ -45,10 +45,33 @@ func probeIPStack() {
 
 // socket makes a socket, or a conversation with the host's resolver.
 func socket(ctx context.Context, net string, family, sotype, proto int, ipv6only bool, laddr, raddr sockaddr, ctrlCtxFn func(context.Context, string, string, syscall.RawConn) error) (*netFD, error) {
-	if isHostResolver(raddr) {
-		return dialHostResolver(net, raddr)
+	if is, stream := isHostResolver(raddr); is {
+		return dialHostResolver(net, raddr, stream)
+	}
+	if a, ok := raddr.(*UDPAddr); ok && a != nil && a.Port == 53 && forRoute() {
+		raddr = &UDPAddr{IP: a.IP, Port: discardPort, Zone: a.Zone}
 	}
 	return hostSocket(ctx, net, family, sotype, proto, ipv6only, laddr, raddr, ctrlCtxFn)
+}
+
+// discardPort is where the sockets of srcAddrs are connected, in place of the port of DNS:
+// there the host knows them from those of which it has to tell that they are refused.
+const discardPort = 9
+
+// forRoute reports whether srcAddrs connects a socket, to choose among the addresses of a
+// name (RFC 6724). It sends nothing.
+func forRoute() bool {
+	var pcs [8]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		frame, more := frames.Next()
+		if frame.Function == "net.srcAddrs" {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 func sysSocket(family, sotype, proto int) (int, error) {

@@ -28,6 +28,9 @@ const (
 // pollNever is a moment that does not come.
 const pollNever int64 = 1<<63 - 1
 
+// pollIdle is for how long to sleep where nothing can end the sleep.
+const pollIdle = 3600e9
+
 // pollClock is the userdata of the clock's row: no slot has this number.
 const pollClock = 1<<64 - 1
 
@@ -194,6 +197,7 @@ func netpollarm(pd *pollDesc, mode int) {
 	i := int32(pd.user)
 	s := &p.slots[i]
 	switch {
+	case s.fd < 0: // of a pipe, which says itself when it is ready
 	case mode == 'w' && s.mutedUntil == 0:
 		p.add(i, pollWriting)
 		if s.row[pollReading] != 0 {
@@ -279,6 +283,8 @@ func (p *netpollState) wait(delay int64, busy bool) (gList, int32) {
 			p.poll(until)
 		case until != pollNever:
 			p.sleep(until)
+		default:
+			p.sleep(p.now + pollIdle) // all that waits, waits for pipes
 		}
 		if !p.toRun.empty() || p.now >= deadline || p.n == 0 && p.nmuted == 0 && deadline == pollNever {
 			break

@@ -179,6 +179,15 @@ func Read(fd int, p []byte) (int, error) {
 	if e := beforeIO(fd); e != 0 {
 		return 0, e
 	}
+	if pipe, end := pipeEnd(fd); pipe != nil {
+		if end != pipeRead {
+			return -1, EBADF
+		}
+		return pipe.read(fd, p)
+	}
+	if fd == Stdin && stdinPolled && !readable(fd) {
+		return -1, EAGAIN
+	}
 	return readFile(fd, p)
 }
 
@@ -193,6 +202,12 @@ func Write(fd int, p []byte) (int, error) {
 	beforeIO(-1)
 	if fd <= 2 || fd == notSocket {
 		return writeFile(fd, p)
+	}
+	if pipe, end := pipeEnd(fd); pipe != nil {
+		if end != pipeWrite {
+			return -1, EBADF
+		}
+		return pipe.write(fd, p)
 	}
 	n, e := send(fd, p, false, 0)
 	if e == ENOTSOCK {

@@ -7,10 +7,12 @@ package guest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -351,6 +353,14 @@ func TestLookup(t *testing.T) {
 	ln := must[net.Listener](t)(net.Listen("tcp", "localhost:0"))
 	defer ln.Close()
 	must[net.Conn](t)(net.Dial("tcp", ln.Addr().String())).Close()
+	for _, name := range []string{"localhost", "localhost."} {
+		if cname, err := net.LookupCNAME(name); cname != "localhost." || err != nil {
+			t.Errorf("%s is called %q, %v", name, cname, err)
+		}
+	}
+	if _, err := net.LookupHost("nowhere.invalid."); !strings.Contains(fmt.Sprint(err), "no such host") {
+		t.Errorf("nowhere.invalid. is %v", err)
+	}
 	_, err = net.LookupMX("localhost")
 	var dns *net.DNSError
 	if !errors.As(err, &dns) || dns.IsNotFound {

@@ -23,6 +23,8 @@ func main() {
 		err = serve(args[1])
 	case "get":
 		err = get(args[1])
+	case "lookup":
+		err = lookup(args[1])
 	default:
 		fmt.Printf("%s %q\n", word, os.Args[1:])
 	}
@@ -72,6 +74,17 @@ func serve(addr string) error {
 		fmt.Println(l.Addr())
 	}
 	return http.Serve(l, handler())
+}
+
+// lookup prints how many addresses a name has, and what it is an alias of.
+func lookup(name string) error {
+	addrs, err := net.LookupHost(name)
+	if err != nil {
+		return err
+	}
+	cname, err := net.LookupCNAME(name)
+	fmt.Println(len(addrs), cname)
+	return err
 }
 
 func get(url string) error {

@@ -1,0 +1,122 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// A socket that binds to a port which the system chooses may want to dial from there as
+// well as to listen. So the policy is not asked whether it may listen there when it
+// binds, but when it listens or, of datagrams, receives from whoever sends. Until then
+// no poll says that it is readable. To dial makes it a socket of that peer alone.
+//
+// Whether the host has an address is nothing that a guest without permission may learn.
+// Streams that bind to another than loopback are bound once the policy was asked, and if
+// that will fail only a guest that may listen there is told at once. For datagrams the
+// policy is asked at once.
+
+// bindsFree reports whether binding s to e is not asked of the policy yet.
+func (s *socket) bindsFree(e endpoint) bool {
+	return e.family != sockabi.AF_UNIX && e.addr.Port() == 0 && (s.stream() || e.anywhere())
+}
+
+// anywhere reports whether e is an address of every host.
+func (e endpoint) anywhere() bool {
+	a := e.addr.Addr().Unmap()
+	return a.IsUnspecified() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
+}
+
+// bindFree binds s to e, now or later.
+func (g *guest) bindFree(s *socket, e endpoint) error {
+	if e.anywhere() {
+		if err := g.bind(s, e); err != nil {
+			return err
+		}
+	} else {
+		if at, err := localEndpoint(s); err != nil || s.named || s.given != nil || at.addr.Port() != 0 {
+			return unix.EINVAL
+		}
+		if err := tryBind(s.family, e); err != nil && g.allow(host.OpListen, s, e) == 0 {
+			return err
+		}
+		s.named, s.later = true, e
+	}
+	s.unjudged = true
+	return nil
+}
+
+// tryBind binds a socket of its own.
+func tryBind(family uint8, e endpoint) error {
+	fd, err := newSocket(domainOf(family), unix.SOCK_STREAM)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.Bind(fd, e.sockaddr())
+}
+
+// bindNow binds a socket whose binding was put off.
+func (g *guest) bindNow(s *socket) error {
+	if s.later.family == sockabi.AF_UNSPEC {
+		return nil
+	}
+	e := s.later
+	s.later = endpoint{}
+	return unix.Bind(s.fd, e.sockaddr())
+}
+
+// judge asks the policy whether s may listen where it is bound, or at a free port of all
+// addresses.
+func (g *guest) judge(s *socket) sockabi.Errno {
+	e, err := localEndpoint(s)
+	if err != nil {
+		return g.wire(err)
+	}
+	e.addr = netip.AddrPortFrom(e.addr.Addr(), 0)
+	if errno := g.allow(host.OpListen, s, e); errno != 0 {
+		return errno
+	}
+	if err := g.bindNow(s); err != nil {
+		return g.wire(err)
+	}
+	s.unjudged = false
+	if !s.stream() {
+		g.listens(s)
+	}
+	if i := s.interest[reading]; i >= 0 {
+		g.arm(int(i))
+	}
+	return 0
+}
+
+// judged is for receiving: an error if s is refused what it was not asked yet.
+func (g *guest) judged(s *socket) error {
+	if !s.unjudged || s.stream() {
+		return nil
+	}
+	if g.judge(s) != 0 {
+		return unix.EACCES
+	}
+	return nil
+}
+
+// dialledFrom is for a datagram socket that was bound and is now connected, which the
+// policy has allowed. What others have sent it before is none of its business.
+func (g *guest) dialledFrom(s *socket) {
+	if !s.unjudged || s.stream() {
+		return
+	}
+	var b [1]byte
+	for !g.interrupted() {
+		if _, _, err := unix.Recvfrom(s.fd, b[:], 0); err == unix.EAGAIN {
+			break
+		}
+	}
+	s.unjudged = false
+}

@@ -1,0 +1,70 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// TestNamesAreRenewed: a name that was told long ago is looked up again at a refusal, once.
+func TestNamesAreRenewed(t *testing.T) {
+	lookups := 0
+	var mu sync.Mutex
+	g := newNameTester(t, "send udp both.test:9999 in 192.0.2.0/24")
+	g.policy = counting(g.policy, func(r host.Request) {
+		if r.Op == host.OpResolve {
+			mu.Lock()
+			lookups++
+			mu.Unlock()
+		}
+	})
+	g.answer(t.Context(), query(t, "both.test.", dnsmessage.TypeA, 0), maxDatagram)
+	s := g.open(sockabi.AF_INET4, sockabi.SOCK_DGRAM)
+	send := func() sockabi.Errno { return g.sendTo(s, g.addr("192.0.2.1"), 9999) }
+	if errno := send(); errno == sockabi.EACCES {
+		t.Fatal("the name is told, and refused")
+	}
+	age := func() {
+		g.known.mu.Lock()
+		defer g.known.mu.Unlock()
+		for _, meanings := range g.known.byAddr {
+			for i := range meanings {
+				meanings[i].until = time.Now().Add(-time.Second)
+			}
+		}
+	}
+	age()
+	g.want(sockabi.EACCES, "sock_send_to_v2", s, g.iovs("x"), 1, g.addr("192.0.2.1"), 9999, 0, g.alloc(4))
+	for end := time.Now().Add(10 * time.Second); send() == sockabi.EACCES; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is not looked up again")
+		}
+	}
+	age() // less than a minute later
+	for range 10 {
+		if send() != sockabi.EACCES {
+			t.Error("a name that is over is allowed")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if lookups != 2 {
+		t.Errorf("looked up %d times", lookups)
+	}
+}
+
+// counting is policy, which calls f before.
+func counting(policy host.Policy, f func(host.Request)) host.Policy {
+	return func(r host.Request) error {
+		f(r)
+		return policy(r)
+	}
+}
