@@ -45,7 +45,7 @@ func Module(data []byte) ([]byte, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if Rewritten(m) {
+	if MadeBy(m) != "" {
 		return nil, nil, ErrRewritten
 	}
 	report := &Report{Functions: len(m.Bodies), Left: map[string]int{}}

@@ -13,14 +13,14 @@ const (
 	Version = "1"
 )
 
-// Rewritten reports whether Module has made a module.
-func Rewritten(m *wasm.Module) bool {
+// MadeBy returns the version of the rewriting that has made a module, "" if none has.
+func MadeBy(m *wasm.Module) string {
 	for _, s := range m.Sections {
 		if s.ID == wasm.CustomSection && s.Name == Mark {
-			return true
+			return string(s.Data)
 		}
 	}
-	return false
+	return ""
 }
 
 // replaceSections declares the old bodies, and says of them what is said of the functions
