@@ -155,3 +155,26 @@ func effect(m *wasm.Module, in *instruction) (pops, pushes int, ok bool) {
 	info := in.op.Info()
 	return info.Pops, info.Pushes, true
 }
+
+// leave makes what Go does before it returns shorter: it gives back the frame, and then the
+// return address, by the same global. Nothing reads SP between, nor the local after it.
+func leave(code []instruction) []instruction {
+	out := code[:0] // never longer than what has been read
+	for i := 0; i < len(code); i++ {
+		rest := code[i:]
+		if len(rest) < 12 || !isRelease(rest) || !isRelease(rest[5:]) || rest[10].op != wasm.OpI32Const || rest[11].op != wasm.OpReturn {
+			out = append(out, code[i])
+			continue
+		}
+		released := int64(int32(rest[1].value + rest[6].value))
+		out = append(out, rest[0], made(wasm.OpI32Const, 0, released), rest[2], rest[4])
+		i += 9
+	}
+	return out
+}
+
+// isRelease reports whether code begins with an addition to SP.
+func isRelease(code []instruction) bool {
+	return code[0].is(wasm.OpLocalGet, localSP) && code[1].op == wasm.OpI32Const && code[2].op == wasm.OpI32Add &&
+		code[3].is(wasm.OpLocalTee, localSP) && code[4].is(wasm.OpGlobalSet, globalSP)
+}

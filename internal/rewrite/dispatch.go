@@ -2,11 +2,12 @@ package rewrite
 
 import "github.com/wasisock/wasisock/internal/wasm"
 
-// resumed returns the segments at which a goroutine may go on: those behind calls, that
-// which calls deferreturn, since a panic that was recovered goes on there, and those in
-// which the stack grows. The runtime has no other PCs than these, the tops of functions, and
-// those of checks of pointers, which panic. Segment 0 is left to the new body.
-func (f *function) resumed() []bool {
+// resumed returns the segments at which a goroutine may go on: those behind calls, by what
+// resuming has found; that which calls deferreturn, since a panic that was recovered goes
+// on there; and those in which the stack grows. The runtime has no other PCs than these, the
+// tops of functions, and those of checks of pointers, which panic. Segment 0 is left to the
+// new body.
+func (f *function) resumed(m *wasm.Module, resuming []bool) []bool {
 	all := make([]bool, len(f.segments))
 	for s, code := range f.segments {
 		depth := 0
@@ -25,7 +26,7 @@ func (f *function) resumed() []bool {
 				// A stack check calls morestack, after which its segment is entered again.
 				all[s] = all[s] || !nilCheck && s > 0
 			default:
-				if s+1 < len(all) {
+				if f, _, ok := callee(m, code[:i]); s+1 < len(all) && (!ok || resuming[f]) {
 					all[s+1] = true
 				}
 				all[s] = all[s] || isBare(code[:i+1])

@@ -154,12 +154,16 @@ func entries(t *testing.T, module []byte) (all []entry) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := &rewriter{module: m}
+	if err := w.prove(); err != nil {
+		t.Fatal(err)
+	}
 	for i := range m.Bodies {
 		f, why, err := new(scratch).lift(m, i)
 		if f == nil {
 			t.Fatal(why, err)
 		}
-		resumed := f.resumed()
+		resumed := f.resumed(m, w.resume)
 		for pc, s := range f.table {
 			if pc <= int(f.top()) || resumed[s] {
 				all = append(all, entry{i, uint64(pc)})

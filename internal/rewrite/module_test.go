@@ -304,11 +304,13 @@ func TestNeverReturn(t *testing.T) {
 				"runtime.systemstack", "runtime.memmove", "fmt.Fprintln",
 			}
 			found := 0
+			resuming := map[string]bool{}
 			for f, name := range all {
 				if f < uint32(m.Imported) {
 					continue
 				}
 				may := w.may[f-uint32(m.Imported)]
+				resuming[name] = w.resume[f-uint32(m.Imported)]
 				if slices.Contains(never, name) {
 					found++
 					if may {
@@ -324,6 +326,14 @@ func TestNeverReturn(t *testing.T) {
 			if found < len(never)+len(returns)-1 {
 				t.Errorf("%d of %d functions are there", found, len(never)+len(returns))
 			}
+			for name, want := range map[string]bool{
+				"runtime.mcall": true, "runtime.gopark": true, "runtime.morestack": true, "runtime.morestack_noctxt": true, "main.descend": true,
+				"runtime.deferproc": true, "runtime.gopanic": false, "runtime.goPanicIndex": false, "runtime.throw": false, "runtime.panicdivide": false,
+			} {
+				if got, ok := resuming[name]; ok && got != want || !ok && name != "runtime.goPanicIndex" {
+					t.Errorf("behind a call of %s a goroutine may go on: %v, want %v", name, got, want)
+				}
+			}
 			resumed := 0
 			for i := range m.Bodies {
 				f, _, err := new(scratch).lift(m, i)
@@ -333,7 +343,7 @@ func TestNeverReturn(t *testing.T) {
 					}
 					continue
 				}
-				at := f.resumed()
+				at := f.resumed(m, w.resume)
 				for s, code := range f.segments {
 					for _, in := range code {
 						if in.op == wasm.OpCall && all[in.index] == "runtime.deferreturn" {

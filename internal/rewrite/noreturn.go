@@ -30,6 +30,10 @@ const (
 type summary struct {
 	events []event
 	begin  []uint32 // of each segment in events
+	bare   []uint32 // the segments that may call deferreturn, see isBare
+	// passes reports that the function reads the address to which it returns, and has no
+	// frame: it may have the goroutine go on there, as mcall does.
+	passes bool
 }
 
 // callee returns the function whose result is the operand at the end of code, if it is
@@ -66,7 +70,7 @@ func isNil(code []instruction) bool {
 
 // summarize returns the events of a function.
 func summarize(m *wasm.Module, f *function) summary {
-	var s summary
+	s := summary{passes: passes(f)}
 	for n, code := range f.segments {
 		s.begin = append(s.begin, uint32(len(s.events)))
 		stopped := false
@@ -86,6 +90,9 @@ func summarize(m *wasm.Module, f *function) summary {
 			case in.op == wasm.OpReturn:
 				s.returns(m, code[:i])
 			case in.op == opExit && (depth == 0 || always && depth == 1):
+				if isBare(code[:i+1]) {
+					s.bare = append(s.bare, uint32(n))
+				}
 				if f, _, ok := callee(m, code[:i]); ok {
 					s.add(eventCall, f)
 				}
@@ -98,6 +105,41 @@ func summarize(m *wasm.Module, f *function) summary {
 		s.add(eventStop, 0)
 	}
 	return s
+}
+
+// passes reports whether a function reads the address to which it returns, which is at SP
+// before it makes a frame. Functions of Go code with a frame read it too, but only to
+// report it.
+func passes(f *function) bool {
+	reads := false
+	for _, code := range f.segments {
+		for i := range code {
+			rest := code[i:]
+			if !rest[0].is(wasm.OpLocalGet, localSP) || len(rest) < 2 {
+				continue
+			}
+			if rest[1].op == wasm.OpI64Load && rest[1].value == 0 {
+				reads = true
+			}
+			if frame(rest) > 0 {
+				return false
+			}
+		}
+	}
+	return reads
+}
+
+// frame returns the size of the frame that code begins to make, 0 if it does not. A call
+// makes room for its return address in the same way.
+func frame(code []instruction) int64 {
+	if len(code) < 5 || !code[0].is(wasm.OpLocalGet, localSP) || code[1].op != wasm.OpI32Const || code[2].op != wasm.OpI32Sub ||
+		!code[3].is(wasm.OpLocalTee, localSP) || !code[4].is(wasm.OpGlobalSet, globalSP) {
+		return 0
+	}
+	if len(code) >= 8 && code[5].is(wasm.OpLocalGet, localSP) && code[6].op == wasm.OpI64Const && code[7].op == wasm.OpI64Store {
+		return 0
+	}
+	return code[1].value
 }
 
 // plain reports whether the code up to an end has no other block and no else: it runs
@@ -130,7 +172,14 @@ func (s *summary) returns(m *wasm.Module, code []instruction) {
 
 // returning returns which functions may return 0 when entered at the top. Functions without
 // a summary may. It takes time linear in the number of events.
-func returning(summaries []summary) []bool {
+func returning(summaries []summary) []bool { return prove(summaries, false) }
+
+// resuming returns behind calls of which functions a goroutine may go on: those that return
+// 0, also when they are entered where their own goroutine goes on, and those that pass on
+// the address to which they return.
+func resuming(summaries []summary) []bool { return prove(summaries, true) }
+
+func prove(summaries []summary, resumed bool) []bool {
 	p := prover{
 		summaries: summaries,
 		may:       make([]bool, len(summaries)),
@@ -139,10 +188,15 @@ func returning(summaries []summary) []bool {
 	}
 	for f, s := range summaries {
 		p.entered[f] = make([]bool, len(s.begin))
-		if len(s.begin) == 0 {
+		if len(s.begin) == 0 || resumed && s.passes {
 			p.found(uint32(f))
 		} else {
 			p.enter(uint32(f), 0)
+		}
+		if resumed {
+			for _, segment := range s.bare {
+				p.enter(uint32(f), segment)
+			}
 		}
 		p.run()
 	}

@@ -71,9 +71,10 @@ func Module(data []byte) ([]byte, *Report, error) {
 type rewriter struct {
 	module *wasm.Module
 	may    []bool // which functions may return 0, see returning
+	resume []bool // behind calls of which functions a goroutine may go on, see resuming
 }
 
-// prove sets may.
+// prove sets may and resume.
 func (w *rewriter) prove() error {
 	summaries := make([]summary, len(w.module.Bodies))
 	err := w.each(func(s *scratch, i int) error {
@@ -84,7 +85,7 @@ func (w *rewriter) prove() error {
 		return err
 	})
 	if err == nil {
-		w.may = returning(summaries)
+		w.may, w.resume = returning(summaries), resuming(summaries)
 	}
 	return err
 }
@@ -124,13 +125,13 @@ func (w *rewriter) body(s *scratch, i int) (result, error) {
 	before := w.module.Bodies[i]
 	a := &s.addresser
 	a.module, a.zero, a.used = w.module, uint32(1+before.Declare), false
-	resumed := f.resumed()
+	resumed := f.resumed(w.module, w.resume)
 	for n, code := range f.segments {
 		code, ok := a.segment(code)
 		if !ok {
 			return result{why: operandsLeft}, nil
 		}
-		f.segments[n] = seal(w.module, code, w.may)
+		f.segments[n] = leave(seal(w.module, code, w.may))
 	}
 	g, ok := newGraph(f)
 	if !ok {

@@ -32,6 +32,8 @@ const (
 	OpLocalTee      Opcode = 0x22
 	OpGlobalGet     Opcode = 0x23
 	OpGlobalSet     Opcode = 0x24
+	OpI64Load       Opcode = 0x29
+	OpI64Store      Opcode = 0x37
 	OpMemorySize    Opcode = 0x3f
 	OpMemoryGrow    Opcode = 0x40
 	OpI32Const      Opcode = 0x41

@@ -21,34 +21,31 @@ func panics() {
 	var none map[string]int
 	list := make([]int, 4)
 	index := len(list)
-	for name, f := range map[int]func(){
-		0:  func() { fmt.Println(wide.last) },
-		1:  func() { wide.list[3] = 4 },
-		2:  func() { fmt.Println(small.last) },
-		3:  func() { holder.sum(1) },
-		4:  func() { method.sum(1) },
-		5:  func() { none["x"]++ },
-		6:  func() { fmt.Println(list[index]) },
-		7:  func() { fmt.Println(list[index-5]) },
-		8:  func() { fmt.Println(list[1:index+1], list[index:2]) },
-		9:  func() { fmt.Println(1 / none["x"]) },
-		10: func() { fmt.Println(any(list).(fmt.Stringer)) },
-		11: func() { _ = [2]int(list[:1]) },
-		12: func() { panic(fmt.Errorf("wrapped: %w", errors.ErrUnsupported)) },
-		13: func() { fmt.Println(any(list) == any(list)) },
-		14: func() { var f func(); f() },
-		15: func() { close((chan int)(nil)) },
-		16: func() { fmt.Println(unsafe.Slice((*int)(nil), index)) },
-		17: func() { method = base; method.sum(1) },
-		18: func() { method = holder; f := method.sum; f(1) },
-		19: func() { fmt.Println(make([]int, index-5)) },
-		20: func() { runtime.Gosched(); panic(index) },
-		21: func() { defer func() { runtime.Gosched(); panic(recover()) }(); panic("again") },
+	for i, f := range []func(){
+		func() { fmt.Println(wide.last) },
+		func() { wide.list[3] = 4 },
+		func() { fmt.Println(small.last) },
+		func() { holder.sum(1) },
+		func() { method.sum(1) },
+		func() { none["x"]++ },
+		func() { fmt.Println(list[index]) },
+		func() { fmt.Println(list[index-5]) },
+		func() { fmt.Println(list[1:index+1], list[index:2]) },
+		func() { fmt.Println(1 / none["x"]) },
+		func() { fmt.Println(any(list).(fmt.Stringer)) },
+		func() { _ = [2]int(list[:1]) },
+		func() { panic(fmt.Errorf("wrapped: %w", errors.ErrUnsupported)) },
+		func() { fmt.Println(any(list) == any(list)) },
+		func() { var f func(); f() },
+		func() { close((chan int)(nil)) },
+		func() { fmt.Println(unsafe.Slice((*int)(nil), index)) },
+		func() { method = base; method.sum(1) },
+		func() { method = holder; f := method.sum; f(1) },
+		func() { fmt.Println(make([]int, index-5)) },
+		func() { runtime.Gosched(); panic(index) },
+		func() { defer func() { runtime.Gosched(); panic(recover()) }(); panic("again") },
 	} {
-		recovered[name] = try(f)
-	}
-	for name := range len(recovered) {
-		fmt.Println(name, recovered[name])
+		fmt.Println(i, try(f))
 	}
 	done := make(chan string)
 	go func() {
@@ -62,8 +59,6 @@ func panics() {
 	}()
 	fmt.Println(<-done)
 }
-
-var recovered = map[int]string{}
 
 func try(f func()) (text string) {
 	defer func() {
