@@ -95,6 +95,9 @@ func (s *structurer) within(x, join int32) {
 	s.segment(x)
 	for _, t := range list {
 		s.blocks[t] = 0
+		if last := len(s.out) - 1; s.out[last].is(wasm.OpBr, 0) { // to the end that follows
+			s.out = s.out[:last]
+		}
 		s.end()
 		s.tree(t)
 	}
