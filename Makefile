@@ -116,9 +116,10 @@ prove-random: ## compare SEEDS (100) random Go programs between native code and 
 	go run ./prove/random -seeds $(SEEDS)
 
 .PHONY: prove-rewrite
-prove-rewrite: ## compare rewritten modules of every Go with plain ones, and SEEDS (100) random programs that stop everywhere with native code; 20 minutes
+prove-rewrite: ## compare rewritten modules of every Go with plain ones, and SEEDS (100) random programs with native code, and prove every suite on wazero; an hour
 	WASISOCK_GO_VERSIONS=$(other_go) go test -count=1 ./internal/rewrite
 	go run ./prove/random -seeds $(SEEDS) -rewrite -park 3
+	go run ./prove -rewrite
 
 .PHONY: prove-modules
 FOR ?= 1m
