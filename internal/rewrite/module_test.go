@@ -509,3 +509,31 @@ func damage(m *wasm.Module, r *rand.Rand, damages int) {
 		b.Code = encode(code, []uint32{0}, b.Code)
 	}
 }
+
+// TestMovedStacks holds that modules do the same rewritten whose stacks move whenever a
+// function is entered, by a debugging flag of Go's compiler that gives functions another
+// beginning.
+func TestMovedStacks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the standard library anew; run without -short")
+	}
+	plain := build(t, inPath, "cases", "-gcflags=all=-d=maymorestack=runtime.mayMoreStackMove")
+	made, _ := rewritten(t, plain)
+	h := newHost(t)
+	before, after := h.compile(t, plain), h.compile(t, made)
+	for _, name := range []string{"parked", "panics", "memory", "control", "callers"} {
+		want, got := h.run(t, before, name), h.run(t, after, name)
+		if want != got || !strings.HasPrefix(want, "case "+name+"\n") {
+			t.Errorf("%s differs:\n%s\nrewritten:\n%s", name, want, got)
+		}
+	}
+}
+
+// TestWithoutNames holds that a module without names is rewritten as one with them.
+func TestWithoutNames(t *testing.T) {
+	_, named := rewritten(t, casesOf(t, inPath))
+	_, bare := rewritten(t, build(t, inPath, "cases", "-ldflags=-s -w"))
+	if bare.Structured != named.Structured || bare.Kept != named.Kept {
+		t.Errorf("%+v, with names %+v", *bare, *named)
+	}
+}
