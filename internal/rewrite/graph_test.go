@@ -20,6 +20,9 @@ const (
 	globalFuel  = 2 // an i32, how many segments may still run
 )
 
+// producersOfGo is a section "producers" of Go's.
+const producersOfGo = "\x01\x08language\x01\x02Go\x04go1."
+
 // module returns a module of functions of Go's form, which are exported by their numbers,
 // with what encodes them.
 func module(bodies [][]byte) []byte {
@@ -39,6 +42,7 @@ func module(bodies [][]byte) []byte {
 	}
 	section(7, exports)
 	section(10, code)
+	section(0, []byte("\x09producers"+producersOfGo))
 	return out
 }
 

@@ -403,6 +403,21 @@ func TestSections(t *testing.T) {
 	if _, _, err := Module(made); err != ErrRewritten {
 		t.Errorf("rewritten again: %v", err)
 	}
+	for producers, want := range map[string]int{
+		producersOfGo:                          1,
+		"\x00":                                 0,
+		"\x01\x08language\x01\x02Go\x040.40":   0, // TinyGo's, if it had one
+		"\x01\x08language\x01\x04Rust\x04go1.": 0,
+		"\x01\x03sdk\x01\x02Go\x04go1.":        0,
+	} {
+		data := module([][]byte{body(&function{table: []uint32{0}, segments: [][]instruction{{}}})})
+		data = bytes.Replace(data, []byte(producersOfGo), []byte(producers), 1)
+		data[bytes.LastIndex(data, []byte("\x09producers"))-1] = byte(10 + len(producers))
+		made, report, err := Module(data)
+		if err != nil || report.Structured != want || want == 0 && !bytes.Equal(made, data) {
+			t.Errorf("producers %q: %+v, %v", producers, report, err)
+		}
+	}
 	for data, want := range map[string]string{
 		"\x00":                               "\x01\x0cprocessed-by\x01\x08wasisock\x09rewrite 1",
 		"\x01\x08language\x01\x02Go\x04go1.": "\x02\x08language\x01\x02Go\x04go1.\x0cprocessed-by\x01\x08wasisock\x09rewrite 1",
@@ -428,7 +443,9 @@ func small(t testing.TB, module []byte, seed uint64, n int) []byte {
 			m.Bodies[i] = wasm.Body{Locals: []byte{0}, Code: []byte{byte(wasm.OpUnreachable), byte(wasm.OpEnd)}}
 		}
 	}
-	m.Sections = slices.DeleteFunc(m.Sections, func(s wasm.Section) bool { return s.ID == wasm.DataSection || s.ID == wasm.CustomSection })
+	m.Sections = slices.DeleteFunc(m.Sections, func(s wasm.Section) bool {
+		return s.ID == wasm.DataSection || s.ID == wasm.CustomSection && s.Name != "producers"
+	})
 	return m.Encode()
 }
 

@@ -49,8 +49,8 @@ func Module(data []byte) ([]byte, *Report, error) {
 		return nil, nil, ErrRewritten
 	}
 	report := &Report{Functions: len(m.Bodies), Left: map[string]int{}}
-	if len(m.Globals) == 0 || m.Globals[globalSP] != wasm.I32 {
-		report.Left[string(otherType)] = len(m.Bodies)
+	if !isOfGo(m) || len(m.Globals) == 0 || m.Globals[globalSP] != wasm.I32 {
+		report.Left[string(otherCompiler)] = len(m.Bodies)
 		return data, report, nil
 	}
 	w := &rewriter{module: m}

@@ -23,6 +23,40 @@ func MadeBy(m *wasm.Module) string {
 	return ""
 }
 
+// producers calls field for each field of a section "producers", with its values: names,
+// each with a version. It returns false if the section is damaged.
+//
+// Source: https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md
+func producers(data []byte, field func(name string, values [][2]string)) bool {
+	r := wasm.NewReader(data, 0)
+	for range r.Count(2) {
+		name := r.Name()
+		values := make([][2]string, r.Count(2))
+		for i := range values {
+			values[i] = [2]string{r.Name(), r.Name()}
+		}
+		if r.Err() != nil {
+			return false
+		}
+		field(name, values)
+	}
+	return r.Err() == nil && r.Len() == 0
+}
+
+// isOfGo reports whether a module says that Go's own compiler made it.
+func isOfGo(m *wasm.Module) (found bool) {
+	for _, s := range m.Sections {
+		if s.ID == wasm.CustomSection && s.Name == "producers" {
+			producers(s.Data, func(name string, values [][2]string) {
+				for _, v := range values {
+					found = found || name == "language" && v[0] == "Go" && strings.HasPrefix(v[1], "go1.")
+				}
+			})
+		}
+	}
+	return found
+}
+
 // replaceSections declares the old bodies, and says of them what is said of the functions
 // that they were. What says where lines of source are in the code is left out.
 func replaceSections(m *wasm.Module, old []uint32) error {
@@ -90,40 +124,31 @@ func withFunctions(r *wasm.Reader, data []byte, old []uint32, first uint32) []by
 	return append(append(wasm.AppendUint32(nil, uint32(n)), data[begin:]...), added...)
 }
 
-// withProducer adds wasisock to what has processed the module. A section that is not as
-// the tool conventions have it stays as it is.
-//
-// Source: https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md
+// withProducer adds wasisock to what has processed the module. A damaged section stays as
+// it is.
 func withProducer(data []byte) []byte {
 	const processed = "processed-by"
-	add := func(out []byte) []byte { return appendName(appendName(out, "wasisock"), "rewrite "+Version) }
-	r := wasm.NewReader(data, 0)
-	fields := uint32(r.Count(2))
+	own := [2]string{"wasisock", "rewrite " + Version}
+	fields := uint32(0)
 	var out []byte
-	added := false
-	for range fields {
-		name := r.Name()
-		n := r.Count(2)
-		begin := r.Pos()
-		for range n {
-			r.Name()
-			r.Name()
+	add := func(name string, values [][2]string) {
+		fields++
+		out = wasm.AppendUint32(appendName(out, name), uint32(len(values)))
+		for _, v := range values {
+			out = appendName(appendName(out, v[0]), v[1])
 		}
-		if r.Err() != nil {
-			return data
-		}
-		values := data[begin:r.Pos()]
-		if name == processed && !added {
-			n, values, added = n+1, add(values[:len(values):len(values)]), true
-		}
-		out = append(wasm.AppendUint32(appendName(out, name), uint32(n)), values...)
 	}
-	if r.Err() != nil || r.Len() > 0 {
+	added := false
+	if !producers(data, func(name string, values [][2]string) {
+		if name == processed && !added {
+			values, added = append(values, own), true
+		}
+		add(name, values)
+	}) {
 		return data
 	}
 	if !added {
-		fields++
-		out = add(wasm.AppendUint32(appendName(out, processed), 1))
+		add(processed, [][2]string{own})
 	}
 	return append(wasm.AppendUint32(nil, fields), out...)
 }
