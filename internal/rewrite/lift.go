@@ -37,17 +37,19 @@ type reason string
 
 // The reasons.
 const (
-	otherCompiler reason = "not made by Go's compiler"
-	otherType     reason = "no function of Go code" // by its type or its first instructions
-	otherTable    reason = "unknown dispatcher"
-	otherEnd      reason = "unknown end"
-	otherBranch   reason = "unknown branch"
-	otherJump     reason = "unknown jump"
-	readsPC       reason = "PC_B read"
-	otherBlock    reason = "block with a type"
-	operandsLeft  reason = "operands across blocks"
-	irreducible   reason = "irreducible"
-	tooLarge      reason = "too large"
+	otherCompiler    reason = "not made by Go's compiler"
+	otherType        reason = "no function of Go code" // by its type or its first instructions
+	otherTable       reason = "unknown dispatcher"
+	otherEnd         reason = "unknown end"
+	otherBranch      reason = "unknown branch"
+	otherJump        reason = "unknown jump"
+	readsPC          reason = "PC_B read"
+	otherBlock       reason = "block with a type"
+	operandsLeft     reason = "operands across blocks"
+	irreducible      reason = "irreducible"
+	tooLarge         reason = "too large"
+	otherInstruction reason = "unknown instruction"
+	labelLost        reason = "label lost" // a mistake in this package
 )
 
 // maxSegments is how many segments a function may have. PC_B has 16 bits.

@@ -290,9 +290,7 @@ func TestNeverReturn(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := &rewriter{module: m}
-			if err := w.prove(); err != nil {
-				t.Fatal(err)
-			}
+			w.prove()
 			all := names(t, m)
 			never := []string{
 				"runtime.gopanic", "runtime.throw", "runtime.fatalthrow", "runtime.goexit1", "runtime.mcall", "runtime.gopark",
@@ -336,11 +334,8 @@ func TestNeverReturn(t *testing.T) {
 			}
 			resumed := 0
 			for i := range m.Bodies {
-				f, _, err := new(scratch).lift(m, i)
+				f, _ := new(scratch).lift(m, i)
 				if f == nil {
-					if err != nil {
-						t.Fatal(err)
-					}
 					continue
 				}
 				at := f.resumed(m, w.resume)

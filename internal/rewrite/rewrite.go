@@ -18,8 +18,8 @@ package rewrite
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -54,16 +54,8 @@ func Module(data []byte) ([]byte, *Report, error) {
 		return data, report, nil
 	}
 	w := &rewriter{module: m}
-	if err := w.prove(); err != nil {
-		return nil, nil, err
-	}
-	bodies, err := w.bodies()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := w.replace(bodies, report); err != nil {
-		return nil, nil, err
-	}
+	w.prove()
+	w.replace(w.bodies(), report)
 	return m.Encode(), report, nil
 }
 
@@ -75,29 +67,24 @@ type rewriter struct {
 }
 
 // prove sets may and resume.
-func (w *rewriter) prove() error {
+func (w *rewriter) prove() {
 	summaries := make([]summary, len(w.module.Bodies))
-	err := w.each(func(s *scratch, i int) error {
-		f, _, err := s.lift(w.module, i)
-		if f != nil {
+	w.each(func(s *scratch, i int) {
+		if f, _ := s.lift(w.module, i); f != nil {
 			summaries[i] = summarize(w.module, f)
 		}
-		return err
 	})
-	if err == nil {
-		w.may, w.resume = returning(summaries), resuming(summaries)
-	}
-	return err
+	w.may, w.resume = returning(summaries), resuming(summaries)
 }
 
 // A result is what becomes of a function.
 type result struct {
-	body wasm.Body
-	// old is the body that the first one calls for the function that old becomes. Until the
-	// number of that one is known, guard has its beginning, and body.Code the rest.
-	old   *wasm.Body
+	why  reason    // it stays as it is, if there is one
+	body wasm.Body // the new body, without its guard
+	// guard is what the new body begins with. It calls old, whose number is not known before
+	// all functions are rewritten, or traps if there is none.
 	guard guard
-	why   reason // the function stays as it is
+	old   *wasm.Body
 }
 
 // A guard is what a new body begins with.
@@ -107,20 +94,17 @@ type guard struct {
 }
 
 // bodies returns what becomes of each function.
-func (w *rewriter) bodies() ([]result, error) {
+func (w *rewriter) bodies() []result {
 	results := make([]result, len(w.module.Bodies))
-	err := w.each(func(s *scratch, i int) (err error) {
-		results[i], err = w.body(s, i)
-		return err
-	})
-	return results, err
+	w.each(func(s *scratch, i int) { results[i] = w.body(s, i) })
+	return results
 }
 
 // body rewrites a function.
-func (w *rewriter) body(s *scratch, i int) (result, error) {
-	f, why, err := s.lift(w.module, i)
+func (w *rewriter) body(s *scratch, i int) result {
+	f, why := s.lift(w.module, i)
 	if f == nil {
-		return result{why: why}, err
+		return result{why: why}
 	}
 	before := w.module.Bodies[i]
 	a := &s.addresser
@@ -129,18 +113,18 @@ func (w *rewriter) body(s *scratch, i int) (result, error) {
 	for n, code := range f.segments {
 		code, ok := a.segment(code)
 		if !ok {
-			return result{why: operandsLeft}, nil
+			return result{why: operandsLeft}
 		}
 		f.segments[n] = leave(seal(w.module, code, w.may))
 	}
 	g, ok := newGraph(f)
 	if !ok {
-		return result{why: irreducible}, nil
+		return result{why: irreducible}
 	}
 	prologue := []instruction{made(wasm.OpGlobalGet, globalSP, 0), made(wasm.OpLocalSet, localSP, 0)}
 	code, ok := structure(f, g, append(s.out[:0], prologue...))
 	if !ok {
-		return result{}, fmt.Errorf("function %d: a label is missing", w.module.Imported+i)
+		return result{why: labelLost}
 	}
 	s.out = code
 	s.check(w.module, i, code, nil, a.used)
@@ -150,12 +134,12 @@ func (w *rewriter) body(s *scratch, i int) (result, error) {
 		r.body.AddLocals(1, wasm.I32)
 	}
 	if len(f.table) == 0 {
-		return r, nil
+		return r
 	}
 	r.guard = guard{true, f.top()}
 	f.reach(resumed)
-	if !marks(resumed) {
-		return r, nil
+	if !slices.Contains(resumed, true) {
+		return r
 	}
 	code, labels := dispatch(f, resumed, append(s.out[:0], prologue...))
 	s.out = code
@@ -163,20 +147,11 @@ func (w *rewriter) body(s *scratch, i int) (result, error) {
 	old := r.body
 	old.Code = encode(code, labels, before.Code)
 	r.old = &old
-	return r, nil
-}
-
-func marks(all []bool) bool {
-	for _, m := range all {
-		if m {
-			return true
-		}
-	}
-	return false
+	return r
 }
 
 // replace puts the bodies into the module, and counts them.
-func (w *rewriter) replace(results []result, report *Report) error {
+func (w *rewriter) replace(results []result, report *Report) {
 	m := w.module
 	var old []uint32 // the functions whose old bodies are behind all others
 	for i, r := range results {
@@ -203,7 +178,7 @@ func (w *rewriter) replace(results []result, report *Report) error {
 		}
 		m.Bodies[i] = r.body
 	}
-	return replaceSections(m, old)
+	replaceSections(m, old)
 }
 
 // code returns the beginning of a new body, up to what it does if it is not entered at the
@@ -235,27 +210,25 @@ func encode(code []instruction, labels []uint32, source []byte) []byte {
 }
 
 // each calls work for each body, on all CPUs.
-func (w *rewriter) each(work func(s *scratch, i int) error) error {
+func (w *rewriter) each(work func(s *scratch, i int)) {
 	const batch = 64
 	var next atomic.Int64
 	var wait sync.WaitGroup
-	errs := make([]error, runtime.GOMAXPROCS(0))
-	for n := range errs {
+	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			s := &scratch{}
-			for errs[n] == nil {
-				begin := int(next.Add(batch)) - batch
-				if begin >= len(w.module.Bodies) {
-					return
+			for {
+				end := int(next.Add(batch))
+				for i := end - batch; i < min(end, len(w.module.Bodies)); i++ {
+					work(s, i)
 				}
-				for i := begin; i < min(begin+batch, len(w.module.Bodies)) && errs[n] == nil; i++ {
-					errs[n] = work(s, i)
+				if end >= len(w.module.Bodies) {
+					return
 				}
 			}
 		})
 	}
 	wait.Wait()
-	return errors.Join(errs...)
 }
 
 // A scratch has what is used again from one function to the next.
@@ -278,24 +251,19 @@ func (s *scratch) check(m *wasm.Module, i int, code []instruction, labels []uint
 	}
 }
 
-// lift decodes and lifts a function. What it returns is valid until the next call. An error
-// is one of the code's encoding.
-func (s *scratch) lift(m *wasm.Module, i int) (*function, reason, error) {
-	if !isGo(m, uint32(m.Imported+i)) {
-		return nil, otherType, nil
-	}
+// lift decodes and lifts a function. What it returns is valid until the next call.
+func (s *scratch) lift(m *wasm.Module, i int) (*function, reason) {
 	b := m.Bodies[i]
-	if b.Declare == 0 {
-		return nil, otherType, nil
+	if b.Declare == 0 || !isGo(m, uint32(m.Imported+i)) {
+		return nil, otherType
 	}
 	var err error
 	s.code, s.labels, err = decode(wasm.NewReader(b.Code, b.Offset), s.code[:0], s.labels[:0])
 	if err != nil {
-		return nil, "", fmt.Errorf("function %d: %w", m.Imported+i, err)
+		return nil, otherInstruction
 	}
 	if cap(s.lifted) < len(s.code) {
 		s.lifted = make([]instruction, 0, 2*len(s.code))
 	}
-	f, why := lift(s.code, s.labels, s.lifted[:0])
-	return f, why, nil
+	return lift(s.code, s.labels, s.lifted[:0])
 }

@@ -59,7 +59,7 @@ func isOfGo(m *wasm.Module) (found bool) {
 
 // replaceSections declares the old bodies, and says of them what is said of the functions
 // that they were. What says where lines of source are in the code is left out.
-func replaceSections(m *wasm.Module, old []uint32) error {
+func replaceSections(m *wasm.Module, old []uint32) {
 	first := uint32(len(m.Functions)) // of the old bodies
 	sections := m.Sections[:0:0]
 	for _, s := range m.Sections {
@@ -81,13 +81,9 @@ func replaceSections(m *wasm.Module, old []uint32) error {
 		case strings.HasPrefix(s.Name, ".debug_"), s.Name == "sourceMappingURL", s.Name == "external_debug_info":
 			continue
 		}
-		if r.Err() != nil {
-			return r.Err()
-		}
 		sections = append(sections, s)
 	}
 	m.Sections = append(sections, wasm.Section{ID: wasm.CustomSection, Name: Mark, Data: []byte(Version)})
-	return nil
 }
 
 // withNames returns the custom section "name", in which old bodies have the names of the
