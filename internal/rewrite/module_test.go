@@ -144,7 +144,7 @@ func TestCases(t *testing.T) {
 			if len(report.Left) > 0 || other > 20 || report.Straight > 70 || report.Functions != report.Structured+report.Straight+other {
 				t.Errorf("functions are left: %d without the form of Go's, %+v", other, *report)
 			}
-			if report.Kept > report.Structured*91/100 || len(made) > len(plain)*131/100 {
+			if report.Kept > report.Structured*87/100 || len(made) > len(plain)*128/100 {
 				t.Errorf("%d old bodies of %d, %d bytes of %d", report.Kept, report.Structured, len(made), len(plain))
 			}
 			h := newHost(t)
