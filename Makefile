@@ -111,6 +111,12 @@ SEEDS ?= 100
 prove-random: ## compare SEEDS (100) random Go programs between native code and wazero; 10 minutes
 	go run ./prove/random -seeds $(SEEDS)
 
+.PHONY: prove-rewrite
+prove-rewrite: ## compare rewritten modules of every Go with plain ones, and SEEDS (100) random programs with native code, and prove every suite on wazero; an hour
+	WASISOCK_GO_VERSIONS=$(other_go) go test -count=1 ./internal/rewrite
+	go run ./prove/random -seeds $(SEEDS) -rewrite -park 3
+	go run ./prove -rewrite
+
 .PHONY: prove-modules
 FOR ?= 1m
 prove-modules: ## compare random modules between wazero's compiler and its interpreter, FOR as long (1m)

@@ -45,6 +45,7 @@ type prover struct {
 	cache    string // for test programs and logs
 	run      string // as of go test
 	short    bool   // without the tests that are listed as slow
+	rewrite  bool   // test programs are rewritten
 	timeout  time.Duration
 	expected expected
 	out      io.Writer
@@ -60,6 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	module := flags.String("module", "", "`folder` of a module whose packages are meant, and that has an expected.txt of its own")
 	flags.StringVar(&p.run, "run", "", "run the tests that match `regexp` alone")
 	flags.BoolVar(&p.short, "short", false, "leave out the tests that are listed as slow on the engine")
+	flags.BoolVar(&p.rewrite, "rewrite", false, "rewrite the test programs, as wasisock build does")
 	flags.DurationVar(&p.timeout, "timeout", 10*time.Minute, "`time` for each package")
 	if err := flags.Parse(args); err != nil {
 		return 2
@@ -118,6 +120,7 @@ func (p *prover) prove(ctx context.Context, packages, names, toolchains []string
 		if p.suite, err = newSuite(ctx, toolchain, module, p.cache); err != nil {
 			return total, err
 		}
+		p.suite.rewrite = p.rewrite
 		for _, p.engine = range ready {
 			for _, pkg := range packages {
 				c, err := p.one(ctx, pkg)

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wasisock/wasisock/internal/rewrite"
 	"github.com/wasisock/wasisock/stdnet"
 )
 
@@ -26,6 +27,7 @@ type suite struct {
 	module  string // the folder of the module whose packages are meant; "" for Go's own
 	modfile string // what is used in place of that module's go.mod, if not ""
 	cache   string
+	rewrite bool // the test programs
 }
 
 // newSuite makes the overlay for a toolchain, which the go command downloads if need
@@ -158,6 +160,11 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 			return "", nil
 		}
 		return "", err
+	}
+	if s.rewrite {
+		if program, _, err = rewrite.Module(program); err != nil {
+			return "", fmt.Errorf("rewrite: %w", err)
+		}
 	}
 	return keep(filepath.Join(s.cache, "program"), program, ".wasm")
 }

@@ -242,3 +242,64 @@ func TestUnfitMachines(t *testing.T) {
 		}
 	}
 }
+
+// TestBuildRewrites holds that modules are rewritten unless that is switched off, whatever
+// the earlier build has left.
+func TestBuildRewrites(t *testing.T) {
+	dir := tree(t)
+	t.Chdir(dir)
+	for _, test := range []struct {
+		flags string
+		want  bool
+	}{{"", true}, {"-v", true}, {"--rewrite=off", false}, {"--rewrite on", true}, {"--rewrite=off -v", false}} {
+		code, stdout, stderr := start(t, append(append([]string{"build"}, strings.Fields(test.flags)...), "./one")...)
+		if code != 0 || stdout != "" {
+			t.Fatalf("%s: %d, %q, %q", test.flags, code, stdout, stderr)
+		}
+		module, version := isModule("one.wasm")
+		if !module || (version != "") != test.want {
+			t.Errorf("%s: a module %v, rewritten %q", test.flags, module, version)
+		}
+		if told := strings.Contains(stderr, "one.wasm: rewritten"); told != (test.flags == "-v") {
+			t.Errorf("%s: %q", test.flags, stderr)
+		}
+		if _, _, stderr := start(t, "run", "one.wasm"); !strings.Contains(stderr, "one\n") {
+			t.Errorf("%s: the program prints %q", test.flags, stderr)
+		}
+	}
+	if code, _, stderr := start(t, "build", "--rewrite=maybe", "./one"); code != 125 || !strings.Contains(stderr, `not "maybe"`) {
+		t.Errorf("%d, %q", code, stderr)
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	dir := tree(t)
+	t.Chdir(dir)
+	if code, _, stderr := start(t, "build", "--rewrite=off", "./one"); code != 0 {
+		t.Fatal(stderr)
+	}
+	if code, _, stderr := start(t, "rewrite", "-v", "one.wasm", "made.wasm"); code != 0 || !strings.Contains(stderr, "have new bodies") || !strings.Contains(stderr, "are left: no function of Go code") {
+		t.Errorf("%d, %q", code, stderr)
+	}
+	if _, version := isModule("one.wasm"); version != "" {
+		t.Error("the module itself is rewritten")
+	}
+	if code, _, stderr := start(t, "rewrite", "-v", "made.wasm", "made.wasm"); code != 0 || !strings.Contains(stderr, "rewritten already") {
+		t.Errorf("%d, %q", code, stderr)
+	}
+	if _, version := isModule("made.wasm"); version == "" {
+		t.Error("the module is not rewritten")
+	}
+	if _, _, stderr := start(t, "run", "made.wasm"); !strings.Contains(stderr, "one\n") {
+		t.Errorf("the program prints %q", stderr)
+	}
+	for want, args := range map[string][]string{
+		"wants the paths":          {"one.wasm"},
+		"no such file":             {"none.wasm", "x"},
+		"cannot rewrite one/one.g": {"one/one.go", "x"},
+	} {
+		if code, _, stderr := start(t, append([]string{"rewrite"}, args...)...); code != 125 || !strings.Contains(stderr, want) {
+			t.Errorf("%q: %d, %q", args, code, stderr)
+		}
+	}
+}

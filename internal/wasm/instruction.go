@@ -12,6 +12,7 @@ type Opcode uint16
 // The opcodes that other packages refer to.
 const (
 	OpUnreachable   Opcode = 0x00
+	OpNop           Opcode = 0x01
 	OpBlock         Opcode = 0x02
 	OpLoop          Opcode = 0x03
 	OpIf            Opcode = 0x04
@@ -31,6 +32,8 @@ const (
 	OpLocalTee      Opcode = 0x22
 	OpGlobalGet     Opcode = 0x23
 	OpGlobalSet     Opcode = 0x24
+	OpI64Load       Opcode = 0x29
+	OpI64Store      Opcode = 0x37
 	OpMemorySize    Opcode = 0x3f
 	OpMemoryGrow    Opcode = 0x40
 	OpI32Const      Opcode = 0x41
@@ -61,6 +64,7 @@ const (
 	OpI64GeU        Opcode = 0x5a
 	OpF64Ge         Opcode = 0x66
 	OpI32Popcnt     Opcode = 0x69
+	OpI32Add        Opcode = 0x6a
 	OpI32Sub        Opcode = 0x6b
 	OpI32Mul        Opcode = 0x6c
 	OpI32DivS       Opcode = 0x6d
@@ -71,6 +75,7 @@ const (
 	OpI32ShrS       Opcode = 0x75
 	OpI32ShrU       Opcode = 0x76
 	OpI64Popcnt     Opcode = 0x7b
+	OpI64Add        Opcode = 0x7c
 	OpI64Sub        Opcode = 0x7d
 	OpI64Mul        Opcode = 0x7e
 	OpI64DivS       Opcode = 0x7f
@@ -137,6 +142,10 @@ type Info struct {
 	immediate immediate
 }
 
+// Memory reports whether it is a load or store of a whole value: its address is the first
+// operand, and an alignment and an offset follow the opcode.
+func (i *Info) Memory() bool { return i.immediate == immMemory }
+
 // infos has a page for each of: no prefix, 0xfc, 0xfd.
 var infos = func() (pages [3][256]Info) {
 	for _, rows := range [][]row{baseRows, simdRows} {
@@ -185,8 +194,8 @@ type Instruction struct {
 	Op         Opcode
 	Info       *Info    // of Op
 	Begin, End int      // in the code
-	Index      uint32   // of a local, function, type and so on; of call_indirect: the type's
-	Value      int64    // of i32.const and i64.const; of blocks: their type, see BlockType
+	Index      uint32   // of a local, function, type and so on; of call_indirect: the type's; of loads and stores: the alignment
+	Value      int64    // of i32.const and i64.const; of blocks: their type, see BlockType; of loads and stores: the offset
 	Labels     []uint32 // of br, br_if and br_table, valid until the next is read
 }
 
@@ -233,8 +242,8 @@ func (r *Reader) Instruction(in *Instruction) bool {
 	case immTypes:
 		types(r)
 	case immMemory:
-		r.Uint32()
-		r.Uint32()
+		in.Index = r.Uint32()
+		in.Value = int64(r.Uint32())
 	case immMemoryLane:
 		r.Uint32()
 		r.Uint32()

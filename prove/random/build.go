@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/wasisock/wasisock/internal/rewrite"
 	"github.com/wasisock/wasisock/prove/random/generator"
 )
 
@@ -64,7 +65,23 @@ func (c *comparer) build(ctx context.Context, seed uint64) *build {
 	if s := <-wasm; b.failed == "" {
 		b.failed = s
 	}
+	if b.failed == "" && c.rewrite {
+		b.err = rewriteFile(b.wasm())
+	}
 	return b
+}
+
+// rewriteFile rewrites a module in place.
+func rewriteFile(file string) error {
+	module, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	made, _, err := rewrite.Module(module)
+	if err != nil {
+		return fmt.Errorf("rewrite: %w", err)
+	}
+	return os.WriteFile(file, made, 0o777)
 }
 
 // goBuild builds the program in a directory and returns what is wrong with it, or "".

@@ -109,7 +109,7 @@ func (c *comparer) program(ctx context.Context, b *build) (differences, lines in
 		if err != nil {
 			return differences, 0, err
 		}
-		got, err := c.execute(ctx, e.Command(nil, file))
+		got, err := c.execute(ctx, e.Command(c.engineFlags(), file))
 		if err != nil {
 			return differences, 0, err
 		}

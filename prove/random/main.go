@@ -40,6 +40,8 @@ type options struct {
 	functions int
 	engines   string
 	aot       bool
+	rewrite   bool
+	park      int // 0 is never
 	keep      string
 	toolchain string
 	timeout   time.Duration
@@ -57,6 +59,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&o.functions, "functions", 24, "generate `N` functions per program")
 	flags.StringVar(&o.engines, "engine", "wazero", "run the programs on the engines `names`, separated by commas: "+strings.Join(engine.Names, ", "))
 	flags.BoolVar(&o.aot, "aot", false, "compile the programs ahead of time for WasmEdge, about a minute each")
+	flags.BoolVar(&o.rewrite, "rewrite", false, "rewrite the programs, as wasisock build does")
+	flags.IntVar(&o.park, "park", 0, "have goroutines give way at each `N`th value that they fold, except natively (0 is never)")
 	flags.StringVar(&o.keep, "keep", "", "write the source of programs that differ below `directory` (default wasisock/random in the user's cache directory)")
 	flags.StringVar(&o.toolchain, "go", "", "build with the Go toolchain of `version`, such as go1.25.0 (default the go command in PATH)")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "stop a run of a program after `duration`, which counts as a difference")

@@ -39,7 +39,7 @@ func (c *comparer) describe(ctx context.Context, b *build, e runner, file string
 	fmt.Fprintf(&s, "\trun again: go run ./prove/random -seed %d -seeds 1 -functions %d -engine %s%s\n", b.Seed, c.functions, strings.TrimSuffix(e.String(), "-aot"), c.flags())
 	kept := filepath.Join(c.keep, filepath.Base(b.dir))
 	fmt.Fprintf(&s, "\tor: cd %s && GOOS=wasip1 GOARCH=wasm go build -o program.wasm . && %s\n",
-		kept, strings.Join(e.Command(nil, "program.wasm", trace...), " "))
+		kept, strings.Join(e.Command(c.engineFlags(), "program.wasm", trace...), " "))
 	return s.String()
 }
 
@@ -49,10 +49,24 @@ func (c *comparer) flags() string {
 	if c.aot {
 		s += " -aot"
 	}
+	if c.rewrite {
+		s += " -rewrite"
+	}
+	if c.park > 0 {
+		s += fmt.Sprintf(" -park %d", c.park)
+	}
 	if c.toolchain != "" {
 		s += " -go " + c.toolchain
 	}
 	return s
+}
+
+// engineFlags returns the flags with which an engine runs a program.
+func (c *comparer) engineFlags() []string {
+	if c.park > 0 {
+		return []string{"--env", fmt.Sprintf("PARK=%d", c.park)}
+	}
+	return nil
 }
 
 // call finds the function and the input in a line of output.
@@ -71,7 +85,7 @@ func (c *comparer) trace(ctx context.Context, b *build, e runner, file string, d
 	if err != nil {
 		return args
 	}
-	got, err := c.execute(ctx, e.Command(nil, file, args...))
+	got, err := c.execute(ctx, e.Command(c.engineFlags(), file, args...))
 	if err != nil {
 		return args
 	}

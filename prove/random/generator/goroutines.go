@@ -202,6 +202,48 @@ var concurrency = []string{
 	}($a)
 	c.add($site, uint64(<-ch))
 	c.add($site, uint64(<-ch))`,
+	// goroutines that wait at each depth of a recursion
+	`resume, results := make([]chan $t, $n), make([]$t, $n)
+	var wg sync.WaitGroup
+	for i := range resume {
+		resume[i] = make(chan $t)
+		wg.Add(1)
+		go func(x $t) {
+			defer wg.Done()
+			var down func(depth int, x $t) $t
+			down = func(depth int, x $t) (result $t) {
+				defer func() {
+					if recover() != nil {
+						result ^= x
+					}
+				}()
+				for j := range 3 {
+					x = x $op $k + $t(j)
+					if depth == i {
+						x ^= <-resume[i]
+					}
+				}
+				$work
+				if depth == 0 {
+					if x $relation 0 {
+						panic("at the bottom")
+					}
+					return x
+				}
+				return down(depth-1, x) - x
+			}
+			results[i] = down($n-1, x)
+		}($a)
+	}
+	for range 3 {
+		for i := range resume {
+			resume[$n-1-i] <- $t(i)
+		}
+	}
+	wg.Wait()
+	for _, v := range results {
+		c.add($site, uint64(v))
+	}`,
 	// runtime.Goexit, which runs the deferred calls
 	`ch := make(chan $t, 3)
 	go func(x $t) {

@@ -75,8 +75,18 @@ type check struct {
 	trace bool
 }
 
+// park is how many values are folded from one time to the next that a goroutine gives way,
+// 0 for never. folded counts them.
+var park, _ = strconv.Atoi(os.Getenv("PARK"))
+var folded int
+
 // add folds an integer. site is the number of the statement that does so.
 func (c *check) add(site int, v uint64) {
+	if park > 0 {
+		if folded++; folded%park == 0 {
+			runtime.Gosched()
+		}
+	}
 	c.sum = bits.RotateLeft64(c.sum^v, 23)*0x9e3779b97f4a7c15 + uint64(site)
 	if c.trace {
 		write("\t" + strconv.Itoa(site) + " " + strconv.FormatUint(v, 16) + "\n")

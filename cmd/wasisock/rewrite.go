@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/wasisock/wasisock/internal/rewrite"
+	"github.com/wasisock/wasisock/internal/wasm"
+)
+
+const rewriteHelp = `usage: wasisock rewrite [-v] IN OUT
+
+Gives the functions of a module that Go's compiler made bodies in structured control
+flow, which run faster on every engine. The module does the same as before. wasisock
+build does this itself: use rewrite for modules of plain go build, Bazel and others,
+after every other tool.
+
+  wasisock rewrite plain.wasm server.wasm
+  wasisock rewrite -v server.wasm server.wasm
+
+  -v   print how many functions have new bodies, and why others have none
+
+Exit code: 0; 125 on an error.
+`
+
+func rewriteModule(args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	verbose := len(args) > 0 && args[0] == "-v"
+	if verbose {
+		args = args[1:]
+	}
+	if len(args) > 0 && isHelp(args[0]) {
+		fmt.Fprint(stdout, rewriteHelp)
+		return 0
+	}
+	if len(args) != 2 {
+		return failed(stderr, "rewrite wants the paths of a module and of the one to make; see wasisock rewrite --help")
+	}
+	if err := rewriteFile(args[0], args[1], verbose, stderr); err != nil {
+		return failed(stderr, "%v", err)
+	}
+	return 0
+}
+
+// rewriteFile rewrites a module into a file, which may be the same. A module that is
+// rewritten already is copied. With verbose, it prints to w what it has done.
+func rewriteFile(from, to string, verbose bool, w io.Writer) error {
+	module, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	made, report, err := rewrite.Module(module)
+	switch {
+	case errors.Is(err, rewrite.ErrRewritten):
+		if made = module; verbose {
+			fmt.Fprintf(w, "%s: rewritten already\n", from)
+		}
+	case err != nil:
+		return fmt.Errorf("cannot rewrite %s: %w", from, err)
+	case verbose:
+		printReport(w, to, report, len(module), len(made))
+	}
+	mode := os.FileMode(0o777)
+	if info, err := os.Stat(from); err == nil {
+		mode = info.Mode().Perm()
+	}
+	// The module is at no time there in part.
+	if err := os.WriteFile(to+".new", made, mode); err != nil {
+		return err
+	}
+	return os.Rename(to+".new", to)
+}
+
+// printReport prints what a rewriting has done.
+func printReport(w io.Writer, file string, r *rewrite.Report, before, after int) {
+	fmt.Fprintf(w, "%s: rewritten: %d bytes, before %d; of %d functions, %d have new bodies, and %d of these their old ones too; %d have only shorter code\n",
+		file, after, before, r.Functions, r.Structured, r.Kept, r.Straight)
+	for _, why := range slices.Sorted(maps.Keys(r.Left)) {
+		fmt.Fprintf(w, "%s: %d are left: %s\n", file, r.Left[why], why)
+	}
+}
+
+// isModule reports whether a file is a module, and if it is, which version of the
+// rewriting has made it, "" for none.
+func isModule(file string) (module bool, version string) {
+	info, err := os.Stat(file)
+	if err != nil || !info.Mode().IsRegular() {
+		return false, ""
+	}
+	data, err := os.ReadFile(file)
+	if err != nil || !bytes.HasPrefix(data, []byte(wasm.Header)) {
+		return false, ""
+	}
+	m, err := wasm.Parse(data)
+	if err != nil {
+		return true, ""
+	}
+	return true, rewrite.MadeBy(m)
+}

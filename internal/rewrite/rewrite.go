@@ -1,0 +1,269 @@
+// Package rewrite gives functions of Go's wasm modules bodies in structured control flow.
+//
+// Go's compiler sends every branch inside a function through one br_table at its top,
+// because a goroutine may go on in the middle. So for an engine each block of a function
+// may follow each other one, and it knows no value from one block to the next. A function
+// gets a second body, which is entered at the top only:
+//
+//	if PC_B > top { return old(PC_B) }
+//	straight code
+//
+// The old body becomes a function of its own behind all others. It runs only for frames of
+// goroutines that have stopped and go on, until these frames return. The runtime sees the
+// same PCs, stack and results.
+//
+// A function that is not understood wholly stays as it is. What Go's runtime does is relied
+// on in two places only: see resumed and addresser.
+package rewrite
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/wasisock/wasisock/internal/wasm"
+)
+
+// A Report counts what Module has done.
+type Report struct {
+	Functions  int            // that have code
+	Structured int            // that have a new body
+	Kept       int            // of these: that have their old body too
+	Straight   int            // that had no dispatcher, and have shorter addresses
+	Left       map[string]int // that stay as they are, by reason
+}
+
+// ErrRewritten is the error for a module that Module has made.
+var ErrRewritten = errors.New("the module is rewritten already")
+
+// Module returns a module with new bodies. It takes time and memory linear in the module's
+// size, and what it makes of a valid module is valid.
+func Module(data []byte) ([]byte, *Report, error) {
+	m, err := wasm.Parse(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	if MadeBy(m) != "" {
+		return nil, nil, ErrRewritten
+	}
+	report := &Report{Functions: len(m.Bodies), Left: map[string]int{}}
+	if !isOfGo(m) || len(m.Globals) == 0 || m.Globals[globalSP] != wasm.I32 {
+		report.Left[string(otherCompiler)] = len(m.Bodies)
+		return data, report, nil
+	}
+	w := &rewriter{module: m}
+	w.prove()
+	w.replace(w.bodies(), report)
+	return m.Encode(), report, nil
+}
+
+// A rewriter rewrites a module.
+type rewriter struct {
+	module *wasm.Module
+	may    []bool // which functions may return 0, see returning
+	resume []bool // behind calls of which functions a goroutine may go on, see resuming
+}
+
+// prove sets may and resume.
+func (w *rewriter) prove() {
+	summaries := make([]summary, len(w.module.Bodies))
+	w.each(func(s *scratch, i int) {
+		if f, _ := s.lift(w.module, i); f != nil {
+			summaries[i] = summarize(w.module, f)
+		}
+	})
+	w.may, w.resume = returning(summaries), resuming(summaries)
+}
+
+// A result is what becomes of a function.
+type result struct {
+	why  reason    // it stays as it is, if there is one
+	body wasm.Body // the new body, without its guard
+	// guard is what the new body begins with. It calls old, whose number is not known before
+	// all functions are rewritten, or traps if there is none.
+	guard guard
+	old   *wasm.Body
+}
+
+// A guard is what a new body begins with.
+type guard struct {
+	needed bool   // the function has a dispatcher
+	top    uint32 // the last PC_B that enters the function at its top
+}
+
+// bodies returns what becomes of each function.
+func (w *rewriter) bodies() []result {
+	results := make([]result, len(w.module.Bodies))
+	w.each(func(s *scratch, i int) { results[i] = w.body(s, i) })
+	return results
+}
+
+// body rewrites a function.
+func (w *rewriter) body(s *scratch, i int) result {
+	f, why := s.lift(w.module, i)
+	if f == nil {
+		return result{why: why}
+	}
+	before := w.module.Bodies[i]
+	a := &s.addresser
+	a.module, a.zero, a.used = w.module, uint32(1+before.Declare), false
+	resumed := f.resumed(w.module, w.resume)
+	for n, code := range f.segments {
+		code, ok := a.segment(code)
+		if !ok {
+			return result{why: operandsLeft}
+		}
+		f.segments[n] = leave(seal(w.module, code, w.may))
+	}
+	g, ok := newGraph(f)
+	if !ok {
+		return result{why: irreducible}
+	}
+	prologue := []instruction{made(wasm.OpGlobalGet, globalSP, 0), made(wasm.OpLocalSet, localSP, 0)}
+	code, ok := structure(f, g, append(s.out[:0], prologue...))
+	if !ok {
+		return result{why: labelLost}
+	}
+	s.out = code
+	s.check(w.module, i, code, nil, a.used)
+	r := result{body: before}
+	r.body.Code = encode(code, nil, before.Code)
+	if a.used {
+		r.body.AddLocals(1, wasm.I32)
+	}
+	if len(f.table) == 0 {
+		return r
+	}
+	r.guard = guard{true, f.top()}
+	f.reach(resumed)
+	if !slices.Contains(resumed, true) {
+		return r
+	}
+	code, labels := dispatch(f, resumed, append(s.out[:0], prologue...))
+	s.out = code
+	s.check(w.module, i, code, labels, a.used)
+	old := r.body
+	old.Code = encode(code, labels, before.Code)
+	r.old = &old
+	return r
+}
+
+// replace puts the bodies into the module, and counts them.
+func (w *rewriter) replace(results []result, report *Report) {
+	m := w.module
+	var old []uint32 // the functions whose old bodies are behind all others
+	for i, r := range results {
+		switch {
+		case r.why != "":
+			report.Left[string(r.why)]++
+			continue
+		case !r.guard.needed:
+			report.Straight++
+		default:
+			report.Structured++
+			code := r.guard.code()
+			if r.old != nil {
+				report.Kept++
+				number := uint32(m.Imported + len(results) + len(old))
+				code = append(code, made(wasm.OpLocalGet, localPC, 0), made(wasm.OpCall, number, 0), made(wasm.OpReturn, 0, 0))
+				old = append(old, uint32(m.Imported+i))
+				m.Bodies = append(m.Bodies, *r.old)
+			} else {
+				code = append(code, made(wasm.OpUnreachable, 0, 0))
+			}
+			code = append(code, made(wasm.OpEnd, 0, 0))
+			r.body.Code = append(encode(code, nil, nil), r.body.Code...)
+		}
+		m.Bodies[i] = r.body
+	}
+	replaceSections(m, old)
+}
+
+// code returns the beginning of a new body, up to what it does if it is not entered at the
+// top.
+func (g guard) code() []instruction {
+	if g.top == 0 {
+		return []instruction{made(wasm.OpLocalGet, localPC, 0), made(wasm.OpIf, 0, wasm.EmptyBlock)}
+	}
+	return []instruction{
+		made(wasm.OpLocalGet, localPC, 0), made(wasm.OpI32Const, 0, int64(g.top)), made(wasm.OpI32GtU, 0, 0),
+		made(wasm.OpIf, 0, wasm.EmptyBlock),
+	}
+}
+
+// encode encodes code, of which labels are those of its br_table.
+func encode(code []instruction, labels []uint32, source []byte) []byte {
+	out := make([]byte, 0, 4*len(code))
+	for i := range code {
+		in := &code[i]
+		out = in.appendTo(out, source)
+		if in.op == wasm.OpBrTable && in.end == 0 {
+			out = wasm.AppendUint32(out, uint32(len(labels)-1))
+			for _, l := range labels {
+				out = wasm.AppendUint32(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// each calls work for each body, on all CPUs.
+func (w *rewriter) each(work func(s *scratch, i int)) {
+	const batch = 64
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			s := &scratch{}
+			for {
+				end := int(next.Add(batch))
+				for i := end - batch; i < min(end, len(w.module.Bodies)); i++ {
+					work(s, i)
+				}
+				if end >= len(w.module.Bodies) {
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// A scratch has what is used again from one function to the next.
+type scratch struct {
+	code, lifted, out []instruction
+	labels            []uint32
+	addresser         addresser
+}
+
+// checked is called in tests with what each pass makes.
+var checked func(m *wasm.Module, function int, code []instruction, labels []uint32, locals int)
+
+func (s *scratch) check(m *wasm.Module, i int, code []instruction, labels []uint32, used bool) {
+	if checked != nil {
+		locals := 1 + m.Bodies[i].Declare
+		if used {
+			locals++
+		}
+		checked(m, i, code, labels, locals)
+	}
+}
+
+// lift decodes and lifts a function. What it returns is valid until the next call.
+func (s *scratch) lift(m *wasm.Module, i int) (*function, reason) {
+	b := m.Bodies[i]
+	if b.Declare == 0 || !isGo(m, uint32(m.Imported+i)) {
+		return nil, otherType
+	}
+	var err error
+	s.code, s.labels, err = decode(wasm.NewReader(b.Code, b.Offset), s.code[:0], s.labels[:0])
+	if err != nil {
+		return nil, otherInstruction
+	}
+	if cap(s.lifted) < len(s.code) {
+		s.lifted = make([]instruction, 0, 2*len(s.code))
+	}
+	return lift(s.code, s.labels, s.lifted[:0])
+}
