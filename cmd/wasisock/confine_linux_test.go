@@ -26,7 +26,7 @@ import (
 var nothing = []string{
 	"restart", "instances", "grace", "env", "max-memory", "max-sockets", "max-files", "max-listeners", "max-connections", "read-rate", "write-rate",
 	"lookup-rate", "timeout", "cpu-time", "aot", "interruptible", "compile-memory", "compile-timeout", "cache-size",
-	"trace", "trace-filter", "fault", "deny", "no-confine", "build", "help",
+	"listen-fds", "trace", "trace-filter", "fault", "deny", "no-confine", "build", "help",
 }
 
 // shortDir makes a directory whose path suits UNIX sockets.

@@ -26,7 +26,7 @@ func TestTest(t *testing.T) {
 
 func TestTestPermits(t *testing.T) {
 	t.Setenv("OUTSIDE", "yes")
-	const rule = "dial udp 192.0.2.1:9"
+	const rule = "dial udp 192.0.2.1:7"
 	for _, test := range []struct {
 		name, variable string
 		flags          []string

@@ -62,7 +62,7 @@ func TestOutside(t *testing.T) {
 	if os.Getenv("OUTSIDE") == "" {
 		t.Skip("OUTSIDE is not set; the tests of wasisock set it")
 	}
-	if c, err := net.Dial("udp", "192.0.2.1:9"); err != nil {
+	if c, err := net.Dial("udp", "192.0.2.1:7"); err != nil {
 		t.Error(err)
 	} else {
 		c.Close()
