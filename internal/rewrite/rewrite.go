@@ -13,7 +13,7 @@
 // same PCs, stack and results.
 //
 // A function that is not understood wholly stays as it is. What Go's runtime does is relied
-// on in two places only: see resumed and addresser.
+// on in three places only: see resumed, passes and addresser.
 package rewrite
 
 import (
