@@ -25,7 +25,7 @@ import (
 // nothing is the flags that name no file and no address.
 var nothing = []string{
 	"restart", "instances", "grace", "env", "max-memory", "max-sockets", "max-files", "max-listeners", "max-connections", "read-rate", "write-rate",
-	"lookup-rate", "timeout", "cpu-time", "aot", "interruptible", "compile-memory", "compile-timeout", "cache-size",
+	"lookup-rate", "timeout", "cpu-time", "aot", "rewrite", "interruptible", "compile-memory", "compile-timeout", "cache-size",
 	"listen-fds", "trace", "trace-filter", "fault", "deny", "no-confine", "build", "help",
 }
 
