@@ -29,9 +29,10 @@ wasm: ## compile the guests into build/; seconds
 guests := ./sockabi ./guest/...
 
 # RACE=-race is for the race detector, which needs a C compiler.
+SHORT := -short
 .PHONY: test
 test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
-	go test -short $(RACE) -timeout 20m $(packages)
+	go test $(SHORT) $(RACE) -timeout 30m $(packages)
 	@$(MAKE) --no-print-directory test-guests
 
 # The packages that run inside wasm, on wazero.
@@ -42,17 +43,16 @@ test-guests:
 
 # WasmEdge's programs are engines of the tests where the environment names them.
 .PHONY: test-engines
-test-engines: wasm ## run all tests natively, on wazero and on the programs of WasmEdge 0.14 and 0.17, which it fetches; 19 minutes
+test-engines: wasm ## run make test with those that take long, and on the programs of WasmEdge 0.14 and 0.17 too, which it fetches; 19 minutes
 	@wasmedge_014=$$(scripts/get-wasmedge.sh 0.14 | tail -n1) && \
 	wasmedge_017=$$(scripts/get-wasmedge.sh 0.17 | tail -n1) && \
 	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 WASISOCK_GO_VERSIONS=$(other_go) \
-	WASISOCK_ENGINES=required go test -timeout 20m $(packages) && \
+	WASISOCK_ENGINES=required $(MAKE) --no-print-directory test SHORT= && \
 	for wasmedge in $$wasmedge_014 $$wasmedge_017; do \
 		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
 	cd bench && go test ./...
-	@$(MAKE) --no-print-directory test-guests
 
 # Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
 # runs what an engine is slow at, too.

@@ -77,8 +77,8 @@ func rewriteFile(from, to string, verbose bool, w io.Writer) error {
 
 // printReport prints what a rewriting has done.
 func printReport(w io.Writer, file string, r *rewrite.Report, before, after int) {
-	fmt.Fprintf(w, "%s: rewritten: %d bytes, before %d; of %d functions, %d have new bodies, and %d of these their old ones too; %d have only shorter code\n",
-		file, after, before, r.Functions, r.Structured, r.Kept, r.Straight)
+	fmt.Fprintf(w, "%s: rewritten: %d bytes, before %d; of %d functions, %d have new bodies, and %d of these their old ones too; %d have only shorter code; in %d, SP has one value\n",
+		file, after, before, r.Functions, r.Structured, r.Kept, r.Straight, r.Framed)
 	for _, why := range slices.Sorted(maps.Keys(r.Left)) {
 		fmt.Fprintf(w, "%s: %d are left: %s\n", file, r.Left[why], why)
 	}

@@ -104,9 +104,12 @@ func wrap(out []instruction) ([]instruction, bool) {
 }
 
 // offset moves the constant of an address, whose last instruction is out[at], into the
-// offset of a load or store, and reports whether that has removed instructions.
+// offset of a load or store, and reports whether that has removed instructions. It marks
+// what is in the frame.
 func (a *addresser) offset(out []instruction, at int32, in *instruction, limit int64) bool {
 	switch last := &out[at]; {
+	case last.is(wasm.OpLocalGet, localSP):
+		last.inFrame, in.inFrame = true, true
 	case last.op == wasm.OpI32Const:
 		address := int64(uint32(last.value))
 		if address+in.value >= limit {
@@ -124,6 +127,7 @@ func (a *addresser) offset(out []instruction, at int32, in *instruction, limit i
 		in.value += distance
 		in.end = 0
 		out[at].op, out[at-1].op = opNone, opNone
+		out[at-2].inFrame, in.inFrame = true, true
 		return true
 	}
 	return false

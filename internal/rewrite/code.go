@@ -19,6 +19,9 @@ type instruction struct {
 	// begin and end are where the function's code has the instruction. An end of 0 means
 	// that it has to be encoded.
 	begin, end uint32
+	// inFrame reports that a load or store has SP as its address, and an offset, or that this
+	// is the local.get of that address.
+	inFrame bool
 }
 
 // What lift makes of Go's sequences of instructions.

@@ -147,6 +147,13 @@ func TestCases(t *testing.T) {
 			if report.Kept > report.Structured*87/100 || len(made) > len(plain)*128/100 {
 				t.Errorf("%d old bodies of %d, %d bytes of %d", report.Kept, report.Structured, len(made), len(plain))
 			}
+			m, err := wasm.Parse(plain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := report.Framed; minorOfGo(m) >= firstSafe && n < report.Functions*74/100 || minorOfGo(m) < firstSafe && n > 0 {
+				t.Errorf("SP has one value in %d functions of %d", n, report.Functions)
+			}
 			h := newHost(t)
 			before, after := h.compile(t, plain), h.compile(t, made)
 			for _, name := range names {
@@ -172,7 +179,10 @@ func TestCallback(t *testing.T) {
 				t.Errorf("%s\nrewritten: %s", want, got)
 			}
 			plain = build(t, version, "callback", "-buildmode=c-shared")
-			made, _ = rewritten(t, plain)
+			made, report := rewritten(t, plain)
+			if report.Framed > 0 {
+				t.Errorf("SP has one value in %d functions, whose stacks move", report.Framed)
+			}
 			var sums [2][]uint64
 			for i, module := range [][]byte{plain, made} {
 				m, err := h.runtime.InstantiateModule(h.ctx, h.compile(t, module), wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
@@ -389,7 +399,7 @@ func TestSections(t *testing.T) {
 		found[s.Name] = string(s.Data)
 	}
 	if found[Mark] != Version || found["other"] != "kept" || found["go:buildid"] == "" || !strings.Contains(found["producers"], "processed-by\x02") ||
-		!strings.Contains(found["producers"], "\x08wasisock\x09rewrite 1") {
+		!strings.Contains(found["producers"], "\x08wasisock\x09rewrite 2") {
 		t.Errorf("sections: %q", found)
 	}
 	if _, ok := found[".debug_info"]; ok {
@@ -414,8 +424,8 @@ func TestSections(t *testing.T) {
 		}
 	}
 	for data, want := range map[string]string{
-		"\x00":                               "\x01\x0cprocessed-by\x01\x08wasisock\x09rewrite 1",
-		"\x01\x08language\x01\x02Go\x04go1.": "\x02\x08language\x01\x02Go\x04go1.\x0cprocessed-by\x01\x08wasisock\x09rewrite 1",
+		"\x00":                               "\x01\x0cprocessed-by\x01\x08wasisock\x09rewrite 2",
+		"\x01\x08language\x01\x02Go\x04go1.": "\x02\x08language\x01\x02Go\x04go1.\x0cprocessed-by\x01\x08wasisock\x09rewrite 2",
 		"\x01\x08language\x02\x02Go\x04go1.": "\x01\x08language\x02\x02Go\x04go1.", // damaged
 		"":                                   "",
 	} {

@@ -13,7 +13,7 @@
 // same PCs, stack and results.
 //
 // A function that is not understood wholly stays as it is. What Go's runtime does is relied
-// on in three places only: see resumed, passes and addresser.
+// on in four places only: see resumed, passes, addresser and keepsStacks.
 package rewrite
 
 import (
@@ -31,6 +31,7 @@ type Report struct {
 	Functions  int            // that have code
 	Structured int            // that have a new body
 	Kept       int            // of these: that have their old body too
+	Framed     int            // that have one value of SP, structured or straight
 	Straight   int            // that had no dispatcher, and have shorter addresses
 	Left       map[string]int // that stay as they are, by reason
 }
@@ -49,11 +50,11 @@ func Module(data []byte) ([]byte, *Report, error) {
 		return nil, nil, ErrRewritten
 	}
 	report := &Report{Functions: len(m.Bodies), Left: map[string]int{}}
-	if !isOfGo(m) || len(m.Globals) == 0 || m.Globals[globalSP] != wasm.I32 {
+	if minorOfGo(m) < 0 || len(m.Globals) == 0 || m.Globals[globalSP] != wasm.I32 {
 		report.Left[string(otherCompiler)] = len(m.Bodies)
 		return data, report, nil
 	}
-	w := &rewriter{module: m}
+	w := &rewriter{module: m, keepsStacks: keepsStacks(m)}
 	w.prove()
 	w.replace(w.bodies(), report)
 	return m.Encode(), report, nil
@@ -64,6 +65,8 @@ type rewriter struct {
 	module *wasm.Module
 	may    []bool // which functions may return 0, see returning
 	resume []bool // behind calls of which functions a goroutine may go on, see resuming
+
+	keepsStacks bool // SP is the same behind a call as before
 }
 
 // prove sets may and resume.
@@ -85,6 +88,8 @@ type result struct {
 	// all functions are rewritten, or traps if there is none.
 	guard guard
 	old   *wasm.Body
+
+	framed bool // the new body has one value of SP
 }
 
 // A guard is what a new body begins with.
@@ -127,12 +132,24 @@ func (w *rewriter) body(s *scratch, i int) result {
 		return result{why: labelLost}
 	}
 	s.out = code
-	s.check(w.module, i, code, nil, a.used)
 	r := result{body: before}
-	r.body.Code = encode(code, nil, before.Code)
+	shared := 0 // locals that both bodies have
 	if a.used {
-		r.body.AddLocals(1, wasm.I32)
+		shared++
 	}
+	locals := shared
+	if w.keepsStacks {
+		fr := &s.framer
+		fr.base = a.zero + uint32(locals)
+		var framed []instruction
+		if framed, r.framed = fr.frame(code, s.framed); r.framed {
+			s.framed, code = framed, framed
+			locals++
+		}
+	}
+	s.check(w.module, i, code, nil, locals)
+	r.body.Code = encode(code, nil, before.Code)
+	r.body.AddLocals(locals, wasm.I32)
 	if len(f.table) == 0 {
 		return r
 	}
@@ -143,9 +160,10 @@ func (w *rewriter) body(s *scratch, i int) result {
 	}
 	code, labels := dispatch(f, resumed, append(s.out[:0], prologue...))
 	s.out = code
-	s.check(w.module, i, code, labels, a.used)
-	old := r.body
+	s.check(w.module, i, code, labels, shared)
+	old := before
 	old.Code = encode(code, labels, before.Code)
+	old.AddLocals(shared, wasm.I32)
 	r.old = &old
 	return r
 }
@@ -155,6 +173,9 @@ func (w *rewriter) replace(results []result, report *Report) {
 	m := w.module
 	var old []uint32 // the functions whose old bodies are behind all others
 	for i, r := range results {
+		if r.framed {
+			report.Framed++
+		}
 		switch {
 		case r.why != "":
 			report.Left[string(r.why)]++
@@ -233,21 +254,18 @@ func (w *rewriter) each(work func(s *scratch, i int)) {
 
 // A scratch has what is used again from one function to the next.
 type scratch struct {
-	code, lifted, out []instruction
-	labels            []uint32
-	addresser         addresser
+	code, lifted, out, framed []instruction
+	labels                    []uint32
+	addresser                 addresser
+	framer                    framer
 }
 
 // checked is called in tests with what each pass makes.
 var checked func(m *wasm.Module, function int, code []instruction, labels []uint32, locals int)
 
-func (s *scratch) check(m *wasm.Module, i int, code []instruction, labels []uint32, used bool) {
+func (s *scratch) check(m *wasm.Module, i int, code []instruction, labels []uint32, added int) {
 	if checked != nil {
-		locals := 1 + m.Bodies[i].Declare
-		if used {
-			locals++
-		}
-		checked(m, i, code, labels, locals)
+		checked(m, i, code, labels, 1+m.Bodies[i].Declare+added)
 	}
 }
 

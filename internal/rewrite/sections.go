@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/wasisock/wasisock/internal/wasm"
@@ -10,7 +11,7 @@ import (
 // what it has: the version of the rewriting.
 const (
 	Mark    = "wasisock.rewrite"
-	Version = "1"
+	Version = "2"
 )
 
 // MadeBy returns the version of the rewriting that has made a module, "" if none has.
@@ -25,7 +26,7 @@ func MadeBy(m *wasm.Module) string {
 
 // IsFor reports whether Module changes a module: one that says that Go's own compiler made it,
 // and that is not rewritten already.
-func IsFor(m *wasm.Module) bool { return MadeBy(m) == "" && isOfGo(m) }
+func IsFor(m *wasm.Module) bool { return MadeBy(m) == "" && minorOfGo(m) >= 0 }
 
 // producers calls field for each field of a section "producers", with its values: names,
 // each with a version. It returns false if the section is damaged.
@@ -47,19 +48,58 @@ func producers(data []byte, field func(name string, values [][2]string)) bool {
 	return r.Err() == nil && r.Len() == 0
 }
 
-// isOfGo reports whether a module says that Go's own compiler made it.
-func isOfGo(m *wasm.Module) (found bool) {
+// minorOfGo returns the N of Go 1.N, whose own compiler made a module by what the module
+// says, and -1 if it does not say so.
+func minorOfGo(m *wasm.Module) int {
+	found := -1
 	for _, s := range m.Sections {
 		if s.ID == wasm.CustomSection && s.Name == "producers" {
 			producers(s.Data, func(name string, values [][2]string) {
 				for _, v := range values {
-					found = found || name == "language" && v[0] == "Go" && strings.HasPrefix(v[1], "go1.")
+					version, ok := strings.CutPrefix(v[1], "go1.")
+					if name != "language" || v[0] != "Go" || !ok {
+						continue
+					}
+					end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+					if end < 0 {
+						end = len(version)
+					}
+					n, _ := strconv.Atoi(version[:end]) // 0 without digits
+					found = max(found, n)
 				}
 			})
 		}
 	}
 	return found
 }
+
+// keepsStacks reports whether a goroutine's stack stays where it is while a call returns. The
+// runtime moves the stack of a goroutine that goes on in the middle of its functions, where
+// it enters their old bodies; before Go 1.26 also within systemstack, to make it smaller,
+// when an allocation assists the garbage collector. And a function of the host that calls
+// an export of Go has the goroutine run on, so its stack may grow.
+//
+// Source: callers of copystack, and isShrinkStackSafe, in runtime/stack.go.
+func keepsStacks(m *wasm.Module) bool {
+	for _, s := range m.Sections {
+		if s.ID != wasm.ExportSection {
+			continue
+		}
+		r := wasm.NewReader(s.Data, s.Offset)
+		for range r.Count(3) {
+			name, kind := r.Name(), r.Byte()
+			r.Uint32()
+			if r.Err() != nil || wasm.ExternKind(kind) != wasm.ExternMemory && name != "_start" && name != "_initialize" {
+				return false
+			}
+		}
+	}
+	return minorOfGo(m) >= firstSafe
+}
+
+// firstSafe is the first version of Go, 1.N, whose garbage collector leaves the stacks of
+// goroutines that run.
+const firstSafe = 26
 
 // replaceSections declares the old bodies, and says of them what is said of the functions
 // that they were. What says where lines of source are in the code is left out.

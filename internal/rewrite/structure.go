@@ -103,9 +103,12 @@ func (s *structurer) within(x, join int32) {
 	}
 }
 
-// segment writes a segment.
+// segment writes a segment. Each of its ifs gets an else: wazero forgets which addresses are
+// in bounds where it is left out.
 func (s *structurer) segment(x int32) {
 	code := s.f.segments[x]
+	var buf [16]wasm.Opcode
+	open := buf[:0] // what the blocks of the segment that are open began with
 	for i := 0; i < len(code); i++ {
 		in := code[i]
 		switch {
@@ -124,8 +127,18 @@ func (s *structurer) segment(x int32) {
 			}
 		case in.begins():
 			s.depth++
+		case in.op == wasm.OpElse:
+			open[len(open)-1] = wasm.OpElse
 		case in.op == wasm.OpEnd:
 			s.depth--
+			last := len(open) - 1
+			if open[last] == wasm.OpIf {
+				s.add(wasm.OpElse, 0, 0)
+			}
+			open = open[:last]
+		}
+		if in.begins() {
+			open = append(open, in.op)
 		}
 		s.out = append(s.out, in)
 	}

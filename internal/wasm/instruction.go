@@ -32,7 +32,9 @@ const (
 	OpLocalTee      Opcode = 0x22
 	OpGlobalGet     Opcode = 0x23
 	OpGlobalSet     Opcode = 0x24
+	OpI32Load       Opcode = 0x28
 	OpI64Load       Opcode = 0x29
+	OpI32Load8U     Opcode = 0x2d
 	OpI64Store      Opcode = 0x37
 	OpMemorySize    Opcode = 0x3f
 	OpMemoryGrow    Opcode = 0x40

@@ -385,6 +385,9 @@ func (m *Module) Encode() []byte {
 
 // AddLocals declares n more locals of a type, after those that there are.
 func (b *Body) AddLocals(n int, t Type) {
+	if n == 0 {
+		return
+	}
 	r := NewReader(b.Locals, 0)
 	groups := r.Uint32()
 	locals := append(AppendUint32(nil, groups+1), b.Locals[r.Pos():]...)
