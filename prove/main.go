@@ -20,6 +20,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -29,6 +30,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -47,6 +49,7 @@ type prover struct {
 	short    bool   // without the tests that are listed as slow
 	rewrite  bool   // test programs are rewritten
 	timeout  time.Duration
+	parallel int // so many packages at a time
 	expected expected
 	out      io.Writer
 }
@@ -62,6 +65,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&p.run, "run", "", "run the tests that match `regexp` alone")
 	flags.BoolVar(&p.short, "short", false, "leave out the tests that are listed as slow on the engine")
 	flags.BoolVar(&p.rewrite, "rewrite", false, "rewrite the test programs, as wasisock build does")
+	flags.IntVar(&p.parallel, "p", 1, "prove `n` packages at a time")
 	flags.DurationVar(&p.timeout, "timeout", 10*time.Minute, "`time` for each package")
 	if err := flags.Parse(args); err != nil {
 		return 2
@@ -116,6 +120,10 @@ func (p *prover) prove(ctx context.Context, packages, names, toolchains []string
 			return total, err
 		}
 	}
+	var mu sync.Mutex // for total and p.out
+	var wg sync.WaitGroup
+	room := make(chan struct{}, max(p.parallel, 1))
+	defer wg.Wait()
 	for _, toolchain := range toolchains {
 		if p.suite, err = newSuite(ctx, toolchain, module, p.cache); err != nil {
 			return total, err
@@ -123,19 +131,32 @@ func (p *prover) prove(ctx context.Context, packages, names, toolchains []string
 		p.suite.rewrite = p.rewrite
 		for _, p.engine = range ready {
 			for _, pkg := range packages {
-				c, err := p.one(ctx, pkg)
-				switch {
-				case ctx.Err() != nil:
+				room <- struct{}{}
+				if ctx.Err() != nil {
 					return total, ctx.Err()
-				case err != nil:
-					fmt.Fprintf(p.out, "%s %s %s: %v\n", pkg, p.engine.Name, p.suite.version, err)
-					c.wrong++
 				}
-				total.add(c)
+				var text bytes.Buffer
+				one := *p
+				one.out = &text
+				wg.Go(func() {
+					defer func() { <-room }()
+					c, err := one.one(ctx, pkg)
+					if err != nil {
+						fmt.Fprintf(&text, "%s %s %s: %v\n", pkg, one.engine.Name, one.suite.version, err)
+						c.wrong++
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if ctx.Err() == nil {
+						p.out.Write(text.Bytes())
+						total.add(c)
+					}
+				})
 			}
 		}
 	}
-	return total, nil
+	wg.Wait()
+	return total, ctx.Err()
 }
 
 // one proves a package.
