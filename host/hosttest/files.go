@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/asm"
 )
 
 // aboutFiles is what guests do with directories and files.
@@ -47,6 +49,10 @@ var aboutFiles = []sentence{
 	{
 		says: "a guest that has the directory / follows links everywhere",
 		test: wholeFileSystem,
+	},
+	{
+		says: "a write of several buffers ends where a FIFO is full, and says how much it took",
+		test: fullFIFO,
 	},
 }
 
@@ -263,5 +269,50 @@ func wholeFileSystem(t *testing.T, b *bench) {
 	code, err := b.runProgram(t, t.Context(), Config{}, cfg)
 	if code != 0 || err != nil || out.String() != "read "+link+": text\n" {
 		t.Errorf("%d, %v, %s", code, err, &out)
+	}
+}
+
+// fullFIFO writes three buffers to a FIFO that takes the first and a part of the second.
+func fullFIFO(t *testing.T, b *bench) {
+	const iovs, name, fd, written = 0, 64, 1 << 20, 1<<20 + 4
+	const create, nonblock, mayWrite = 0, 4, 1 << 6
+	data := make([]byte, 1<<20)
+	copy(data[iovs:], iovecs(40<<10, 1<<20, 4<<10))
+	copy(data[name:], "fifo")
+	for i := range data[1024:] {
+		data[1024+i] = byte(i >> 8)
+	}
+	m := asm.Exit(
+		asm.ConstI32(3), asm.ConstI32(0), asm.ConstI32(name), asm.ConstI32(4), asm.ConstI32(create),
+		asm.ConstI64(mayWrite), asm.ConstI64(0), asm.ConstI32(nonblock), asm.ConstI32(fd), asm.Call(1), asm.Drop,
+		asm.ConstI32(fd), asm.LoadI32, asm.ConstI32(iovs), asm.ConstI32(3), asm.ConstI32(written), asm.Call(2), asm.Drop,
+		asm.ConstI32(written), asm.LoadI32)
+	m.Imports = append(m.Imports, asm.Func{Name: "path_open", Params: "iiiiiIIii", Results: "i"}, asm.Func{Name: "fd_write", Params: "iiii", Results: "i"})
+	m.Pages, m.Data = uint64(len(data)/pageSize)+1, string(data)
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	makeFIFO(t, fifo)
+	code, err := b.run(t.Context(), m.Bytes(), &host.Cmd{Dirs: []host.Dir{{Host: dir, Guest: "/"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Concat(data[:40<<10], data) // all buffers begin at address 0
+	if code <= 40<<10 || code >= len(want) {
+		t.Fatalf("%d bytes were written", code)
+	}
+	reader, err := os.Open(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	got := make([]byte, code)
+	if _, err := io.ReadFull(reader, got); err != nil || !bytes.Equal(got, want[:code]) {
+		t.Errorf("%v, or other bytes", err)
+	}
+	if err := reader.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := reader.Read(got); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%d bytes more were written, %v", n, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,6 +78,7 @@ func TestLibraries(t *testing.T) {
 		}
 	}
 	found := map[string]row{}
+	var mu sync.Mutex // for found
 	for _, name := range wanted() {
 		t.Run(name, func(t *testing.T) {
 			e, err := newEngine(name, here.dir)
@@ -85,7 +87,12 @@ func TestLibraries(t *testing.T) {
 			}
 			for _, l := range libraries {
 				t.Run(strings.ReplaceAll(l.name, "/", "-"), func(t *testing.T) {
-					t.Cleanup(func() { l.record(t, found, name) })
+					t.Parallel()
+					t.Cleanup(func() {
+						mu.Lock()
+						defer mu.Unlock()
+						l.record(t, found, name)
+					})
 					l.prove(t, e)
 				})
 			}
@@ -117,8 +124,8 @@ func (l library) record(t *testing.T, found map[string]row, engine string) {
 			}
 		}
 		for _, name := range l.servers {
-			if s := here.servers[name]; s != nil {
-				with = append(with, name+" "+s.version)
+			if version := here.version(name); version != "" {
+				with = append(with, name+" "+version)
 			}
 		}
 		r.server = strings.Join(with, ", ")
@@ -150,6 +157,8 @@ func (l library) prove(t *testing.T, e engine) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+		s.used.Lock()
+		t.Cleanup(s.used.Unlock)
 		servers = append(servers, s)
 	}
 	clients := here.give(servers...)

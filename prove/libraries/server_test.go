@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -19,7 +20,8 @@ type server struct {
 	allow   []string          // rules of policy that guests need to reach it
 	launch  func() (*process, error)
 	process *process
-	err     error // why it does not run
+	err     error      // why it does not run
+	used    sync.Mutex // held by the library that uses it, which may restart it
 }
 
 // kinds are the servers there are, by name.
@@ -84,7 +86,17 @@ func (w *world) server(name string) (*server, error) {
 	return s, s.err
 }
 
-// restart is called by guests, while nothing else uses the servers.
+// version is that of a server, "" if it does not run.
+func (w *world) version(name string) string {
+	w.starting.Lock()
+	defer w.starting.Unlock()
+	if s := w.servers[name]; s != nil {
+		return s.version
+	}
+	return ""
+}
+
+// restart is called by guests, while nothing else uses the server.
 func (w *world) restart(name string) (err error) {
 	w.starting.Lock()
 	defer w.starting.Unlock()

@@ -116,6 +116,8 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 			stack[0] = uint64(sockabi.ENOTSUP) // wazero's panics where it has no folder
 		case wrapper != nil && g.stdio.owns(stack):
 			wrapper(g, stack, func() { f.Call(ctx, module, stack) })
+		case name == "fd_write", name == "fd_pwrite":
+			g.writeFile(stack, name == "fd_pwrite", func() { f.Call(ctx, module, stack) })
 		default:
 			f.Call(ctx, module, stack)
 		}
@@ -179,6 +181,43 @@ func (g *Guest) stdioRead(stack []uint64, read func()) {
 		return
 	}
 	stack[0] = uint64(sockabi.EAGAIN)
+}
+
+// writeFile writes one buffer after the other, to the first that a file takes a part of or
+// none. wazero goes on with the next one then, and forgets at an error what it has written.
+func (g *Guest) writeFile(stack []uint64, at bool, write func()) {
+	fd, iovs, count, offset, result := stack[0], uint32(stack[1]), uint32(stack[2]), uint64(0), stack[3]
+	if at {
+		offset, result = stack[3], stack[4]
+	}
+	array, _ := g.memory.View(iovs, count*sockabi.IOVecSize)
+	written, ok := g.memory.View(uint32(result), 4)
+	if count <= 1 || len(array) == 0 || !ok {
+		write()
+		return
+	}
+	total := uint32(0)
+	for i := range count {
+		size := le.Uint32(array[i*sockabi.IOVecSize+4:])
+		stack[0], stack[1], stack[2], stack[3] = fd, uint64(iovs+i*sockabi.IOVecSize), 1, result
+		if at {
+			stack[3], stack[4] = offset+uint64(total), result
+		}
+		write()
+		if stack[0] != 0 {
+			break
+		}
+		n := le.Uint32(written)
+		if total += n; n < size {
+			break
+		}
+	}
+	if total > 0 {
+		stack[0] = 0
+	}
+	if stack[0] == 0 {
+		le.PutUint32(written, total)
+	}
 }
 
 // stdioWrite writes in pieces, until the guest is to end. It waits before each until the

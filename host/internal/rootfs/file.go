@@ -101,13 +101,17 @@ func (f *file) Stat() (sys.Stat_t, experimentalsys.Errno) {
 	return sys.NewStat_t(info), 0
 }
 
-// transfer reads or writes by do, as much as one call may.
+// transfer reads or writes by do, as much as one call may. An error behind some bytes is left
+// to the next call.
 func (f *file) transfer(buf []byte, do func([]byte) (int, error)) (int, experimentalsys.Errno) {
 	buf = buf[:min(len(buf), maxTransfer)]
 	if len(buf) == 0 {
 		return 0, 0
 	}
 	n, err := do(buf)
+	if n > 0 {
+		return n, 0
+	}
 	return n, f.fails(err)
 }
 
