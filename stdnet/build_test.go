@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"go/types"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,6 +79,51 @@ func TestOtherBuilds(t *testing.T) {
 	goBuild(t, o.Go(), append(o.Env(), overlay), "vet", "-C", dir, ".")
 }
 
+// names writes a file that uses all that package syscall has on Linux.
+func names(t *testing.T, dir, goroot string) {
+	t.Helper()
+	g := generator{src: os.DirFS(filepath.Join(goroot, "src"))}
+	linux := g.declarations("linux", "amd64")
+	if g.err != nil {
+		t.Fatal(g.err)
+	}
+	var b strings.Builder
+	b.WriteString("//go:build wasip1\n\npackage main\n\nimport \"syscall\"\n\n")
+	n := 0
+	for _, name := range linux.types.Scope().Names() {
+		object := linux.types.Scope().Lookup(name)
+		if !object.Exported() {
+			continue
+		}
+		n++
+		switch object.(type) {
+		case *types.TypeName:
+			fmt.Fprintf(&b, "var _ syscall.%s\n", name)
+		case *types.Const:
+			fmt.Fprintf(&b, "const _ = syscall.%s\n", name)
+		case *types.Var:
+			fmt.Fprintf(&b, "var _ = &syscall.%s\n", name)
+		default:
+			fmt.Fprintf(&b, "var _ = syscall.%s\n", name)
+		}
+	}
+	b.WriteString("var _ = syscall.SysProcAttr{Setpgid: true, Pdeathsig: 9}\nvar _ = syscall.Stat_t{}.Mtim\nvar _ = syscall.Rusage{}.Maxrss\n")
+	if n < 2000 {
+		t.Errorf("package syscall has only %d names on Linux", n)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "names.go"), []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNames compiles a program that uses what package syscall has on Linux.
+func TestNames(t *testing.T) {
+	o := made(t)
+	dir := module(t, "1.24")
+	names(t, dir, o.GOROOT)
+	goBuild(t, o.Go(), o.Env(), "build", "-C", dir, "-overlay", o.File, "-o", os.DevNull, ".")
+}
+
 // TestVersions builds and runs with each Go that WASISOCK_GO_VERSIONS names, such as
 // go1.24.9, which the go command downloads: beneath GOMODCACHE, where the overlay needs
 // a GOROOT of links.
@@ -107,6 +154,7 @@ func TestVersions(t *testing.T) {
 			if o.Version != version || o.Linked != within(env.GOMODCACHE, env.GOROOT) {
 				t.Fatalf("the overlay is %+v", o)
 			}
+			names(t, dir, o.GOROOT)
 			guest := filepath.Join(dir, "guest.wasm")
 			goBuild(t, o.Go(), o.Env(), "vet", "-C", dir, "-overlay", o.File, ".")
 			goBuild(t, o.Go(), o.Env(), "test", "-C", dir, "-overlay", o.File, "-c", "-o", guest, ".")

@@ -62,13 +62,18 @@ func generate(src fs.FS) (map[string][]byte, error) {
 		edit{old: "pathlen := preparePath(link)\n", new: "pathlen := preparePath(link)" + unreachable + "\n"},
 		edit{old: "\t\trights = fileRights & ^writeRights\n", new: "\t\trights = fileRights & ^openWriteRights\n"},
 		edit{old: "fdflags == 0 && ((rights & writeRights) == 0) {", new: "fdflags == 0 && ((rights & openWriteRights) == 0) {"},
+		edit{old: "\tGid uint32\n}\n", new: "\tGid uint32\n\n\tlinuxStat\n}\n"},
+		edit{old: "\nfunc setDefaultMode(st *Stat_t) {\n", new: "\nfunc setDefaultMode(st *Stat_t) {\n\tst.linuxStat.set(st)\n"},
 		renamed("path_open", "hostOpen"))
 	g.patch("syscall/syscall_wasip1.go",
 		renamed("SetNonblock", "setNonblock"),
+		edit{old: "\ntype Rusage struct {\n\tUtime Timeval\n\tStime Timeval\n}\n", new: "\n"},
+		edit{old: "\ntype SysProcAttr struct {\n}\n", new: "\n"},
 		edit{old: "return e == ENOSYS\n", new: "return e == ENOSYS || e == ENOTSUP\n"},
 		edit{old: "e == EMFILE || e.Timeout()\n", new: "e == EMFILE || e == ENFILE || e.Timeout()\n"})
 	g.patch("syscall/tables_wasip1.go",
 		edit{old: "\nvar errorstr = [...]string{\n", new: "\nvar _ = [...]string{\n"})
+	g.names()
 
 	g.files["os/pipe_wasm.go"] = g.build("os/pipe_wasm.go", g.read("os/pipe_wasm.go"), "wasm", "js")
 	g.clone("time/zoneinfo_unix.go", "time/zoneinfo_wasip1.go")

@@ -62,6 +62,9 @@ func TestOtherGo(t *testing.T) {
 	}
 	changes := 0
 	for name, file := range files {
+		if _, ok := made[name]; !ok && path.Dir(name) == "syscall" {
+			continue // read for names alone
+		}
 		fails := func(what string, text []byte) {
 			t.Helper()
 			other := maps.Clone(files)

@@ -20,7 +20,8 @@ const buildHelp = `usage: wasisock build [--aot VERSION]... [--rewrite=off] [GO 
 Builds programs for GOOS=wasip1 GOARCH=wasm as go build does, and makes Go's own
 package net real in them: net/http, database drivers and all else that stands on
 net use sockets. They run on WasmEdge and in wasisock run. The sources stay as they
-are, and flags are those of go build.
+are, and flags are those of go build. Where wasip1 lacks something, all that is
+missing is printed, with the modules that need it.
 
   wasisock build ./cmd/server                      # makes server.wasm
   wasisock build -o app.wasm -ldflags '-s -w' .
@@ -169,6 +170,7 @@ func (b *builder) renew(files []string) error {
 }
 
 // goBuild runs go build, which compiles Go's own packages the first time and says nothing.
+// Where it fails for names that wasip1 lacks, goBuild prints all of them.
 func goBuild(g *gocmd.Go, stdin io.Reader, stdout, stderr io.Writer, args []string) (code int, err error) {
 	progress.Compiling(ifTerminal(stderr), "for wasip1", func() error {
 		if code, err = g.Run(stdin, stdout, stderr, "build", args...); code != 0 {
@@ -176,6 +178,12 @@ func goBuild(g *gocmd.Go, stdin io.Reader, stdout, stderr io.Writer, args []stri
 		}
 		return err
 	})
+	if code == 1 && err == nil {
+		line, _ := gocmd.Parse(args, "o", "")
+		if missing, err := g.Missing(line); err == nil && len(missing) > 0 {
+			fmt.Fprintf(stderr, "wasisock: this cannot be built for wasip1, which lacks:\n%s", gocmd.Report(missing))
+		}
+	}
 	return code, err
 }
 

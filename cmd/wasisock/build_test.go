@@ -106,6 +106,47 @@ func TestBuildNamesWhatItMakes(t *testing.T) {
 	}
 }
 
+// TestBuildMissing builds what lacks names on wasip1, in several packages of which some import
+// others, and what has mistakes besides.
+func TestBuildMissing(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module example.com/main\n\ngo 1.24\n\nrequire example.com/dep v1.2.3\n\nreplace example.com/dep => ./dep\n",
+		"main.go": "package main\n\nimport (\n\t\"example.com/dep\"\n\tsys \"syscall\"\n)\n\n" +
+			"var _ = sys.SysProcAttr{HideWindow: true}\n\nfunc main() { dep.Lock(); dep.Mistake(); dep.File{}.Lock(); _ = sys.Handle(0) }\n",
+		"dep/go.mod":         "module example.com/dep\n\ngo 1.24\n",
+		"dep/dep.go":         "package dep\n\nimport _ \"example.com/dep/only\"\n\ntype File struct{}\n\nfunc Lock() { lock(); mistake() }\n",
+		"dep/lock_linux.go":  "package dep\n\nfunc lock() {}\n\nfunc (f *File) Lock() {}\n",
+		"dep/only/a_unix.go": "//go:build unix\n\npackage only\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "wasisock: this cannot be built for wasip1, which lacks:\n" +
+		"  example.com/dep v1.2.3: package example.com/dep needs lock, package example.com/dep/only\n" +
+		"  package example.com/main needs dep.File.Lock, syscall.Handle, syscall.SysProcAttr.HideWindow\n"
+	for _, args := range [][]string{{"build", "-C", dir, "."}, {"build", "-C", dir, "-o", "x.wasm", "./..."}} {
+		code, _, stderr := start(t, args...)
+		if _, report, _ := strings.Cut(stderr, "\nwasisock: "); code != 1 || "wasisock: "+report != want {
+			t.Errorf("%q: %d, %s\nwant at the end %s", args, code, stderr, want)
+		}
+	}
+	t.Chdir(dir)
+	if code, _, stderr := start(t, "run", "."); code != 125 || !strings.HasSuffix(stderr, want) {
+		t.Errorf("run: %d, %s", code, stderr)
+	}
+	os.Remove("main.go")
+	os.WriteFile("main.go", []byte("package main\n\nfunc main() { mistake() }\n"), 0o666)
+	if code, _, stderr := start(t, "build", "."); code != 1 || strings.Contains(stderr, "wasisock:") {
+		t.Errorf("a mistake alone: %d, %s", code, stderr)
+	}
+}
+
 // TestBuildTwice is about the file of the first time, which is not a file to replace.
 func TestBuildTwice(t *testing.T) {
 	dir := tree(t)

@@ -204,13 +204,7 @@ type Program struct {
 
 // Programs is what the packages of a line are.
 func (g *Go) Programs(line Line) ([]Program, error) {
-	var flags []string
-	for _, arg := range line.Rest {
-		if arg != "-json" && arg != "--json" { // it means another thing to go list
-			flags = append(flags, arg)
-		}
-	}
-	out, err := g.Output("list", append([]string{"-f", "{{.Name}} {{.Target}}"}, flags...)...)
+	out, err := g.Output("list", append([]string{"-f", "{{.Name}} {{.Target}}"}, listFlags(line)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -220,4 +214,15 @@ func (g *Go) Programs(line Line) ([]Program, error) {
 		all = append(all, Program{filepath.Base(target), name == "main" && target != ""})
 	}
 	return all, nil
+}
+
+// listFlags returns the flags and packages of a line, for go list.
+func listFlags(line Line) []string {
+	var flags []string
+	for _, arg := range line.Rest {
+		if arg != "-json" && arg != "--json" { // it means another thing to go list
+			flags = append(flags, arg)
+		}
+	}
+	return flags
 }

@@ -51,8 +51,11 @@ const (
 	SO_SNDBUF       = sockabi.SO_SNDBUF
 	SO_RCVBUF       = sockabi.SO_RCVBUF
 	SO_KEEPALIVE    = sockabi.SO_KEEPALIVE
+	SO_OOBINLINE    = sockabi.SO_OOBINLINE
 	SO_LINGER       = sockabi.SO_LINGER
 	SO_RCVLOWAT     = sockabi.SO_RCVLOWAT
+	SO_RCVTIMEO     = sockabi.SO_RCVTIMEO
+	SO_SNDTIMEO     = sockabi.SO_SNDTIMEO
 	SO_ACCEPTCONN   = sockabi.SO_ACCEPTCONN
 	SO_BINDTODEVICE = sockabi.SO_BINDTODEVICE
 	SO_REUSEPORT    = sockabi.SO_REUSEPORT
@@ -189,6 +192,7 @@ func sockaddr(port uint16) Sockaddr {
 	return nil
 }
 
+// Socket takes SOCK_NONBLOCK and SOCK_CLOEXEC with the type, as Linux does.
 func Socket(family, sotype, proto int) (fd int, err error) {
 	var af, kind int32
 	switch family {
@@ -201,7 +205,7 @@ func Socket(family, sotype, proto int) (fd int, err error) {
 	default:
 		return -1, EAFNOSUPPORT
 	}
-	switch sotype {
+	switch sotype &^ (SOCK_NONBLOCK | SOCK_CLOEXEC) {
 	case SOCK_STREAM:
 		kind = sockabi.SOCK_STREAM
 	case SOCK_DGRAM:
@@ -212,7 +216,13 @@ func Socket(family, sotype, proto int) (fd int, err error) {
 	if e := sock_open(af, kind, &scratch.fd); e != 0 {
 		return -1, errnoErr(e)
 	}
-	return int(scratch.fd), nil
+	if fd = int(scratch.fd); sotype&SOCK_NONBLOCK != 0 {
+		if err := SetNonblock(fd, true); err != nil {
+			Close(fd)
+			return -1, err
+		}
+	}
+	return fd, nil
 }
 
 func Bind(fd int, sa Sockaddr) error {

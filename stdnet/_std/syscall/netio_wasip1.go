@@ -24,8 +24,12 @@ func send(fd int, p []byte, to bool, port uint32) (int, Errno) {
 	return int(scratch.n), 0
 }
 
-// recv receives into p and scratch. The result flags are those of Recvmsg.
+// recv receives into p and scratch. The result flags are those of Recvmsg. MSG_DONTWAIT
+// means nothing for sockets of package net, which never wait.
 func recv(fd int, p []byte, flags int) (n, recvflags int, e Errno) {
+	if flags &^= MSG_DONTWAIT | MSG_CMSG_CLOEXEC; flags&^MSG_PEEK != 0 {
+		return -1, 0, EINVAL
+	}
 	noAddr()
 	scratch.flags = 0
 	iov := sockabi.IOVec{Buf: pointer(unsafe.Pointer(unsafe.SliceData(p))), Len: uint32(len(p))}
@@ -63,9 +67,10 @@ func Recvmsg(fd int, p, oob []byte, flags int) (n, oobn, recvflags int, from Soc
 	return n, 0, recvflags, sockaddr(senderPort(fd)), nil
 }
 
-// SendmsgN refuses control messages, which the host cannot send.
+// SendmsgN refuses control messages, which the host cannot send. No send is a signal, and
+// sockets of package net do not wait.
 func SendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (n int, err error) {
-	if len(oob) > 0 || flags != 0 {
+	if len(oob) > 0 || flags&^(MSG_DONTWAIT|MSG_NOSIGNAL) != 0 {
 		return 0, EINVAL
 	}
 	beforeIO(-1)

@@ -104,6 +104,7 @@ func (p *pipe) write(fd int, b []byte) (int, error) {
 func Close(fd int) error {
 	p, end := pipeEnd(fd)
 	if p == nil {
+		unlock(fd)
 		return closeFile(fd)
 	}
 	p.open[end] = false

@@ -21,6 +21,9 @@ func hasOption(fd, level, name int) Errno {
 	if level == SOL_SOCKET && name <= SO_BINDTODEVICE {
 		return 0
 	}
+	if level == SOL_SOCKET && name != SO_REUSEPORT && name != sockabi.SO_PORTORDER {
+		return ENOPROTOOPT // one of Linux's
+	}
 	if extended == 0 {
 		var order int32
 		size := uint32(4)
