@@ -5,7 +5,7 @@ set -euo pipefail
 # None is started: policy-rc.d forbids it while they are installed.
 
 packages=(redis-server postgresql mariadb-server memcached bind9 openssh-server
-	openssh-client nginx nghttp2-client mosquitto beanstalkd)
+	openssh-client nginx nghttp2-client mosquitto beanstalkd etcd-server)
 
 missing=()
 for package in "${packages[@]}"; do

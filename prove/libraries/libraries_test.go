@@ -41,6 +41,7 @@ var libraries = []library{
 	{name: "nats.go", module: "github.com/nats-io/nats.go", guest: "nats", servers: []string{"nats"}},
 	{name: "paho.mqtt", module: "github.com/eclipse/paho.mqtt.golang", guest: "paho", servers: []string{"mosquitto"}},
 	{name: "go-beanstalk", module: "github.com/beanstalkd/go-beanstalk", guest: "beanstalk", servers: []string{"beanstalkd"}},
+	{name: "etcd client", module: "go.etcd.io/etcd/client/v3", guest: "etcd", servers: []string{"etcd"}},
 	{name: "x/crypto/ssh", module: "golang.org/x/crypto", guest: "ssh", servers: []string{"sshd"}},
 	{name: "miekg/dns", brief: true, module: "github.com/miekg/dns", guest: "dns", servers: []string{"bind9"}, peers: true,
 		server: []string{"listen udp 127.0.0.1:0", "send udp 127.0.0.1:*"}},
@@ -57,7 +58,6 @@ var libraries = []library{
 	{name: "echo", module: "github.com/labstack/echo/v4", guest: "echo", peers: true},
 	{name: "fasthttp", module: "github.com/valyala/fasthttp", guest: "fasthttp", peers: true},
 	{name: "pkg/sftp", module: "github.com/pkg/sftp", absent: "fileStatFromInfoOs"},
-	{name: "etcd client", module: "go.etcd.io/etcd/client/v3", absent: "syscall.Flock"},
 }
 
 var (

@@ -236,3 +236,26 @@ func beanstalkd(w *world) (*server, error) {
 	}
 	return s, err
 }
+
+func etcd(w *world) (*server, error) {
+	program, err := installed("etcd", "etcd-server")
+	if err != nil {
+		return nil, err
+	}
+	v, err := version(program, "--version")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := w.folder("etcd", nil)
+	if err != nil {
+		return nil, err
+	}
+	s, err := w.simple("etcd", "ETCD_ADDR", "", nil, func(port string) []string {
+		clients := "http://127.0.0.1:" + port
+		return []string{program, "--data-dir", filepath.Join(dir, "data"), "--listen-client-urls", clients, "--advertise-client-urls", clients, "--listen-peer-urls", "http://127.0.0.1:0"}
+	})
+	if err == nil {
+		s.version = v
+	}
+	return s, err
+}

@@ -27,7 +27,7 @@ type server struct {
 // kinds are the servers there are, by name.
 var kinds = map[string]func(*world) (*server, error){
 	"redis": redisServer, "postgres": postgres, "mariadb": mariadb, "memcached": memcached,
-	"bind9": bind9, "sshd": sshd, "nats": nats, "mosquitto": mosquitto, "beanstalkd": beanstalkd,
+	"bind9": bind9, "sshd": sshd, "nats": nats, "mosquitto": mosquitto, "beanstalkd": beanstalkd, "etcd": etcd,
 }
 
 // A missing error is that a program is not installed.

@@ -3,7 +3,4 @@
 // Package absent imports what does not compile for wasip1, so that go.mod keeps it.
 package absent
 
-import (
-	_ "github.com/pkg/sftp"
-	_ "go.etcd.io/etcd/client/v3"
-)
+import _ "github.com/pkg/sftp"
