@@ -26,6 +26,7 @@ missing is printed, with the modules that need it.
   wasisock build ./cmd/server                      # makes server.wasm
   wasisock build -o app.wasm -ldflags '-s -w' .
   wasisock build -o build/ ./cmd/...               # build/NAME.wasm for each
+  wasisock build example.com/cmd/tool@v1.2.3       # as go install: tool.wasm
   wasisock build --aot=0.14 --aot=0.17 ./cmd/server
 
   --aot VERSION   also leave NAME.aot-VERSION.wasm, compiled to machine code for
@@ -92,6 +93,9 @@ type builder struct {
 }
 
 func (b *builder) run() int {
+	if b.line.Versioned() {
+		return b.install()
+	}
 	programs, err := b.tool.Programs(b.line)
 	if err != nil {
 		programs = nil // go build will say the same
@@ -130,6 +134,55 @@ func (b *builder) run() int {
 			made = append(made, plain+".wasm")
 		}
 	}
+	return b.finish(made)
+}
+
+// install builds packages with versions.
+func (b *builder) install() int {
+	temp, err := os.MkdirTemp("", "wasisock-build-")
+	if err != nil {
+		return failed(b.stderr, "%v", err)
+	}
+	defer os.RemoveAll(temp)
+	files, code, err := goInstall(b.tool, temp, b.stdin, b.stdout, b.stderr, b.line.Rest)
+	switch {
+	case err != nil:
+		return failed(b.stderr, "%v", err)
+	case code != 0:
+		return code
+	case len(files) > 1 && b.output != "" && !b.isFolder():
+		return failed(b.stderr, "-o %s is for one program, and there are %d; name a folder, with a slash at the end", b.output, len(files))
+	}
+	var made []string
+	for _, from := range files {
+		to := filepath.Base(from) + ".wasm"
+		switch {
+		case b.isFolder():
+			to = filepath.Join(b.output, to)
+		case b.output != "":
+			to = b.output
+		}
+		if err := copyProgram(b.path(to), from); err != nil {
+			return failed(b.stderr, "%v", err)
+		}
+		made = append(made, to)
+	}
+	return b.finish(made)
+}
+
+func copyProgram(to, from string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o777)
+}
+
+// finish makes of files what go build did not.
+func (b *builder) finish(made []string) int {
 	if len(b.aot) > 0 && len(made) == 0 {
 		return failed(b.stderr, "--aot has nothing to compile; name one program, or a folder with -o")
 	}
@@ -187,6 +240,17 @@ func goBuild(g *gocmd.Go, stdin io.Reader, stdout, stderr io.Writer, args []stri
 	return code, err
 }
 
+// goInstall runs go install for packages with versions, as goBuild does go build.
+func goInstall(g *gocmd.Go, dir string, stdin io.Reader, stdout, stderr io.Writer, args []string) (files []string, code int, err error) {
+	progress.Compiling(ifTerminal(stderr), "for wasip1", func() error {
+		if files, code, err = g.Install(dir, stdin, stdout, stderr, args...); code != 0 {
+			return errFailed
+		}
+		return err
+	})
+	return files, code, err
+}
+
 var errFailed = errors.New("go build has failed")
 
 // ifTerminal is nil where a program may read what stderr gets.
@@ -226,7 +290,20 @@ func buildTo(file string, packages []string, stdin io.Reader, stderr io.Writer) 
 		return failed(stderr, "%v", err)
 	}
 	defer g.Close()
-	code, err := goBuild(g, stdin, stderr, stderr, append([]string{"-o", file}, packages...))
+	var code int
+	if line, _ := gocmd.Parse(packages, "", ""); line.Versioned() {
+		var files []string
+		files, code, err = goInstall(g, filepath.Dir(file), stdin, stderr, stderr, packages)
+		switch {
+		case err != nil || code != 0:
+		case len(files) != 1:
+			return failed(stderr, "%s is %d programs; name one", packages[0], len(files))
+		default:
+			err = os.Rename(files[0], file)
+		}
+	} else {
+		code, err = goBuild(g, stdin, stderr, stderr, append([]string{"-o", file}, packages...))
+	}
 	switch {
 	case err != nil:
 		return failed(stderr, "%v", err)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -144,6 +145,75 @@ func TestBuildMissing(t *testing.T) {
 	os.WriteFile("main.go", []byte("package main\n\nfunc main() { mistake() }\n"), 0o666)
 	if code, _, stderr := start(t, "build", "."); code != 1 || strings.Contains(stderr, "wasisock:") {
 		t.Errorf("a mistake alone: %d, %s", code, stderr)
+	}
+}
+
+// TestVersioned builds and runs packages with a version, from a module proxy of files.
+func TestVersioned(t *testing.T) {
+	proxy, dir := t.TempDir(), t.TempDir()
+	var zipped bytes.Buffer
+	z := zip.NewWriter(&zipped)
+	const mod = "module example.com/tools/v2\n\ngo 1.24\n"
+	for name, text := range map[string]string{
+		"go.mod":       mod,
+		"main.go":      "package main\n\nimport \"os\"\n\nfunc main() { println(\"tools\", len(os.Args)) }\n",
+		"other/one.go": "package main\n\nfunc main() { println(\"other\") }\n",
+	} {
+		w, err := z.Create("example.com/tools/v2@v2.3.4/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write([]byte(text))
+	}
+	z.Close()
+	at := filepath.Join(proxy, "example.com/tools/v2/@v")
+	if err := os.MkdirAll(at, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"list": "v2.3.4\n", "v2.3.4.info": `{"Version": "v2.3.4"}`, "v2.3.4.mod": mod, "v2.3.4.zip": zipped.String()} {
+		if err := os.WriteFile(filepath.Join(at, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, value := range map[string]string{"GOPROXY": "file://" + proxy, "GONOSUMDB": "example.com", "GOFLAGS": "-modcacherw", "GOMODCACHE": t.TempDir(), "GOBIN": dir} {
+		t.Setenv(name, value)
+	}
+	t.Chdir(dir)
+	const tools, other = "example.com/tools/v2@v2.3.4", "example.com/tools/v2/other@latest"
+	for _, test := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{tools}, []string{"tools.wasm"}},
+		{[]string{"-o", "name", other}, []string{"name"}},
+		{[]string{"-o", "out/", "-ldflags=-s", tools, "example.com/tools/v2/other@v2.3.4"}, []string{"out/other.wasm", "out/tools.wasm"}},
+	} {
+		code, stdout, stderr := start(t, append([]string{"build"}, test.args...)...)
+		if code != 0 || stdout != "" || strings.Contains(stderr, "wasisock") {
+			t.Errorf("%q: %d, %q, %q", test.args, code, stdout, stderr)
+		}
+		got := guests(t, dir)
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%q made %q, want %q", test.args, got, test.want)
+		}
+		for _, file := range got {
+			if _, version := isModule(file); version == "" {
+				t.Errorf("%q is not rewritten", file)
+			}
+			os.Remove(file)
+		}
+	}
+	if code, _, stderr := start(t, "run", tools, "a", "b"); code != 0 || !strings.HasSuffix(stderr, "tools 3\n") {
+		t.Errorf("run: %d, %q", code, stderr)
+	}
+	for _, args := range [][]string{
+		{"build", "example.com/tools/v2@v9.9.9"},
+		{"build", "-o", "one", tools, "example.com/tools/v2/other@v2.3.4"},
+		{"run", "example.com/tools/v2/none@v2.3.4"},
+	} {
+		if code, _, stderr := start(t, args...); code == 0 || stderr == "" || len(guests(t, dir)) > 0 {
+			t.Errorf("%q: %d, %q, %q", args, code, stderr, guests(t, dir))
+		}
 	}
 }
 

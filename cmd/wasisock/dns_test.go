@@ -179,8 +179,16 @@ func TestLargeAnswers(t *testing.T) {
 		}
 	}
 	code, _, stderr := start(t, "run", "--dns", addr, program(t), "lookup", "large.example")
-	if code != 3 || !strings.Contains(stderr, "no rule allows it to resolve large.example\n") {
+	if code != 3 || !strings.Contains(stderr, ": write: permission denied: no rule allows it to resolve large.example\n") {
 		t.Errorf("%d, %q", code, stderr)
+	}
+	code, stdout, stderr := start(t, "run", "--dns", addr, program(t), "dial", "large.example:80")
+	if code != 3 || stdout != "true\n" || !strings.Contains("\n"+stderr, "\ndial tcp: lookup large.example: permission denied: no rule allows it to resolve large.example\n") {
+		t.Errorf("a name that is refused: %d, %q, %q", code, stdout, stderr)
+	}
+	code, stdout, stderr = start(t, "run", "--allow-all", "--dns", addr, program(t), "dial", "none.example:80")
+	if code != 3 || stdout != "false\n" || stderr != "dial tcp: lookup none.example: no such host\n" {
+		t.Errorf("a name that is not there: %d, %q, %q", code, stdout, stderr)
 	}
 }
 

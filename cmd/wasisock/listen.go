@@ -27,6 +27,9 @@ func (f *listenFlag) String() string { return "" }
 
 func (f *listenFlag) Set(v string) error {
 	network, addr, _ := strings.Cut(v, ":")
+	if _, err := netip.ParseAddrPort(v); err == nil || network == "" {
+		network, addr = "tcp", v
+	}
 	switch {
 	case network == "unix" && addr != "":
 	case network == "fd":
@@ -40,14 +43,14 @@ func (f *listenFlag) Set(v string) error {
 		}
 		at, err := netip.ParseAddrPort(text)
 		if err != nil {
-			return fmt.Errorf("%q is no address and port; write tcp:127.0.0.1:8080, or tcp:[::]:8080 for all addresses", v)
+			return fmt.Errorf("%q is no address and port; write 127.0.0.1:8080, or :8080 for all addresses", v)
 		}
 		if at.Port() == 0 {
-			return fmt.Errorf("%q has no port; write the one that the guest listens at, as in tcp:127.0.0.1:8080", v)
+			return fmt.Errorf("%q has no port; write the one that the guest listens at, as in 127.0.0.1:8080", v)
 		}
 		network = tcpOf(at)
 	default:
-		return fmt.Errorf("%q is neither tcp:ADDRESS:PORT, unix:PATH nor fd:NUMBER; write tcp:127.0.0.1:8080 or unix:/run/guest.sock", v)
+		return fmt.Errorf("%q is neither ADDRESS:PORT, unix:PATH nor fd:NUMBER; write 127.0.0.1:8080, :8080 or unix:/run/guest.sock", v)
 	}
 	*f = append(*f, listenAddr{flag: "--listen", text: v, network: network, addr: addr})
 	return nil

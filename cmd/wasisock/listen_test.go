@@ -45,16 +45,20 @@ func TestListenErrors(t *testing.T) {
 		{"unix:" + path, "--listen unix:" + path + ": the file is there already; end what listens at it, or remove it"},
 		{"unix:" + dir + "/none/socket", "no such file or directory; name another"},
 		{"tcp:192.0.2.1:8080", "--listen tcp:192.0.2.1:8080: this machine does not have the address"},
-		{"tcp:localhost:80", `"tcp:localhost:80" is no address and port; write tcp:127.0.0.1:8080`},
+		{"tcp:localhost:80", `"tcp:localhost:80" is no address and port; write 127.0.0.1:8080`},
 		{"tcp:127.0.0.1", "is no address and port"},
 		{"tcp:127.0.0.1:0", `"tcp:127.0.0.1:0" has no port`},
 		{"fd:", "is no descriptor; write fd:3"},
 		{"fd:2", "is no descriptor; write fd:3"},
 		{"fd:4294967299", "is no descriptor; write fd:3"},
 		{"fd:1000000", "--listen fd:1000000: it is no socket that listens"},
-		{"udp:127.0.0.1:53", "is neither tcp:ADDRESS:PORT, unix:PATH nor fd:NUMBER"},
+		{"udp:127.0.0.1:53", "is neither ADDRESS:PORT, unix:PATH nor fd:NUMBER"},
 		{"unix:", "is neither"},
 		{"8080", "is neither"},
+		{":", `":" is no address and port`},
+		{":0", `":0" has no port`},
+		{"127.0.0.1:0", "has no port"},
+		{l.Addr().String(), fmt.Sprintf("--listen %v: the address is in use", l.Addr())},
 	} {
 		code, _, stderr := start(t, "run", "--listen", test.listen, "GUEST", "exit", "0")
 		if code != 125 || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") != 1 {
@@ -80,7 +84,7 @@ func TestListenErrors(t *testing.T) {
 			t.Errorf("%s: %d, %s", publish, code, stderr)
 		}
 	}
-	for _, listen := range []string{"tcp:127.0.0.1:" + freePort(t), "tcp::" + freePort(t), "tcp:[::]:" + freePort(t), "unix:" + path + "2"} {
+	for _, listen := range []string{"tcp:127.0.0.1:" + freePort(t), "tcp::" + freePort(t), "tcp:[::]:" + freePort(t), ":" + freePort(t), "127.0.0.1:" + freePort(t), "[::1]:" + freePort(t), "unix:" + path + "2"} {
 		if code, _, stderr := start(t, "run", "--listen", listen, "GUEST", "exit", "0"); code != 0 || stderr != "" {
 			t.Errorf("%s: %d, %s", listen, code, stderr)
 		}

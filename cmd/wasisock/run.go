@@ -20,7 +20,7 @@ const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGU
 
 Runs a guest: a file that wasisock build has made, or GOOS=wasip1 GOARCH=wasm go
 build. A package or files of Go are built first, as wasisock build does, with flags
-from GOFLAGS. The guest has no network, no files and no environment but what the
+from GOFLAGS; PACKAGE@VERSION is one as go run has it. The guest has no network, no files and no environment but what the
 flags give it. A use of the network that is refused is told once, with the flag that
 would permit it; of very many of one kind or target, some are, and the number of others.
 
@@ -28,6 +28,7 @@ would permit it; of very many of one kind or target, some are, and the number of
   wasisock run --allow 'listen tcp [::]:8080' ./cmd/server -v
   wasisock run --allow 'listen tcp 127.0.0.1:1234' server.wasm
   wasisock run --allow 'dial tcp *.example.com:443' client.wasm
+  wasisock run --allow 'dial tcp *:443' example.com/cmd/tool@latest -v
   wasisock run --dir ./site:/srv:ro --env MODE=test --trace server.wasm -addr 127.0.0.1:80
 
   --allow RULE        permit what RULE says; repeat for more. Rules are
@@ -45,10 +46,11 @@ would permit it; of very many of one kind or target, some are, and the number of
   --policy FILE       rules from a file in YAML: lists under allow and deny
   --allow-all         permit every use of the network that is not denied
   --learn             the same, and tell at the end which rules this run needed
-  --listen ADDRESS    open tcp:127.0.0.1:80, tcp:[::]:80 or unix:PATH before the guest
+  --listen ADDRESS    open 127.0.0.1:80, :80 of all addresses, or unix:PATH before the guest
                       starts, and give it to the guest that listens there; needs
                       no --allow, and may be repeated. fd:3 is one that whoever
-                      started wasisock has opened, such as systemd
+                      started wasisock has opened, such as systemd. tcp: may stand
+                      before an address and port
   --publish 80:8080   open port 80 of all addresses, or of one as in 127.0.0.1:80:8080,
                       in the same way for the guest that listens at port 8080 of
                       whatever address; fd:3:8080 is a descriptor as above
@@ -327,6 +329,7 @@ func sources(args []string) int {
 
 // programName is what a program built from a package or a file is called, for messages.
 func programName(arg string) string {
+	arg, _, _ = strings.Cut(arg, "@") // PACKAGE@VERSION
 	if path, err := filepath.Abs(arg); err == nil {
 		arg = path
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/asm"
 	"github.com/wasisock/wasisock/internal/codecache"
+	"github.com/wasisock/wasisock/internal/progress"
 )
 
 // cachedFiles is the files of machine code below dir.
@@ -42,6 +43,30 @@ func runCached(t *testing.T, dir string) {
 	t.Helper()
 	if code, err := runAs(t.Context(), asm.Exit(asm.ConstI32(7)).Bytes(), Config{CacheDir: dir}, &host.Cmd{}); code != 7 || err != nil {
 		t.Errorf("%d, %v", code, err)
+	}
+}
+
+// TestLoadingIsNotCompiling reads Progress of a module that is compiled, and then is not.
+func TestLoadingIsNotCompiling(t *testing.T) {
+	before := progress.Silence
+	progress.Silence = 0
+	defer func() { progress.Silence = before }()
+	var code []byte // takes a while
+	for range 20_000 {
+		code = append(code, asm.Block(asm.ConstI32(1), asm.Drop)...)
+	}
+	wasm := asm.Exit(code, asm.ConstI32(0)).Bytes()
+	dir := t.TempDir()
+	for i, want := range []string{"compiling it", ""} {
+		var out strings.Builder
+		m, err := Compile(t.Context(), wasm, Config{CacheDir: dir, Name: "it", Progress: &out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Close()
+		if !strings.HasPrefix(out.String(), want) || want == "" && out.String() != "" {
+			t.Errorf("time %d: %q", i, out.String())
+		}
 	}
 }
 

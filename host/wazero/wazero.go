@@ -159,13 +159,8 @@ func (m *module) Close() error {
 	return nil
 }
 
-// compile makes the runtime, and the guest's machine code in it.
+// compile makes the runtime, and the guest's machine code in it, unless the cache has that.
 func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
-	what := fmt.Sprintf("%s (%.1f MB)", cmp.Or(cfg.Name, "the guest"), float64(len(wasm))/1e6)
-	return progress.Compiling(cfg.Progress, what, func() error { return m.compileNow(ctx, wasm, cfg) })
-}
-
-func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error {
 	if m.profile != nil {
 		ctx = experimental.WithFunctionListenerFactory(ctx, &listeners{m.profile, goNamesOf(wasm)})
 	}
@@ -173,19 +168,32 @@ func (m *module) compileNow(ctx context.Context, wasm []byte, cfg Config) error 
 	if err != nil {
 		return err
 	}
+	what := fmt.Sprintf("%s (%.1f MB)", cmp.Or(cfg.Name, "the guest"), float64(len(wasm))/1e6)
+	compiling := func(work func() error) error { return progress.Compiling(cfg.Progress, what, work) }
 	if cfg.Compiler != "" {
-		return m.compileCached(ctx, cache, wasm, func(dir string) (string, error) { return m.compileInChild(ctx, dir, wasm, cfg) })
+		return m.compileCached(ctx, cache, wasm, func(dir string) (code string, err error) {
+			err = compiling(func() error {
+				code, err = m.compileInChild(ctx, dir, wasm, cfg)
+				return err
+			})
+			return code, err
+		})
 	}
 	// Panics of several workers, which are goroutines of wazero's, would end the process.
 	ctx = experimental.WithCompilationWorkers(ctx, 1)
-	if cache != nil && m.compileCached(ctx, cache, wasm, func(dir string) (string, error) { return dir, m.makeCode(ctx, dir, wasm) }) == nil {
+	makeCode := func(dir string) (string, error) {
+		return dir, compiling(func() error { return m.makeCode(ctx, dir, wasm) })
+	}
+	if cache != nil && m.compileCached(ctx, cache, wasm, makeCode) == nil {
 		return nil
 	}
-	finished, err := m.finished(wasm)
-	if err != nil {
-		return err
-	}
-	return damaged(m.compileModule(ctx, finished, m.config()))
+	return compiling(func() error {
+		finished, err := m.finished(wasm)
+		if err != nil {
+			return err
+		}
+		return damaged(m.compileModule(ctx, finished, m.config()))
+	})
 }
 
 // finished returns the module as wazero gets it.

@@ -196,6 +196,23 @@ func (g *Go) Run(stdin io.Reader, stdout, stderr io.Writer, name string, args ..
 	return child.Run(cmd)
 }
 
+// Install runs go install, which builds packages with a version (PACKAGE@VERSION) as go build
+// does not, and returns the files that it leaves below dir.
+func (g *Go) Install(dir string, stdin io.Reader, stdout, stderr io.Writer, args ...string) (files []string, code int, err error) {
+	modules, err := g.Output("env", "GOMODCACHE")
+	if err != nil {
+		return nil, 0, err
+	}
+	cmd := g.Command("install", args...)
+	cmd.Env = append(cmd.Env, "GOBIN=", "GOPATH="+dir, "GOMODCACHE="+modules) // with GOBIN, it builds for its own system alone
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+	if code, err = child.Run(cmd); code != 0 || err != nil {
+		return nil, code, err
+	}
+	files, err = filepath.Glob(filepath.Join(dir, "bin", "wasip1_wasm", "*"))
+	return files, 0, err
+}
+
 // A Program is one that a build makes.
 type Program struct {
 	Name string

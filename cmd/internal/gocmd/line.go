@@ -2,6 +2,8 @@ package gocmd
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -67,6 +69,13 @@ func Parse(args []string, valued, switches string) (Line, error) {
 		}
 	}
 	return line, nil
+}
+
+// Versioned reports whether a package has a version, as in PACKAGE@VERSION.
+func (l Line) Versioned() bool {
+	return slices.ContainsFunc(l.Packages, func(p string) bool {
+		return strings.Contains(p, "@") && !strings.HasPrefix(p, ".") && !filepath.IsAbs(p)
+	})
 }
 
 // Value is the flag's last value, as the go command would take it.

@@ -3,6 +3,7 @@
 package net
 
 import (
+	"context"
 	"internal/bytealg"
 	"internal/poll"
 	"internal/sockabi"
@@ -16,13 +17,16 @@ import (
 )
 
 // Where no /etc/resolv.conf names a server, the host's own resolver is the name
-// server: its address is a zone that no interface has, which errors show, and what
+// server: its address is a zone that no interface has, and what
 // package net sends there is answered by sock_getaddrinfo. So everything that package
 // net does with names works the same, for every Resolver.
 //
 // sock_getaddrinfo takes as long as it takes, and all goroutines wait.
 
-const hostResolverZone = "sock_getaddrinfo"
+const (
+	hostResolverZone = "sock_getaddrinfo"
+	hostResolverAddr = "[::%" + hostResolverZone + "]:53"
+)
 
 // hostSearch is the search list where the host's resolver is the name server: a name that
 // ends in it was written without a dot at its end, and the host has a search list of its
@@ -32,8 +36,12 @@ const hostSearch = "search-list-of-the-host."
 // init reads DNS_SERVER: an address, with a port or without. It is asked in place of
 // the servers in /etc/resolv.conf.
 func init() {
-	host := "[::%" + hostResolverZone + "]:53"
-	defaultNS = []string{host}
+	defaultNS = []string{hostResolverAddr}
+	lookupIP := testHookLookupIP
+	testHookLookupIP = func(ctx context.Context, fn func(context.Context, string, string) ([]IPAddr, error), network, name string) ([]IPAddr, error) {
+		addrs, err := lookupIP(ctx, fn, network, name)
+		return addrs, ofHostResolver(err)
+	}
 	server := os.Getenv("DNS_SERVER")
 	if server != "" {
 		if _, _, err := SplitHostPort(server); err != nil {
@@ -46,7 +54,7 @@ func init() {
 		switch {
 		case server != "":
 			conf.servers, conf.noReload = []string{server}, true
-		case len(conf.servers) > 0 && conf.servers[0] == host:
+		case len(conf.servers) > 0 && conf.servers[0] == hostResolverAddr:
 			conf.search, conf.ndots = []string{hostSearch}, 1<<10
 		}
 	})
@@ -131,11 +139,26 @@ func (r *hostResolver) write(p []byte) (int, error) {
 // A lookupRefused is that the host's policy does not let a name be looked up.
 type lookupRefused struct{ name string }
 
-func (e *lookupRefused) Error() string {
-	return "permission denied by the host: no rule allows it to resolve " + e.name
-}
+const refused = "permission denied: no rule allows it to resolve "
+
+func (e *lookupRefused) Error() string { return refused + e.name }
 
 func (e *lookupRefused) Unwrap() error { return syscall.EACCES }
+
+// ofHostResolver returns an error of the host's resolver as one that names no server, since
+// nothing was sent anywhere.
+func ofHostResolver(err error) error {
+	e, ok := err.(*DNSError)
+	if !ok || e.Server != hostResolverAddr {
+		return err
+	}
+	shown := *e
+	shown.Server = ""
+	if i := stringslite.Index(e.Err, refused); i >= 0 {
+		shown.Err, shown.UnwrapErr = e.Err[i:], syscall.EACCES
+	}
+	return &shown
+}
 
 // answerQuestion answers a DNS message with one question, in at most size bytes. A longer
 // answer is cut, upon which package net asks over a stream.

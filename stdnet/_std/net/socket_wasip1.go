@@ -103,7 +103,11 @@ func (fd *netFD) Read(p []byte) (int, error) {
 
 func (fd *netFD) Write(p []byte) (int, error) {
 	if fd.resolver != nil {
-		return fd.resolver.write(p)
+		n, err := fd.resolver.write(p)
+		if err != nil { // which says no more than that, as there is no network
+			fd.net, fd.laddr, fd.raddr = "", nil, nil
+		}
+		return n, err
 	}
 	return fd.hostWrite(p)
 }

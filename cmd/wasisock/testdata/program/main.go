@@ -3,8 +3,10 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +25,9 @@ func main() {
 		err = serve(args[1])
 	case "get":
 		err = get(args[1])
+	case "dial":
+		_, err = net.Dial("tcp", args[1])
+		fmt.Println(errors.Is(err, fs.ErrPermission))
 	case "lookup":
 		err = lookup(args[1])
 	default:
