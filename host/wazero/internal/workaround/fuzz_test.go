@@ -18,8 +18,12 @@ func FuzzApply(f *testing.F) {
 		f.Add(wasmtest.Random(seed))
 	}
 	f.Fuzz(func(t *testing.T, module []byte) {
-		if _, err := wasm.Parse(module); err != nil {
+		m, err := wasm.Parse(module)
+		if err != nil {
 			return // wazero would allocate by any count
+		}
+		if m.CheckCode() != nil {
+			return // wazero takes constants of more bits than their type has
 		}
 		ctx := context.Background()
 		r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
