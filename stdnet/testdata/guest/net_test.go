@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -203,6 +204,56 @@ func TestSenders(t *testing.T) {
 }
 
 // TestBuffers sends buffers as one datagram, which one call alone can do, and many.
+// TestDatagramEdges sends datagrams that are empty, too long for a buffer and for UDP, to
+// another family, and to a port where nobody listens.
+func TestDatagramEdges(t *testing.T) {
+	s := must[*net.UDPConn](t)(net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}))
+	defer s.Close()
+	to := s.LocalAddr().(*net.UDPAddr)
+	c := must[*net.UDPConn](t)(net.DialUDP("udp4", nil, to))
+	defer c.Close()
+	s.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	b := make([]byte, 10)
+	c.Write(nil)
+	n, from, err := s.ReadFromUDP(b)
+	if n != 0 || from.String() != c.LocalAddr().String() || err != nil {
+		t.Errorf("an empty one: %d from %v, %v", n, from, err)
+	}
+	s.WriteTo(nil, from)
+	if n, err := c.Read(b); n != 0 || err != nil {
+		t.Errorf("an empty answer: %d, %v", n, err)
+	}
+	c.Write(make([]byte, 100))
+	if n, oobn, flags, _, err := s.ReadMsgUDPAddrPort(b, nil); n != len(b) || oobn != 0 || flags&syscall.MSG_TRUNC == 0 || err != nil {
+		t.Errorf("100 bytes into %d: %d, %d, flags %#x, %v", len(b), n, oobn, flags, err)
+	}
+	const longest = 65507
+	if _, err := c.Write(make([]byte, longest+1)); !errors.Is(err, syscall.EMSGSIZE) {
+		t.Errorf("a byte more than UDP has: %v", err)
+	}
+	if n, err := c.Write(make([]byte, longest)); n != longest || err != nil {
+		t.Errorf("as many bytes as UDP has: %d, %v", n, err)
+	}
+	if n, _, err := s.ReadFromUDPAddrPort(make([]byte, 1<<16)); n != longest || err != nil {
+		t.Errorf("as many bytes as UDP has, read: %d, %v", n, err)
+	}
+	if _, err := c.WriteTo(b, to); !errors.Is(err, net.ErrWriteToConnected) {
+		t.Errorf("to an address, of a connected socket: %v", err)
+	}
+	if _, err := s.WriteToUDPAddrPort(b, netip.MustParseAddrPort("[::1]:9")); err == nil {
+		t.Error("IPv4 sends to IPv6")
+	}
+	s.Close()
+	c.Write(b)
+	if _, err := c.Read(b); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("nobody listens: %v", err)
+	}
+	if _, err := c.Write(b); err != nil {
+		t.Errorf("after that was read: %v", err)
+	}
+}
+
 func TestBuffers(t *testing.T) {
 	to := must[net.PacketConn](t)(net.ListenPacket("udp", "127.0.0.1:0"))
 	defer to.Close()

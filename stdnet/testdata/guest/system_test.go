@@ -318,3 +318,13 @@ func TestStdin(t *testing.T) {
 	}
 	<-done
 }
+
+// TestStdout writes more to standard output than a pipe holds.
+func TestStdout(t *testing.T) {
+	line := strings.Repeat("x", 499) + "\n"
+	for i := range 2000 {
+		if n, err := os.Stdout.WriteString(line); err != nil {
+			t.Fatalf("line %d: %d, %v", i, n, err)
+		}
+	}
+}
