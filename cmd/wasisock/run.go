@@ -20,9 +20,10 @@ const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGU
 
 Runs a guest: a file that wasisock build has made, or GOOS=wasip1 GOARCH=wasm go
 build. A package or files of Go are built first, as wasisock build does, with flags
-from GOFLAGS; PACKAGE@VERSION is one as go run has it. The guest has no network, no files and no environment but what the
-flags give it. A use of the network that is refused is told once, with the flag that
-would permit it; of very many of one kind or target, some are, and the number of others.
+from GOFLAGS; PACKAGE@VERSION is one as go run has it. The guest has no network, no
+files and no environment but what the flags give it. A use of the network that is
+refused is told once, with the flag that would permit it; of very many of one kind or
+target, some are, and the number of others.
 
   wasisock run hello.wasm
   wasisock run --allow 'listen tcp [::]:8080' ./cmd/server -v
