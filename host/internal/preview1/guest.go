@@ -251,6 +251,7 @@ func (g *Guest) Nanotime() int64 { return g.clock() }
 func (g *Guest) Addrs() []net.Addr     { return g.system.Addrs() }
 func (g *Guest) Done() <-chan struct{} { return g.done }
 func (g *Guest) Drain(hurry bool)      { g.system.Drain(hurry) }
+func (g *Guest) Signal(n int) bool     { return g.system.Signal(n) }
 
 func (g *Guest) Stats() host.Stats {
 	stats := g.system.Stats()

@@ -52,9 +52,9 @@ func (g *guest) drain(hurry bool) {
 // whether a connection is in work, if that depends on time alone.
 func (g *guest) heed() (again int64) {
 	d := &g.draining
-	if g.wake.asked.Load() != d.level {
+	if g.wake.asked.Load() != d.level || g.wake.rung.Load() {
 		began := d.level > 0
-		if d.level = g.wake.heed(); !began {
+		if d.level = g.wake.heed(); d.level > 0 && !began {
 			d.began = clock()
 			g.takeAllBack()
 			for s := range g.listening.addrs {
@@ -116,9 +116,12 @@ func (g *guest) next(l *socket) (fd int, r *relay, err error) {
 
 func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
 
-// announce adds to what is told by this poll what no operating system tells of: the
-// listeners that have a connection, or an end, and the connections that have one.
+// announce adds to what is told by this poll what no operating system tells of: signals,
+// the listeners that have a connection, or an end, and the connections that have one.
 func (g *guest) announce() {
+	if i := g.interest.signals; i >= 0 && g.signals.arrived() {
+		g.interest.done.add(i)
+	}
 	if g.draining.level > 0 {
 		for _, s := range g.table.sockets {
 			if s != nil && s.stage == idle && s.interest[reading] >= 0 {

@@ -54,6 +54,7 @@ type guest struct {
 	dirs      []*dir    // of the longest name in the guest first
 	made      map[string]made
 	draining  drain
+	signals   signals
 	streams   Streams
 	table     table
 	listeners int // open
@@ -87,6 +88,7 @@ func (g *guest) open(cfg Config) error {
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
 		g.stdio[i] = stdioOf(v)
 	}
+	g.interest.signals = -1
 	if err := g.wake.open(); err != nil {
 		return os.NewSyscallError("eventfd", err)
 	}

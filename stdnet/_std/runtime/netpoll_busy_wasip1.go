@@ -15,23 +15,21 @@ const (
 	pollMaxEvery = 10e6
 	pollShare    = 32
 
-	// ioEvery is of how many reads and writes one looks at the clock, and ioSlice
-	// after how long it yields.
-	ioEvery = 16
+	// ioSlice is for how long reads and writes go on before one yields.
 	ioSlice = 10e6
 )
 
 type pollBusy struct {
-	polls int // by goroutines, since the last that waited
-	every int64
+	polls int   // by goroutines, since the last that waited
+	every int64 // between them
+	took  int64 // the last of them
 
 	skip   int32 // calls of checkTimeouts for which not to look at the clock
 	skips  int32 // for how many the last time
 	looked int64 // at the clock
 	begun  bool  // the first poll has been made
 
-	io      int32 // reads and writes since the last call of checkTimeouts
-	ioSince int64 // when there were ioEvery of them
+	ioSince int64 // the first read or write since the last call of checkTimeouts; 0 is none
 }
 
 func (b *pollBusy) note(busy bool) {
@@ -46,7 +44,7 @@ func (b *pollBusy) note(busy bool) {
 // hold locks of the runtime's.
 func checkTimeouts() {
 	b := &netpolls.busy
-	b.io = 0
+	b.ioSince = 0
 	if b.skip--; b.skip < 0 {
 		netpollBusy()
 	}
@@ -61,7 +59,7 @@ func netpollBusy() {
 		b.begun = true
 		netpollFirst()
 	}
-	now := nanotime()
+	now := hostNanotime()
 	switch passed := now - b.looked; {
 	case passed < pollMinEvery/8:
 		b.skips = min(2*b.skips+1, 63)
@@ -69,41 +67,40 @@ func netpollBusy() {
 		b.skips /= 4
 	}
 	b.skip, b.looked = b.skips, now
-	if p.n+p.nmuted == 0 || now-p.now < max(b.every, pollMinEvery) {
+	if !p.watches() || now-p.now < max(b.every, pollMinEvery) {
 		return
 	}
 	if p.lock.key != mutex_unlocked || sched.lock.key != mutex_unlocked {
 		return // what is ready could not be made runnable
 	}
-	systemstack(func() {
-		toRun, delta := p.wait(0, true)
-		took := p.now - now
-		b.every = max(took, min(pollShare*took, pollMaxEvery))
-		injectglist(&toRun)
-		netpollAdjustWaiters(delta)
-	})
+	systemstack(func() { p.look(0) })
+	b.every = max(b.took, min(pollShare*b.took, pollMaxEvery))
 }
 
-// netpollBeforeIO is called before a read of fd, and is an error that it should end
-// with; and before a write, with -1.
+// netpollBeforeRead is called before a read of fd, and returns an error that it should
+// end with, or 0.
 //
-//go:linkname netpollBeforeIO syscall.beforeIO
-func netpollBeforeIO(fd int) uint32 {
-	p := &netpolls
-	if p.busy.io++; p.busy.io%ioEvery == 0 {
-		p.busy.yield()
-	}
-	if p.errs > 0 {
+//go:linkname netpollBeforeRead syscall.beforeRead
+func netpollBeforeRead(fd int) uint32 {
+	netpollBeforeWrite(fd)
+	if p := &netpolls; p.errs > 0 {
 		return p.takeError(int32(fd))
 	}
 	return 0
 }
 
-func (b *pollBusy) yield() {
-	now := nanotime()
-	if b.io == ioEvery {
+// netpollBeforeWrite is called before a write of fd.
+//
+//go:linkname netpollBeforeWrite syscall.beforeWrite
+func netpollBeforeWrite(fd int) {
+	p := &netpolls
+	b := &p.busy
+	now := hostNanotime()
+	switch {
+	case p.lookNow(now, int32(fd)):
+	case b.ioSince == 0:
 		b.ioSince = now
-	} else if now-b.ioSince > ioSlice {
+	case now-b.ioSince > ioSlice:
 		Gosched()
 	}
 }
