@@ -25,7 +25,7 @@ import (
 // nothing is the flags that name no file and no address.
 var nothing = []string{
 	"restart", "instances", "grace", "env", "max-memory", "max-sockets", "max-files", "max-listeners", "max-connections", "read-rate", "write-rate",
-	"lookup-rate", "timeout", "cpu-time", "aot", "interruptible", "compile-memory", "compile-timeout", "cache-size",
+	"lookup-rate", "timeout", "cpu-time", "aot", "rewrite", "interruptible", "compile-memory", "compile-timeout", "cache-size",
 	"listen-fds", "trace", "trace-filter", "fault", "deny", "no-confine", "build", "help",
 }
 
@@ -354,7 +354,7 @@ func relink(t *testing.T, target, link string) {
 // given.
 func TestReloadingConfined(t *testing.T) {
 	if abi := confine.ABI(); abi < confine.MinABI {
-		t.Skipf("the kernel has Landlock's ABI %d, and %d is needed", abi, confine.MinABI)
+		t.Skipf("the kernel has Landlock's ABI %d, and %d is needed; run it on Linux 5.19 or later with landlock in lsm=", abi, confine.MinABI)
 	}
 	const swapped, refused = "the new one serves, and the old one ends", "the new one is not used; the old one goes on"
 	const confined = "permission denied since wasisock confined itself when it started"

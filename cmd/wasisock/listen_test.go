@@ -142,7 +142,7 @@ func TestListenAdvice(t *testing.T) {
 // TestGuestWithoutSockets runs a program that go build has made, without Go's network.
 func TestGuestWithoutSockets(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds a program")
+		t.Skip("builds a program; run it without -short")
 	}
 	dir := t.TempDir()
 	source := filepath.Join(dir, "main.go")

@@ -96,6 +96,8 @@ would permit it; of very many of one kind or target, some are, and the number of
   --interruptible     let a guest that computes without end be stopped with care:
                       costs about 3 times the CPU, with wasmedge 10 times, which
                       needs it for code of strangers alone; not needed for signals
+  --rewrite=off       compile the guest as Go's compiler made it. Otherwise its functions get
+                      bodies that run faster, as by wasisock build, unless they have them
   --cache DIR         directory for compiled code, or - for none (default: wasisock in
                       the user's cache directory). Nobody else may be able to write
                       to it

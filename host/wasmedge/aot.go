@@ -23,13 +23,15 @@ import (
 	"github.com/wasisock/wasisock/internal/aotcache"
 	"github.com/wasisock/wasisock/internal/codecache"
 	"github.com/wasisock/wasisock/internal/progress"
+	"github.com/wasisock/wasisock/internal/rewrite"
+	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // fill compiles the module ahead of time, or takes what was compiled before.
 func (m *Module) fill(ctx context.Context, wasm []byte) error {
 	err := m.ownSignals(ctx)
 	if err == nil {
-		err = m.aheadOfTime(ctx, wasm, m.cfg.options(), func(text []byte) error { return m.load(text, true) })
+		err = m.aheadOfTime(ctx, wasm, m.options, func(text []byte) error { return m.load(text, true) })
 	}
 	if m.cfg.AOT == AOTAuto && m.cfg.OnCompiled != nil {
 		m.cfg.OnCompiled(err)
@@ -41,21 +43,25 @@ func (m *Module) fill(ctx context.Context, wasm []byte) error {
 const (
 	interruptible = "interruptible"
 	unoptimized   = "unoptimized"
+	rewritten     = "rewritten by " + rewrite.Version
 )
 
-func (cfg *Config) options() (options []string) {
+func (cfg *Config) options(m *wasm.Module) (options []string) {
 	if cfg.Interruptible {
 		options = append(options, interruptible)
 	}
 	if cfg.unoptimized {
 		options = append(options, unoptimized)
 	}
+	if !cfg.AsIs && rewrite.IsFor(m) {
+		options = append(options, rewritten)
+	}
 	return options
 }
 
 // kept reports whether the cache has what the module is compiled to.
 func (m *Module) kept(wasm []byte) bool {
-	return m.cache.Get(fileName(wasm, m.cfg.options())) != ""
+	return m.cache.Get(fileName(wasm, m.options)) != ""
 }
 
 // fileName is the name in the cache of what a module is compiled to.
@@ -125,6 +131,13 @@ func mapped(file string, load func(text []byte) error) error {
 var compiling sync.Mutex
 
 func compileTo(out string, wasm []byte, options []string) error {
+	if slices.Contains(options, rewritten) {
+		made, _, err := rewrite.Module(wasm)
+		if err != nil {
+			return err
+		}
+		wasm = made
+	}
 	compiling.Lock()
 	defer compiling.Unlock()
 	config := wasmedge.NewConfigure()

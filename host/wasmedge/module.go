@@ -70,7 +70,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{cfg: cfg, cache: cache, size: uint64(len(wasm)), least: uint64(inspected.MinPages) * pageSize, start: inspected.Start, elements: inspected.Elements()}
+	m := &Module{cfg: cfg, cache: cache, options: cfg.options(inspected), size: uint64(len(wasm)), least: uint64(inspected.MinPages) * pageSize, start: inspected.Start, elements: inspected.Elements()}
 	if err := m.prepare(ctx, wasm); err != nil {
 		m.Close()
 		return nil, err
@@ -82,6 +82,7 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 type Module struct {
 	cfg      Config
 	cache    *codecache.Cache
+	options  []string             // what it is compiled with
 	size     uint64               // bytes of the module
 	least    uint64               // bytes of memory
 	start    bool                 // it has a start function

@@ -42,6 +42,11 @@ type Config struct {
 	// the functions that its guests export, once Cmd.Start has begun to initialize them.
 	Library bool
 
+	// AsIs compiles Go's code as Go's compiler made it. Otherwise the functions of a module that
+	// says that Go made it, and that wasisock build has not rewritten already, get bodies of which
+	// WasmEdge makes faster code; they do the same. Guests that are interpreted run as they are.
+	AsIs bool
+
 	// Compiler is the path of a wasisock program of this version with the same WasmEdge in it,
 	// or of another that calls ServeCompiler. Compile starts it to read, validate and compile
 	// the module ahead of time, and loads what it passed or made.

@@ -15,17 +15,27 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// cachedFiles is the files of compiled code below dir.
+// cachedFiles is the files of machine code below dir.
 func cachedFiles(t *testing.T, dir string) []string {
 	t.Helper()
 	var files []string
 	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && filepath.Ext(path) != ".wasisock" {
+		if err == nil && !d.IsDir() && filepath.Ext(path) != ".wasisock" && filepath.Base(path) != finishedFile {
 			files = append(files, path)
 		}
 		return nil
 	})
 	return files
+}
+
+// moduleFile is the file beside the code of the only entry in dir.
+func moduleFile(t *testing.T, dir string) string {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(dir, "*", finishedFile))
+	if len(files) != 1 {
+		t.Fatalf("%q, want one file", files)
+	}
+	return files[0]
 }
 
 func runCached(t *testing.T, dir string) {
@@ -102,6 +112,11 @@ func TestCachesThatFail(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(file, "x"), 0o777); err != nil {
 				t.Fatal(err)
 			}
+		}},
+		{"no module", func(t *testing.T, dir string) { os.Remove(moduleFile(t, dir)) }},
+		{"an empty module", func(t *testing.T, dir string) { write(t, moduleFile(t, dir), "") }},
+		{"another module", func(t *testing.T, dir string) {
+			write(t, moduleFile(t, dir), string(asm.Exit(asm.ConstI32(8)).Bytes()))
 		}},
 		{"empty code", func(t *testing.T, dir string) { write(t, cachedFiles(t, dir)[0], "") }},
 		{"code that is something else", func(t *testing.T, dir string) { write(t, cachedFiles(t, dir)[0], strings.Repeat("nonsense", 1000)) }},

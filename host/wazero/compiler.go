@@ -22,6 +22,7 @@ const engineName = "wazero"
 const (
 	interruptible = "interruptible"
 	listened      = "listened" // by a CPUProfile
+	asIs          = "as-is"
 )
 
 // codeDir is the directory in that of a job that has the code.
@@ -32,13 +33,13 @@ const codeDir = "code"
 func ServeCompiler() {
 	compiler.Serve(engineName, func(wasm []byte, dir string, args []string) (err error) {
 		defer preview1.Recover("wazero", &err)
-		m := &module{interruptible: slices.Contains(args, interruptible)}
+		m := &module{interruptible: slices.Contains(args, interruptible), asIs: slices.Contains(args, asIs)}
 		// wazero has a panic of its workers end the process, which is this one's purpose.
 		ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))
 		if slices.Contains(args, listened) {
 			ctx = experimental.WithFunctionListenerFactory(ctx, &listeners{})
 		}
-		return damaged(m.makeCode(ctx, filepath.Join(dir, codeDir), wasm))
+		return m.makeCode(ctx, filepath.Join(dir, codeDir), wasm)
 	})
 }
 
@@ -48,6 +49,9 @@ func (m *module) compilerArgs() (args []string) {
 	}
 	if m.profile != nil {
 		args = append(args, listened)
+	}
+	if m.asIs {
+		args = append(args, asIs)
 	}
 	return args
 }
@@ -63,7 +67,7 @@ func (m *module) compileInChild(ctx context.Context, dir string, wasm []byte, cf
 		return "", err
 	}
 	code = filepath.Join(dir, codeDir)
-	err = m.load(ctx, code, wasm)
+	err = m.load(ctx, code)
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("the code that the compiler %s made cannot be used: %w; name the wasisock program of this version", cfg.Compiler, err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tetratelabs/wazero/experimental"
+
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/preview1"
 )
@@ -26,7 +28,7 @@ func TestPanicsOfWazero(t *testing.T) {
 	defer m.Close()
 	err = func() (err error) {
 		defer preview1.Recover("wazero", &err)
-		return m.compile(t.Context(), wasm, Config{CacheDir: CacheOff})
+		return m.compileModule(experimental.WithCompilationWorkers(t.Context(), 1), wasm, m.config())
 	}()
 	var module *host.ModuleError
 	if !errors.As(err, &module) || !strings.Contains(err.Error(), "wazero panics at it: ") {

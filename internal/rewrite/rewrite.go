@@ -77,7 +77,7 @@ func (w *rewriter) prove() {
 	w.may, w.resume = returning(summaries), resuming(summaries)
 }
 
-// A result is what becomes of a function.
+// A result is a rewritten function, or why it is left.
 type result struct {
 	why  reason    // it stays as it is, if there is one
 	body wasm.Body // the new body, without its guard
@@ -93,7 +93,7 @@ type guard struct {
 	top    uint32 // the last PC_B that enters the function at its top
 }
 
-// bodies returns what becomes of each function.
+// bodies returns the result of each function.
 func (w *rewriter) bodies() []result {
 	results := make([]result, len(w.module.Bodies))
 	w.each(func(s *scratch, i int) { results[i] = w.body(s, i) })

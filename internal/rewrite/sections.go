@@ -23,6 +23,10 @@ func MadeBy(m *wasm.Module) string {
 	return ""
 }
 
+// IsFor reports whether Module changes a module: one that says that Go's own compiler made it,
+// and that is not rewritten already.
+func IsFor(m *wasm.Module) bool { return MadeBy(m) == "" && isOfGo(m) }
+
 // producers calls field for each field of a section "producers", with its values: names,
 // each with a version. It returns false if the section is damaged.
 //

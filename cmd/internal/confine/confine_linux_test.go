@@ -306,7 +306,7 @@ func TestAConfinedProcessDoesNotGetOut(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if abi := ABI(); abi < MinABI && test.denied != nil {
-				t.Skipf("the kernel has Landlock's ABI %d, and %d is needed", abi, MinABI)
+				t.Skipf("the kernel has Landlock's ABI %d, and %d is needed; run it on Linux 5.19 or later with landlock in lsm=", abi, MinABI)
 			}
 			dir, err := os.MkdirTemp("/tmp", "confine") // short, for sockets
 			if err != nil {
@@ -347,7 +347,7 @@ func TestAConfinedProcessDoesNotGetOut(t *testing.T) {
 				t.Fatalf("%v: %s", err, &stderr)
 			}
 			if text, ok := strings.CutPrefix(string(out), "no seccomp:"); ok {
-				t.Skip("only root can have such a kernel here:", text)
+				t.Skip("only root can have such a kernel here; run it as root:", text)
 			}
 			lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 			if want := len(o.attempts()) + 1; len(lines) != want {
@@ -388,7 +388,7 @@ func listenTest(t *testing.T, network, at string) net.Listener {
 
 func TestTempDir(t *testing.T) {
 	if abi := ABI(); abi < MinABI {
-		t.Skipf("the kernel has Landlock's ABI %d, and %d is needed", abi, MinABI)
+		t.Skipf("the kernel has Landlock's ABI %d, and %d is needed; run it on Linux 5.19 or later with landlock in lsm=", abi, MinABI)
 	}
 	top := t.TempDir()
 	t.Setenv("TMPDIR", top)

@@ -30,6 +30,8 @@ type Engine struct {
 
 	Progress io.Writer // of compiling that takes long; nil is silent
 
+	AsIs bool // Go's code is not rewritten
+
 	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil is none
 
 	wasmEdge bool
@@ -50,6 +52,10 @@ func (e *Engine) Register(flags *flag.FlagSet) {
 		"off":  func() { e.aot, e.aotGiven = wasmedge.AOTOff, true },
 	}, "auto, wait or off"))
 	flags.BoolVar(&e.Interruptible, "interruptible", false, "")
+	flags.Func("rewrite", "", choice(map[string]func(){
+		"on":  func() { e.AsIs = false },
+		"off": func() { e.AsIs = true },
+	}, "on or off"))
 	flags.StringVar(&e.CacheDir, "cache", "", "")
 	flags.Func("cache-size", "", size(&e.CacheSize))
 	flags.Func("compile-memory", "", size(&e.CompileMemory))
@@ -115,7 +121,7 @@ func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better fun
 			return nil, errors.New("--aot is for WasmEdge, and wazero always compiles; add --engine wasmedge, or leave out --aot")
 		}
 		cfg := wazero.Config{
-			Interruptible: e.Interruptible, Name: e.Name, Progress: e.Progress, CPUProfile: e.CPUProfile,
+			Interruptible: e.Interruptible, Name: e.Name, Progress: e.Progress, AsIs: e.AsIs, CPUProfile: e.CPUProfile,
 			CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
 			Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
 		}
@@ -128,7 +134,7 @@ func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better fun
 		return nil, errors.New("--cpu-profile is of guests that wazero runs; leave out --engine wasmedge")
 	}
 	m, err := wasmedge.Compile(ctx, wasm, wasmedge.Config{
-		AOT: e.aot, Interruptible: e.Interruptible, Name: e.Name, Progress: e.Progress,
+		AOT: e.aot, Interruptible: e.Interruptible, AsIs: e.AsIs, Name: e.Name, Progress: e.Progress,
 		CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
 		Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
 		OnCompiled: func(err error) {

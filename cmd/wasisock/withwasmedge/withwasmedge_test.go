@@ -149,7 +149,7 @@ func TestLimitsInterruptWasmEdge(t *testing.T) {
 // until another, of compiled code, has its listener.
 func TestCompiledCodeTakesOver(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles a guest for minutes; run it without -short")
+		t.Skip("compiles a guest for minutes; run it without -short, as make test-wasmedge does")
 	}
 	wasm := guestbuild.Path(t, "../../../guest/server")
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -70,6 +70,9 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
+// Version names what Apply makes of modules: it is another one whenever that is.
+const Version = "1"
+
 // Apply changes a module so that wazero may compile it, and returns the number of changes.
 // Source positions in custom sections are then no longer right. Apply returns an error if
 // it cannot follow the module; it can follow every valid module of wazero's CoreFeaturesV2.
