@@ -34,12 +34,19 @@ func past(args []string) error {
 	if err := closedMeanwhile(args[0]); err != nil {
 		return err
 	}
+	for range 200 {
+		if err := closedBefore(); err != nil {
+			return err
+		}
+	}
 	fmt.Println("right")
 	return nil
 }
 
-func compute() {
-	for start := time.Now(); time.Since(start) < time.Second; {
+func compute() { computeFor(time.Second) }
+
+func computeFor(d time.Duration) {
+	for start := time.Now(); time.Since(start) < d; {
 	}
 }
 
@@ -126,6 +133,26 @@ func closedMeanwhile(addr string) error {
 		if _, err := c.Write([]byte("late")); !errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("writing to a connection that was closed meanwhile: %v", err)
 		}
+	}
+	return nil
+}
+
+// closedBefore closes one end of a connection, and computes for a little. A goroutine that
+// reads from the other end closes it then, before it is written to.
+func closedBefore() error {
+	a, b, err := pair()
+	if err != nil {
+		return err
+	}
+	go func() {
+		io.Copy(io.Discard, a)
+		a.Close()
+	}()
+	time.Sleep(time.Millisecond)
+	b.Close()
+	computeFor(2 * time.Millisecond)
+	if _, err := a.Write([]byte("late")); !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("writing to a connection of which the other end is closed: %v", err)
 	}
 	return nil
 }
