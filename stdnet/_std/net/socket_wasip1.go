@@ -99,7 +99,7 @@ func (fd *netFD) Read(p []byte) (int, error) {
 	if fd.resolver != nil {
 		return fd.resolver.read(p)
 	}
-	beforeWrite(fd.pfd.Sysfd)
+	lookBefore(fd.pfd.Sysfd)
 	return fd.hostRead(p)
 }
 
@@ -107,22 +107,22 @@ func (fd *netFD) Write(p []byte) (int, error) {
 	if fd.resolver != nil {
 		return fd.resolver.write(p)
 	}
-	beforeWrite(fd.pfd.Sysfd)
+	lookBefore(fd.pfd.Sysfd)
 	return fd.hostWrite(p)
 }
 
-// beforeWrite lets goroutines run that have become ready: one of them may close the
+// lookBefore lets goroutines run that have become ready: one of them may close the
 // descriptor, which must not be in use then.
 //
-//go:linkname beforeWrite syscall.beforeWrite
-func beforeWrite(fd int)
+//go:linkname lookBefore runtime.netpollLookBefore
+func lookBefore(fd int)
 
 // writeBuffers makes one call of many buffers: see Buffers.
 func (c *conn) writeBuffers(v *Buffers) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
 	}
-	beforeWrite(c.fd.pfd.Sysfd)
+	lookBefore(c.fd.pfd.Sysfd)
 	n, err := c.fd.pfd.Writev((*[][]byte)(v))
 	runtime.KeepAlive(c.fd)
 	if err != nil {

@@ -15,7 +15,9 @@ const (
 	pollMaxEvery = 10e6
 	pollShare    = 32
 
-	// ioSlice is for how long reads and writes go on before one yields.
+	// ioEvery is of how many reads and writes one looks at the clock, and ioSlice
+	// after how long it yields.
+	ioEvery = 16
 	ioSlice = 10e6
 )
 
@@ -29,7 +31,8 @@ type pollBusy struct {
 	looked int64 // at the clock
 	begun  bool  // the first poll has been made
 
-	ioSince int64 // the first read or write since the last call of checkTimeouts; 0 is none
+	io      int32 // reads and writes since the last call of checkTimeouts
+	ioSince int64 // when there were ioEvery of them
 }
 
 func (b *pollBusy) note(busy bool) {
@@ -44,7 +47,7 @@ func (b *pollBusy) note(busy bool) {
 // hold locks of the runtime's.
 func checkTimeouts() {
 	b := &netpolls.busy
-	b.ioSince = 0
+	b.io = 0
 	if b.skip--; b.skip < 0 {
 		netpollBusy()
 	}
@@ -77,30 +80,26 @@ func netpollBusy() {
 	b.every = max(b.took, min(pollShare*b.took, pollMaxEvery))
 }
 
-// netpollBeforeRead is called before a read of fd, and returns an error that it should
-// end with, or 0.
+// netpollBeforeIO is called before a read of fd, and returns an error that it should end
+// with, or 0; and before a write, with -1.
 //
-//go:linkname netpollBeforeRead syscall.beforeRead
-func netpollBeforeRead(fd int) uint32 {
-	netpollBeforeWrite(fd)
-	if p := &netpolls; p.errs > 0 {
+//go:linkname netpollBeforeIO syscall.beforeIO
+func netpollBeforeIO(fd int) uint32 {
+	p := &netpolls
+	if p.busy.io++; p.busy.io%ioEvery == 0 {
+		p.busy.yield()
+	}
+	if p.errs > 0 {
 		return p.takeError(int32(fd))
 	}
 	return 0
 }
 
-// netpollBeforeWrite is called before a write of fd.
-//
-//go:linkname netpollBeforeWrite syscall.beforeWrite
-func netpollBeforeWrite(fd int) {
-	p := &netpolls
-	b := &p.busy
+func (b *pollBusy) yield() {
 	now := hostNanotime()
-	switch {
-	case p.lookNow(now, int32(fd)):
-	case b.ioSince == 0:
+	if b.io == ioEvery {
 		b.ioSince = now
-	case now-b.ioSince > ioSlice:
+	} else if now-b.ioSince > ioSlice {
 		Gosched()
 	}
 }

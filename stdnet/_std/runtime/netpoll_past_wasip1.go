@@ -2,6 +2,8 @@
 
 package runtime
 
+import _ "unsafe" // for go:linkname
+
 // Between two polls the host's descriptors are unknown, and while a goroutine computes
 // none is made. What became ready meanwhile, and what became due, would then be handled
 // in the order in which the scheduler looks at them: timers first. A read would miss its
@@ -26,7 +28,8 @@ type pollPast struct {
 	at     int64  // becomes settled when the last ends
 
 	polling bool
-	wall    int64 // the wall clock when time.Now last looked
+	wall    int64  // the wall clock when time.Now last looked
+	tick    uint32 // schedtick at the last poll
 }
 
 // nanotime1 returns the time of the host's monotonic clock. In the scheduler, which asks
@@ -134,11 +137,21 @@ func (p *netpollState) look(i int32) bool {
 	return any
 }
 
+// pollSlice is for how long goroutines run that do not compute, at most, on average since
+// the last poll. There is no need for a poll before that of checkTimeouts then.
+const pollSlice = 250e3
+
+//go:linkname netpollLookBefore
+func netpollLookBefore(fd int) { netpolls.lookNow(hostNanotime(), int32(fd)) }
+
 // lookNow is called by a goroutine that is about to use fd, or, if it is -1, asks for the
 // time. If the last poll is old, it polls, or where that is dear asks about fd alone, and
 // what is ready runs first.
 func (p *netpollState) lookNow(now int64, fd int32) (ran bool) {
 	if !p.old(now, 0) {
+		return false
+	}
+	if age := now - p.now; age < pollMaxEvery && int64(getg().m.p.ptr().schedtick-p.past.tick)*pollSlice > age {
 		return false
 	}
 	var i int32

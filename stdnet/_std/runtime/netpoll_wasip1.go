@@ -300,6 +300,9 @@ func (p *netpollState) wait(delay int64, busy bool) (gList, int32) {
 			break
 		}
 	}
+	if pp := getg().m.p.ptr(); pp != nil {
+		p.past.tick = pp.schedtick
+	}
 	toRun, delta := p.take()
 	unlock(&p.lock)
 	return toRun, delta

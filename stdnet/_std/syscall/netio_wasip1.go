@@ -41,7 +41,7 @@ func recv(fd int, p []byte, flags int) (n, recvflags int, e Errno) {
 }
 
 func Recvfrom(fd int, p []byte, flags int) (n int, from Sockaddr, err error) {
-	if e := beforeRead(fd); e != 0 {
+	if e := beforeIO(fd); e != 0 {
 		return -1, nil, errnoErr(e)
 	}
 	n, _, e := recv(fd, p, flags)
@@ -53,7 +53,7 @@ func Recvfrom(fd int, p []byte, flags int) (n int, from Sockaddr, err error) {
 
 // Recvmsg has no control messages: oobn is 0.
 func Recvmsg(fd int, p, oob []byte, flags int) (n, oobn, recvflags int, from Sockaddr, err error) {
-	if e := beforeRead(fd); e != 0 {
+	if e := beforeIO(fd); e != 0 {
 		return -1, 0, 0, nil, errnoErr(e)
 	}
 	n, recvflags, e := recv(fd, p, flags)
@@ -68,7 +68,7 @@ func SendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (n int, err error) 
 	if len(oob) > 0 || flags != 0 {
 		return 0, EINVAL
 	}
-	beforeWrite(fd)
+	beforeIO(-1)
 	var port uint32
 	var e Errno
 	if to != nil {
@@ -112,7 +112,7 @@ func recvmsgInet6(fd int, p, oob []byte, flags int, from *SockaddrInet6) (n, oob
 }
 
 func recvInet4(fd int, p []byte, flags int, from *SockaddrInet4) (n, recvflags int, err error) {
-	beforeWrite(fd) // a datagram socket's errors are not used up
+	beforeIO(-1) // a datagram socket's errors are not used up
 	n, recvflags, e := recv(fd, p, flags)
 	if e == 0 && scratch.storage.Family == sockabi.AF_INET4 {
 		addr := [4]byte(scratch.storage.Data[:])
@@ -122,7 +122,7 @@ func recvInet4(fd int, p []byte, flags int, from *SockaddrInet4) (n, recvflags i
 }
 
 func recvInet6(fd int, p []byte, flags int, from *SockaddrInet6) (n, recvflags int, err error) {
-	beforeWrite(fd) // a datagram socket's errors are not used up
+	beforeIO(-1) // a datagram socket's errors are not used up
 	n, recvflags, e := recv(fd, p, flags)
 	if e == 0 && scratch.storage.Family == sockabi.AF_INET6 {
 		addr := [16]byte(scratch.storage.Data[:])
@@ -148,7 +148,7 @@ func sendmsgNInet4(fd int, p, oob []byte, to *SockaddrInet4, flags int) (int, er
 	if to == nil {
 		return SendmsgN(fd, p, oob, nil, flags)
 	}
-	beforeWrite(fd)
+	beforeIO(-1)
 	port, e := setInet4(to)
 	if e != 0 || len(oob) > 0 || flags != 0 {
 		return 0, EINVAL
@@ -162,7 +162,7 @@ func sendmsgNInet6(fd int, p, oob []byte, to *SockaddrInet6, flags int) (int, er
 	if to == nil {
 		return SendmsgN(fd, p, oob, nil, flags)
 	}
-	beforeWrite(fd)
+	beforeIO(-1)
 	port, e := setInet6(to)
 	if e != 0 || len(oob) > 0 || flags != 0 {
 		return 0, EINVAL
@@ -171,16 +171,15 @@ func sendmsgNInet6(fd int, p, oob []byte, to *SockaddrInet6, flags int) (int, er
 	return n, errnoErr(e)
 }
 
-// beforeRead and beforeWrite let other goroutines run, once in a while, before fd is
-// read from or written to. A read ends with beforeRead's error.
-func beforeRead(fd int) Errno
-func beforeWrite(fd int)
+// beforeIO lets other goroutines run, once in a while, before a read of fd, or a write,
+// for which fd is -1. A read ends with its error.
+func beforeIO(fd int) Errno
 
 // raise raises a signal of the program itself, and reports whether the program goes on.
 func raise(signum uint32) bool
 
 func Read(fd int, p []byte) (int, error) {
-	if e := beforeRead(fd); e != 0 {
+	if e := beforeIO(fd); e != 0 {
 		return 0, e
 	}
 	if pipe, end := pipeEnd(fd); pipe != nil {
@@ -203,7 +202,7 @@ var notSocket = -1
 // Write writes to sockets by sock_send, and to nothing else: WasmEdge dies of SIGPIPE
 // where fd_write meets a peer that has gone. What is no socket, the host says.
 func Write(fd int, p []byte) (int, error) {
-	beforeWrite(fd)
+	beforeIO(-1)
 	if fd <= 2 || fd == notSocket {
 		return writeFile(fd, p)
 	}
@@ -230,7 +229,7 @@ var iovecs [maxIOVecs]sockabi.IOVec
 //
 //go:linkname sendBuffers
 func sendBuffers(fd int, bufs [][]byte) (int, error) {
-	beforeWrite(fd)
+	beforeIO(-1)
 	n := 0
 	for _, b := range bufs {
 		if len(b) == 0 {
