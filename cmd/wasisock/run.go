@@ -300,7 +300,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command.Name, command.File, command.Guest, command.Engine, command.Stderr = "wasisock", file, guest, engine, messages
 	command.Learn = learn
 	command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
-	command.Advise = listeners.advise
+	command.Advise, command.Own = listeners.advise, listeners.own(guest.Listeners)
 	if metrics != nil {
 		command.Observe, command.Restarted, command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
 	}

@@ -256,6 +256,12 @@ func (f *fleet) end(s os.Signal) time.Duration {
 	if len(f.running) == 0 {
 		f.fail(exitCodeOf(s))
 	}
+	for _, l := range f.Own {
+		for p := range f.running {
+			p.cmd.Release(l)
+		}
+		l.Close()
+	}
 	within := stopTime
 	why := "is shutting down"
 	for p := range f.running {

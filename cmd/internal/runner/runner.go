@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -49,6 +50,10 @@ type Command struct {
 	// asked.
 	Grace  time.Duration
 	Abrupt bool
+
+	// Own are those of Guest.Listeners that nobody has but the command: they are closed when
+	// it is to end, and refuse connections once no guest accepts them.
+	Own []net.Listener
 
 	// Observe, if not nil, is what runs in place of the compiled module.
 	Observe func(host.Module) host.Module

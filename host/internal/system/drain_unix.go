@@ -61,6 +61,7 @@ func (g *guest) heed() (again int64) {
 				g.retire(s)
 			}
 		}
+		g.releaseGivens()
 	}
 	if d.level == 0 || d.over {
 		return never
@@ -70,20 +71,29 @@ func (g *guest) heed() (again int64) {
 	return again
 }
 
-// retire makes s take no more connections. The host's own listener stays as it is;
-// the guest's refuses them, and what was in its queue is kept. It does so on Linux:
-// elsewhere they wait, in vain.
+// retire makes s take no more connections. The host's own listener stays as it is, unless
+// it was released; the guest's refuses them, and what was in its queue is kept. It does so
+// on Linux: elsewhere they wait, in vain.
 func (g *guest) retire(s *socket) {
 	if !s.listener || s.retired {
 		return
 	}
 	s.retired = true
 	g.poller.arm(s, 0)
-	if s.given != nil {
-		return
+	switch {
+	case s.given == nil:
+		g.takeQueue(s)
+		unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	case s.given.released:
+		g.takeQueue(s)
+		s.closeLent()
 	}
+}
+
+// takeQueue takes over the connections that wait for s.
+func (g *guest) takeQueue(s *socket) {
 	for len(s.pending) < maxPending {
-		fd, err := acceptSocket(s.fd)
+		fd, err := acceptSocket(s.queue())
 		switch err {
 		case nil:
 			s.pending = append(s.pending, fd)
@@ -93,7 +103,6 @@ func (g *guest) retire(s *socket) {
 		}
 		break
 	}
-	unix.Shutdown(s.fd, unix.SHUT_RDWR)
 }
 
 // next is a connection from the queue of l.

@@ -49,7 +49,11 @@ type guest struct {
 	ended     context.Context // done once interrupted
 	interrupt func()
 
-	givens    []*given
+	givens []*given
+
+	listenersOf []net.Listener // that the givens are of
+	toRelease   []atomic.Bool
+
 	preopened []*socket // by number less FirstPreopened; nil is closed
 	dirs      []*dir    // of the longest name in the guest first
 	made      map[string]made
