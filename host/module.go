@@ -48,6 +48,13 @@ type Guest interface {
 
 	// Drain begins what Cmd.Shutdown asks for. In a hurry, no request is waited for.
 	Drain(hurry bool)
+
+	// Signal delivers a signal of WASI's number, and reports whether the guest handles or
+	// ignores it.
+	Signal(number int) bool
+
+	// Release does what Cmd.Release is for.
+	Release(net.Listener)
 	Stats() Stats
 
 	// Stop is called when its context has ended. It does not wait for the guest, and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -26,9 +27,9 @@ import (
 // closes it. A request that is on its way just then fails, as with every server that
 // closes connections; clients of HTTP make it again if it changes nothing.
 //
-// New connections to one of Cmd.Listeners wait for whoever accepts them next. Those to
-// the guest's own listeners are refused, but what is in their queue at first is still
-// served. A guest that never waits, nor accepts, learns of nothing.
+// New connections to one of Cmd.Listeners wait for whoever accepts them next, unless
+// Release was called before. Those to the guest's own listeners are refused, but what is
+// in their queue at first is still served. A guest that never waits, nor accepts, learns of nothing.
 //
 // Shutdown may be called from any goroutine after Start, and beside Wait.
 func (c *Cmd) Shutdown(ctx context.Context) error {
@@ -55,5 +56,16 @@ func (c *Cmd) Shutdown(ctx context.Context) error {
 			}
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// Release lets a socket of Cmd.Listeners end with the guests that accept from it: when nobody
+// else is to. Close the listener then. New connections are refused as soon as all guests
+// that have it have closed it, ended, or are shutting down; a guest that is shutting down
+// serves those that have come before. A guest cannot begin to listen there any more. Release
+// may be called from any goroutine after Start.
+func (c *Cmd) Release(l net.Listener) {
+	if c.guest != nil {
+		c.guest.Release(l)
 	}
 }

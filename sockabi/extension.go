@@ -40,3 +40,24 @@ const (
 	PORTORDER_LITTLE  = 1 // least significant byte first
 	PORTORDER_NETWORK = 2 // most significant byte first, as WasmEdge does
 )
+
+// EVENTTYPE_SIGNAL is a tag of subscriptions, of which a poll has one at most; a second
+// is EEXIST. Timeout is the set of signals that the guest handles, bit 1<<SIGTERM for
+// SIGTERM, and Precision those that it ignores. Both hold from then on, also after a poll
+// without such a subscription. The event's NBytes is the set of those that have arrived
+// since the last such event, and are handled. WasmEdge answers EINVAL in the event.
+const EVENTTYPE_SIGNAL = 0x57
+
+// Signals, by WASI's numbers.
+const (
+	SIGHUP   = 1
+	SIGINT   = 2
+	SIGQUIT  = 3
+	SIGUSR1  = 10
+	SIGUSR2  = 12
+	SIGTERM  = 15
+	SIGWINCH = 27
+
+	// MaxSignal is the highest number of a signal.
+	MaxSignal = 30
+)

@@ -34,7 +34,16 @@ func generate(src fs.FS) (map[string][]byte, error) {
 	g.own()
 	g.abi()
 
-	g.patch("runtime/lock_wasip1.go", edit{old: "\nfunc checkTimeouts() {}\n", new: "\n"})
+	g.patch("runtime/lock_wasip1.go",
+		edit{old: "\nfunc checkTimeouts() {}\n", new: "\n"},
+		renamed("notetsleepg", "notetsleepgBusy"))
+	g.patch("runtime/os_wasm.go",
+		edit{old: "\n// wasm has no signals\nconst _NSIG = 0\n\nfunc signame(sig uint32) string {\n\treturn \"\"\n}\n", new: "\n"},
+		edit{old: "\nfunc sigdisable(uint32)              {}\nfunc sigenable(uint32)               {}\nfunc sigignore(uint32)               {}\n", new: "\n"})
+
+	g.patch("runtime/os_wasip1.go",
+		renamed("nanotime1", "hostNanotime"),
+		edit{old: "\nfunc walltime() (sec int64, nsec int32) {\n\treturn walltime1()\n}\n", new: "\n"})
 
 	g.onlyJS("syscall/net_fake.go")
 	const (
@@ -66,6 +75,7 @@ func generate(src fs.FS) (map[string][]byte, error) {
 		edit{old: "\nfunc setDefaultMode(st *Stat_t) {\n", new: "\nfunc setDefaultMode(st *Stat_t) {\n\tst.linuxStat.set(st)\n"},
 		renamed("path_open", "hostOpen"))
 	g.patch("syscall/syscall_wasip1.go",
+		edit{old: "\tProcExit(128 + int32(signum))\n", new: "\tif !raise(uint32(signum)) {\n\t\tProcExit(128 + int32(signum))\n\t}\n"},
 		renamed("SetNonblock", "setNonblock"),
 		edit{old: "\ntype Rusage struct {\n\tUtime Timeval\n\tStime Timeval\n}\n", new: "\n"},
 		edit{old: "\ntype SysProcAttr struct {\n}\n", new: "\n"},
@@ -85,10 +95,11 @@ func generate(src fs.FS) (map[string][]byte, error) {
 	g.onlyJS("net/tcpsockopt_stub.go")
 	g.remove("net/fd_wasip1.go")
 	g.clone("net/fd_posix.go", "net/socket_fd_wasip1.go",
-		edit{old: "\n\traddr       Addr\n}\n", new: "\n\traddr       Addr\n\n\tresolver *hostResolver\n}\n"},
+		edit{old: "\n\traddr       Addr\n}\n", new: "\n\traddr       Addr\n\n\tresolver *hostResolver\n\tover     bool // accepting was refused for good\n}\n"},
 		edit{old: "\nfunc (fd *netFD) Read(p []byte) ", new: "\nfunc (fd *netFD) hostRead(p []byte) "},
 		edit{old: "\nfunc (fd *netFD) Write(p []byte) ", new: "\nfunc (fd *netFD) hostWrite(p []byte) "})
 	g.clone("net/fd_unix.go", "net/socket_unix_wasip1.go",
+		edit{old: " := fd.pfd.Accept()\n", new: " := fd.hostAccept()\n"},
 		edit{old: "\nfunc (fd *netFD) dup() ", new: "\nfunc (fd *netFD) unixDup() "})
 	g.clone("net/sock_posix.go", "net/socket_posix_wasip1.go",
 		edit{old: "\nfunc socket(ctx context.Context, ", new: "\nfunc hostSocket(ctx context.Context, "})

@@ -90,6 +90,20 @@ func (g *guest) line(prefix string) string {
 	return ""
 }
 
+// says returns an error unless the guest's next line is this one.
+func (g *guest) says(want string) error {
+	g.Helper()
+	select {
+	case line := <-g.lines:
+		if line != want {
+			return fmt.Errorf("the guest says %q, not %q", line, want)
+		}
+	case <-time.After(patience):
+		g.Fatalf("the guest does not say %q", want)
+	}
+	return nil
+}
+
 // dial connects to the guest.
 func (g *guest) dial() net.Conn {
 	g.Helper()

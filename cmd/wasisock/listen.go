@@ -136,6 +136,16 @@ func (f listenFlag) open() (listeners []net.Listener, err error) {
 	return listeners, nil
 }
 
+// own returns those that whoever started wasisock does not have.
+func (f listenFlag) own(opened []net.Listener) (own []net.Listener) {
+	for i, l := range opened {
+		if f[i].network != "fd" {
+			own = append(own, l)
+		}
+	}
+	return own
+}
+
 func (a listenAddr) open() (net.Listener, error) {
 	if a.network != "fd" {
 		return net.Listen(a.network, a.addr)

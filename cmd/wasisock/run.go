@@ -135,14 +135,16 @@ target, some are, and the number of others.
                       short-write. The same seed gives the same faults to the same
                       calls; without one it is chosen and told
 
-SIGINT and SIGTERM end a guest that listens as --grace says, others and after a second
-signal at once. With --listen, SIGHUP loads the guest again, or builds it again; once the
+A guest that handles SIGINT, SIGTERM or SIGQUIT gets it, and has --grace to end by itself;
+SIGUSR1, SIGUSR2 and SIGHUP are passed on alike, and end nothing. Otherwise SIGINT and
+SIGTERM end a guest that listens as --grace says, others and after a second signal at
+once. With --listen, SIGHUP loads the guest again, or builds it again; once the
 terminal that wasisock was started at is gone, it ends the guest too.
 
 Exit code: the guest's (255 for those above); 124 if its time was over; 125 if
 wasisock or a build failed, 126 if the file is no guest, 127 if there is none, 134 if
-the guest trapped. After SIGINT or SIGTERM it is 0 if the guest ended by itself, and
-else 128 and the number of the signal.
+the guest trapped. After SIGINT or SIGTERM it is that of a guest that handles it, 0 if
+another ended by itself, and else 128 and the number of the signal.
 `
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -301,7 +303,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command.Name, command.File, command.Guest, command.Engine, command.Stderr = "wasisock", file, guest, engine, messages
 	command.Learn = learn
 	command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
-	command.Advise = listeners.advise
+	command.Advise, command.Own = listeners.advise, listeners.own(guest.Listeners)
 	if metrics != nil {
 		command.Observe, command.Restarted, command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
 	}

@@ -100,6 +100,10 @@ var aboutLife = []sentence{
 		test: interruptsOrSays,
 	},
 	{
+		says: "Signal reaches a guest that handles the signal, and returns ErrSignal for others",
+		test: signals,
+	},
+	{
 		says: "Shutdown ends a guest that waits for connections",
 		test: shutsDown,
 	},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wasisock/wasisock/cmd/internal/runner"
 	"github.com/wasisock/wasisock/host"
@@ -69,6 +70,8 @@ func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 			Dirs:   []host.Dir{{Host: "/", Guest: "/"}},
 			Policy: policy,
 		},
+		Grace:  10 * time.Second,
+		Abrupt: true,
 		Stderr: messages,
 		Remedy: func(rule string) string {
 			return "permit it with --allow '" + rule + "' or WASISOCK_ALLOW='" + rule + "'"

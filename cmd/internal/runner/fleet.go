@@ -54,6 +54,7 @@ type place struct {
 	began    time.Time
 	listens  bool
 	released bool
+	decides  bool // was released by a signal, which it handles
 	backoff  backoff
 }
 
@@ -93,8 +94,10 @@ func (f *fleet) run(signals <-chan os.Signal) int {
 			do()
 		case s := <-signals:
 			switch {
-			case s == syscall.SIGHUP && had == hasTerminal():
+			case s == syscall.SIGHUP && had == hasTerminal() && len(f.Guest.Listeners) > 0:
 				f.load()
+			case !ends(s) && (s != syscall.SIGHUP || had == hasTerminal()):
+				f.pass(s)
 			case f.signal != nil:
 				return exitCodeOf(s)
 			default:
@@ -153,7 +156,7 @@ func (f *fleet) start(p *place) {
 		}
 	}
 	f.watchEnd(p, &cmd)
-	p.cmd, p.began, p.listens, p.released = &cmd, time.Now(), false, false
+	p.cmd, p.began, p.listens, p.released, p.decides = &cmd, time.Now(), false, false, false
 	p.crew.guests.Add(1)
 	f.running[p] = true
 	err := cmd.Start(f.ctx)
@@ -181,12 +184,14 @@ func (f *fleet) ended(p *place, cmd *host.Cmd, err error) {
 		f.stuck = true
 	case f.signal != nil && errors.Is(err, host.ErrStopped):
 		f.fail(exitCodeOf(f.signal))
-	case f.signal != nil && !byItself(err):
+	case f.signal != nil && (p.decides || !byItself(err)):
 		f.fail(f.exitCode(err))
 	case f.signal != nil:
 	case p.crew == f.next:
 		f.tell(err)
 		f.drop("ended")
+	case p.crew != f.current && p.decides && errors.Is(err, host.ErrStopped):
+		f.say("%s: the old one did not end within %v of SIGTERM, and was stopped", f.name, f.Grace)
 	case p.crew != f.current && p.listens && errors.Is(err, host.ErrStopped):
 		f.say("%s: the old one had requests to answer after %v, and was stopped", f.name, f.Grace)
 	case p.crew != f.current:
@@ -251,31 +256,52 @@ func (f *fleet) end(s os.Signal) time.Duration {
 	if len(f.running) == 0 {
 		f.fail(exitCodeOf(s))
 	}
-	within := stopTime
-	for p := range f.running {
-		if p.listens {
-			within = f.Grace + stopTime
+	for _, l := range f.Own {
+		for p := range f.running {
+			p.cmd.Release(l)
 		}
-		f.release(p.crew)
+		l.Close()
+	}
+	within := stopTime
+	why := "is shutting down"
+	for p := range f.running {
+		f.release(p.crew, s)
+		switch {
+		case p.decides:
+			within = f.Grace + stopTime
+		case p.listens && !f.Abrupt:
+			within, why = f.Grace+stopTime, "has requests to answer"
+		}
 	}
 	if within > time.Second {
 		time.AfterFunc(time.Second, func() {
 			f.post(func() {
-				f.say("%s has requests to answer, for %v at most; another signal ends it at once", f.name, f.Grace)
+				f.say("%s %s, for %v at most; another signal ends it at once", f.name, why, f.Grace)
 			})
 		})
 	}
 	return within
 }
 
-// release makes guests end: those that listen once they have answered what they were
-// asked.
-func (f *fleet) release(c *crew) {
+// pass gives a signal that ends nothing to the guests that handle it.
+func (f *fleet) pass(s os.Signal) {
+	for p := range f.running {
+		p.cmd.Signal(s)
+	}
+}
+
+// release makes guests end: those that handle the signal as they like, and those that
+// listen once they have answered what they were asked.
+func (f *fleet) release(c *crew, s os.Signal) {
 	for _, p := range c.places {
 		switch {
 		case !f.running[p] || p.released:
 			continue
-		case f.Grace > 0 && p.listens:
+		case f.Grace > 0 && p.cmd.Signal(s) == nil:
+			p.decides = true
+			cmd := p.cmd
+			time.AfterFunc(f.Grace, func() { cmd.Stop() })
+		case f.Grace > 0 && p.listens && !f.Abrupt:
 			ctx, cancel := context.WithTimeout(f.ctx, f.Grace)
 			go func(cmd *host.Cmd) {
 				defer cancel()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -44,9 +45,15 @@ type Command struct {
 
 	Restart Restart // and when another follows one that ended
 
-	// Grace is for how long a guest that listens may go on after a signal, or when it is
-	// replaced, to answer what it was asked.
-	Grace time.Duration
+	// Grace is for how long a guest may go on after a signal, or when it is replaced: one
+	// that handles the signal, and, unless Abrupt, one that listens, to answer what it was
+	// asked.
+	Grace  time.Duration
+	Abrupt bool
+
+	// Own are those of Guest.Listeners that nobody has but the command: they are closed when
+	// it is to end, and refuse connections once no guest accepts them.
+	Own []net.Listener
 
 	// Observe, if not nil, is what runs in place of the compiled module.
 	Observe func(host.Module) host.Module
@@ -96,10 +103,6 @@ func (c Command) Run() int {
 		}()
 	}
 	signals := make(chan os.Signal, 8)
-	heeded := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
-	if len(c.Guest.Listeners) > 0 {
-		heeded = append(heeded, syscall.SIGHUP)
-	}
 	for _, s := range heeded {
 		if !signal.Ignored(s) {
 			signal.Notify(signals, s)

@@ -3,6 +3,7 @@ package runner
 import (
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
@@ -113,7 +114,7 @@ func (f *fleet) swap() {
 	for range f.current.places {
 		f.restarted(host.ErrStopped)
 	}
-	f.release(old)
+	f.release(old, syscall.SIGTERM)
 	go old.close()
 	f.settle("the new one serves, and the old one ends")
 }
@@ -121,7 +122,7 @@ func (f *fleet) swap() {
 // drop ends guests on trial.
 func (f *fleet) drop(why string) {
 	c := f.next
-	f.release(c)
+	f.release(c, syscall.SIGTERM)
 	go c.close()
 	f.settle("the new one " + why + "; the old one goes on")
 }

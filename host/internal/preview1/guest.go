@@ -248,9 +248,11 @@ func (g *Guest) end() {
 // Nanotime is the guest's monotonic clock.
 func (g *Guest) Nanotime() int64 { return g.clock() }
 
-func (g *Guest) Addrs() []net.Addr     { return g.system.Addrs() }
-func (g *Guest) Done() <-chan struct{} { return g.done }
-func (g *Guest) Drain(hurry bool)      { g.system.Drain(hurry) }
+func (g *Guest) Addrs() []net.Addr      { return g.system.Addrs() }
+func (g *Guest) Done() <-chan struct{}  { return g.done }
+func (g *Guest) Drain(hurry bool)       { g.system.Drain(hurry) }
+func (g *Guest) Signal(n int) bool      { return g.system.Signal(n) }
+func (g *Guest) Release(l net.Listener) { g.system.Release(l) }
 
 func (g *Guest) Stats() host.Stats {
 	stats := g.system.Stats()

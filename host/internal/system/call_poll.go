@@ -17,6 +17,7 @@ const (
 	subTag      = unsafe.Offsetof(sockabi.Subscription{}.Tag)
 	subTarget   = unsafe.Offsetof(sockabi.Subscription{}.Target)
 	subTimeout  = unsafe.Offsetof(sockabi.Subscription{}.Timeout)
+	subPrecise  = unsafe.Offsetof(sockabi.Subscription{}.Precision)
 	subFlags    = unsafe.Offsetof(sockabi.Subscription{}.Flags)
 
 	eventUserdata = unsafe.Offsetof(sockabi.Event{}.Userdata)
@@ -101,10 +102,11 @@ func (g *guest) subscribe(c call, subs []byte) {
 	for _, i := range changed {
 		b := g.snapshot[int(i)*subSize:]
 		g.link(c, int(i), &sockabi.Subscription{
-			Tag:     b[subTag],
-			Target:  le.Uint32(b[subTarget:]),
-			Timeout: le.Uint64(b[subTimeout:]),
-			Flags:   le.Uint16(b[subFlags:]),
+			Tag:       b[subTag],
+			Target:    le.Uint32(b[subTarget:]),
+			Timeout:   le.Uint64(b[subTimeout:]),
+			Precision: le.Uint64(b[subPrecise:]),
+			Flags:     le.Uint16(b[subFlags:]),
 		})
 	}
 	for _, i := range changed {
@@ -133,7 +135,11 @@ func (g *guest) tell(events []byte) int {
 		copy(ev[eventUserdata:], g.snapshot[i*subSize:][subUserdata:][:8])
 		le.PutUint16(ev[eventErrno:], uint16(r.errno))
 		ev[eventType] = r.tag
-		if r.errno == 0 && r.tag != sockabi.EVENTTYPE_CLOCK {
+		switch {
+		case r.errno != 0 || r.tag == sockabi.EVENTTYPE_CLOCK:
+		case r.tag == sockabi.EVENTTYPE_SIGNAL:
+			le.PutUint64(ev[eventNBytes:], g.signals.take())
+		default:
 			if r.s == nil || !r.s.listener {
 				ev[eventNBytes] = 1
 			}

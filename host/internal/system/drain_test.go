@@ -326,3 +326,38 @@ func TestShutdownOfAGivenListener(t *testing.T) {
 		}
 	})
 }
+
+// TestRelease: a listener of the host's that it has released and closed takes connections
+// while the guest accepts from it, serves those that came before it drains, and refuses
+// others from then on.
+func TestRelease(t *testing.T) {
+	leakCheck(t)
+	l, other := ours(t, "tcp", "127.0.0.1:0"), ours(t, "tcp", "127.0.0.1:0")
+	g := newTester(t, Config{Policy: refuseAll, Listeners: []net.Listener{l, other}})
+	fd := g.nonblock(g.open(inet4, tcp))
+	g.ok("sock_bind", fd, g.addr("127.0.0.1"), port(l))
+	g.ok("sock_listen", fd, 10)
+	s := service{g, fd, l.Addr().String(), l}
+	g.Release(l)
+	l.Close()
+	g.expectPoll("clock:1", read(fd), timer(0))
+	s.dial()
+	g.ok("fd_close", s.accept())
+	c := s.dial()
+	g.Drain(false)
+	accepted := s.accept()
+	if _, err := net.Dial("tcp", s.where); err == nil {
+		t.Error("a connection is made after all")
+	}
+	g.ok("fd_close", accepted)
+	c.Close()
+	s.acceptIs(sockabi.EINVAL)
+	g.ok("fd_close", fd)
+	again := g.nonblock(g.open(inet4, tcp))
+	g.want(sockabi.EADDRNOTAVAIL, "sock_bind", again, g.addr("127.0.0.1"), port(l))
+	if c, err := net.Dial("tcp", other.Addr().String()); err != nil {
+		t.Error("the other listener:", err)
+	} else {
+		c.Close()
+	}
+}

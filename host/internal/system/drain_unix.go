@@ -52,15 +52,16 @@ func (g *guest) drain(hurry bool) {
 // whether a connection is in work, if that depends on time alone.
 func (g *guest) heed() (again int64) {
 	d := &g.draining
-	if g.wake.asked.Load() != d.level {
+	if g.wake.asked.Load() != d.level || g.wake.rung.Load() {
 		began := d.level > 0
-		if d.level = g.wake.heed(); !began {
+		if d.level = g.wake.heed(); d.level > 0 && !began {
 			d.began = clock()
 			g.takeAllBack()
 			for s := range g.listening.addrs {
 				g.retire(s)
 			}
 		}
+		g.releaseGivens()
 	}
 	if d.level == 0 || d.over {
 		return never
@@ -70,20 +71,29 @@ func (g *guest) heed() (again int64) {
 	return again
 }
 
-// retire makes s take no more connections. The host's own listener stays as it is;
-// the guest's refuses them, and what was in its queue is kept. It does so on Linux:
-// elsewhere they wait, in vain.
+// retire makes s take no more connections. The host's own listener stays as it is, unless
+// it was released; the guest's refuses them, and what was in its queue is kept. It does so
+// on Linux: elsewhere they wait, in vain.
 func (g *guest) retire(s *socket) {
 	if !s.listener || s.retired {
 		return
 	}
 	s.retired = true
 	g.poller.arm(s, 0)
-	if s.given != nil {
-		return
+	switch {
+	case s.given == nil:
+		g.takeQueue(s)
+		unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	case s.given.released:
+		g.takeQueue(s)
+		s.closeLent()
 	}
+}
+
+// takeQueue takes over the connections that wait for s.
+func (g *guest) takeQueue(s *socket) {
 	for len(s.pending) < maxPending {
-		fd, err := acceptSocket(s.fd)
+		fd, err := acceptSocket(s.queue())
 		switch err {
 		case nil:
 			s.pending = append(s.pending, fd)
@@ -93,7 +103,6 @@ func (g *guest) retire(s *socket) {
 		}
 		break
 	}
-	unix.Shutdown(s.fd, unix.SHUT_RDWR)
 }
 
 // next is a connection from the queue of l.
@@ -116,9 +125,12 @@ func (g *guest) next(l *socket) (fd int, r *relay, err error) {
 
 func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
 
-// announce adds to what is told by this poll what no operating system tells of: the
-// listeners that have a connection, or an end, and the connections that have one.
+// announce adds to what is told by this poll what no operating system tells of: signals,
+// the listeners that have a connection, or an end, and the connections that have one.
 func (g *guest) announce() {
+	if i := g.interest.signals; i >= 0 && g.signals.arrived() {
+		g.interest.done.add(i)
+	}
 	if g.draining.level > 0 {
 		for _, s := range g.table.sockets {
 			if s != nil && s.stage == idle && s.interest[reading] >= 0 {

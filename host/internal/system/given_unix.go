@@ -7,6 +7,8 @@ import (
 	"net"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +28,8 @@ type given struct {
 	port  uint16   // if the guest gets it at any address and that port
 	feed  *feed    // where connections come from if fd is no socket, but copies its tokens
 	taker *socket  // which has it now, or nil
+
+	released bool // fd is closed: the listener ends with the copies of guests
 }
 
 // A preset is an option that the guest has set on a listener, for its connections.
@@ -35,6 +39,7 @@ type preset struct {
 }
 
 func (g *guest) openGivens(listeners []net.Listener) error {
+	g.listenersOf, g.toRelease = slices.Clone(listeners), make([]atomic.Bool, len(listeners))
 	for i, l := range listeners {
 		gv, err := give(l)
 		if err != nil {
@@ -112,7 +117,9 @@ func (gv *given) openFeed(l net.Listener) (err error) {
 }
 
 func (gv *given) close() {
-	unix.Close(gv.fd)
+	if !gv.released {
+		unix.Close(gv.fd)
+	}
 	if gv.feed != nil {
 		gv.feed.release()
 	}
@@ -183,6 +190,8 @@ func (g *guest) take(s *socket, gv *given) error {
 		return unix.EINVAL
 	case gv.taker != nil:
 		return unix.EADDRINUSE
+	case gv.released:
+		return unix.EADDRNOTAVAIL
 	}
 	fd, err := copyFD(gv.fd)
 	if err != nil {
@@ -197,8 +206,41 @@ func (g *guest) take(s *socket, gv *given) error {
 // giveBack leaves the host's own listener open.
 func (s *socket) giveBack() {
 	if s.given != nil {
-		unix.Close(s.lent)
+		s.closeLent()
 		s.given.taker = nil
+	}
+}
+
+func (s *socket) closeLent() {
+	if s.lent >= 0 {
+		unix.Close(s.lent)
+		s.lent = -1
+	}
+}
+
+// release may be called from any goroutine.
+func (g *guest) release(l net.Listener) {
+	for i := range g.listenersOf {
+		if g.listenersOf[i] == l {
+			g.toRelease[i].Store(true)
+			g.wake.ring()
+		}
+	}
+}
+
+// releaseGivens closes the copies of listeners that the host has released, and has those
+// that the guest no longer accepts from refuse connections.
+func (g *guest) releaseGivens() {
+	for i, gv := range g.givens {
+		if gv.released || gv.feed != nil || !g.toRelease[i].Load() {
+			continue
+		}
+		gv.released = true
+		unix.Close(gv.fd)
+		if s := gv.taker; s != nil && s.retired {
+			g.takeQueue(s)
+			s.closeLent()
+		}
 	}
 }
 

@@ -49,11 +49,16 @@ type guest struct {
 	ended     context.Context // done once interrupted
 	interrupt func()
 
-	givens    []*given
+	givens []*given
+
+	listenersOf []net.Listener // that the givens are of
+	toRelease   []atomic.Bool
+
 	preopened []*socket // by number less FirstPreopened; nil is closed
 	dirs      []*dir    // of the longest name in the guest first
 	made      map[string]made
 	draining  drain
+	signals   signals
 	streams   Streams
 	table     table
 	listeners int // open
@@ -87,6 +92,7 @@ func (g *guest) open(cfg Config) error {
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
 		g.stdio[i] = stdioOf(v)
 	}
+	g.interest.signals = -1
 	if err := g.wake.open(); err != nil {
 		return os.NewSyscallError("eventfd", err)
 	}

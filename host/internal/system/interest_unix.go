@@ -39,14 +39,15 @@ func (r *row) direction() int { return int(r.tag) - sockabi.EVENTTYPE_FD_READ }
 // guest that asks for the same again, or for a part of it and later for all,
 // costs no system calls.
 type interest struct {
-	rows   []row
-	done   rowSet // have happened, to be told by this poll
-	hungup rowSet // of those, with a hang-up
-	errors rowSet // have an errno
-	clocks rowSet
-	low    []lowRow      // of this poll: what the operating system is asked about descriptors of the engine's
-	lowFDs []unix.PollFd // beside low
-	stale  []int32       // rows that hold for this poll only
+	rows    []row
+	done    rowSet // have happened, to be told by this poll
+	hungup  rowSet // of those, with a hang-up
+	errors  rowSet // have an errno
+	clocks  rowSet
+	signals int           // the row of signals, or -1
+	low     []lowRow      // of this poll: what the operating system is asked about descriptors of the engine's
+	lowFDs  []unix.PollFd // beside low
+	stale   []int32       // rows that hold for this poll only
 }
 
 // A lowRow is a subscription to a descriptor of the engine's.
@@ -83,6 +84,9 @@ func (in *interest) unlink(i int) {
 	}
 	in.errors.remove(i)
 	in.clocks.remove(i)
+	if in.signals == i {
+		in.signals = -1
+	}
 	*r = row{}
 }
 
@@ -115,6 +119,15 @@ func (g *guest) link(c call, i int, sub *sockabi.Subscription) {
 			in.fail(i, sub.Tag, sockabi.EBADF)
 			in.stale = append(in.stale, int32(i))
 		}
+	case sockabi.EVENTTYPE_SIGNAL:
+		if in.signals >= 0 {
+			in.fail(i, sub.Tag, sockabi.EEXIST)
+			in.stale = append(in.stale, int32(i))
+			return
+		}
+		in.rows[i] = row{tag: sub.Tag}
+		in.signals = i
+		g.signals.set(sub.Timeout, sub.Precision)
 	default:
 		in.fail(i, sub.Tag, sockabi.EINVAL)
 	}

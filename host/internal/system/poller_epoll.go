@@ -77,9 +77,10 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
 		// watches those, and the epoll descriptor with them.
 		p.polled = append(append(p.polled[:0], unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN}), more...)
 		n, err := pollFDs(p.polled, timeout)
-		if err == unix.EINTR {
-			return nil
-		} else if err != nil {
+		if err == unix.EINTR { // the time may be over too, and what is ready counts
+			n, err = pollFDs(p.polled, 0)
+		}
+		if err != nil {
 			return err
 		}
 		for i := range more {
@@ -91,11 +92,14 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
 		timeout = 0
 	}
 	n, err := p.epollWait(timeout)
+	if err == unix.EINTR { // the time may be over too, and what is ready counts
+		n, err = p.epollWait(0)
+	}
 	for err == nil && n == len(p.events) { // perhaps not all there are
 		p.events = make([]unix.EpollEvent, 2*n)
 		n, err = p.epollWait(0)
 	}
-	if err != nil && err != unix.EINTR {
+	if err != nil {
 		return err
 	}
 	for _, ev := range p.events[:max(n, 0)] {

@@ -55,10 +55,11 @@ func (p *poller) arm(s *socket, want uint8) error {
 func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
 	fds := append(p.fds, more...)
 	n, err := pollFDs(fds, timeout)
+	if err == unix.EINTR { // the time may be over too, and what is ready counts
+		n, err = pollFDs(fds, 0)
+	}
 	p.fds = fds[:len(p.fds)] // keeps what append allocated
-	if err == unix.EINTR {
-		return nil
-	} else if err != nil {
+	if err != nil {
 		return err
 	}
 	for i := range more {

@@ -176,7 +176,7 @@ type Config struct {
 }
 
 // A System is the sockets of one guest. Its rows serve one call at a time;
-// Interrupt, Drain, Interrupted, Addrs, Stats and Close can be called from any goroutine at
+// Interrupt, Drain, Signal, Release, Interrupted, Addrs, Stats and Close can be called from any goroutine at
 // any time.
 type System struct{ guest }
 
@@ -241,6 +241,15 @@ func (s *System) Interrupt() { s.interrupt() }
 // listener that was shut down; until then polls of them wait. A connection that waits
 // for its next request is at its end when it is read from.
 func (s *System) Drain(hurry bool) { s.drain(hurry) }
+
+// Signal delivers a signal of WASI's number to a guest that handles it, and reports
+// whether the guest handles or ignores it. Any other leaves the guest as it is.
+func (s *System) Signal(number int) bool { return s.signal(number) }
+
+// Release gives up the host's claim to one of Config.Listeners, a socket, which the host then
+// closes: it remains open while a guest accepts from it. A guest that drains still accepts
+// what has come before.
+func (s *System) Release(l net.Listener) { s.release(l) }
 
 // Interrupted reports whether Interrupt or Close was called.
 func (s *System) Interrupted() bool { return s.interrupted() }

@@ -24,6 +24,8 @@ func (*guest) limited(string)                            {}
 func (*guest) owns(uint32) bool                          { return false }
 func (*guest) reserved(uint32) bool                      { return false }
 func (*guest) drain(bool)                                {}
+func (*guest) signal(int) bool                           { return false }
+func (*guest) release(net.Listener)                      {}
 func (*guest) interrupt()                                {}
 func (*guest) interrupted() bool                         { return false }
 func (*guest) close() error                              { return nil }

@@ -107,6 +107,8 @@ func (g *guest) subscriptionText(i int) string {
 		return "read " + target
 	case r.tag == sockabi.EVENTTYPE_FD_WRITE:
 		return "write " + target
+	case r.tag == sockabi.EVENTTYPE_SIGNAL:
+		return "signal"
 	}
 	return target
 }

@@ -49,7 +49,8 @@ type wake struct {
 	mu    sync.Mutex // held to write w or close it
 	set   atomic.Bool
 	asked atomic.Int32 // what Drain asked for
-	r, w  int          // r becomes readable when set does, and until heed when asked changes
+	rung  atomic.Bool  // by a signal, until heed
+	r, w  int          // r becomes readable when set does, and until heed when asked changes or rung is set
 }
 
 func (k *wake) open() (err error) {
@@ -75,12 +76,22 @@ func (k *wake) ask(level int32) {
 	}
 }
 
+// ring wakes a waiting call, which goes on to wait if nothing has happened for it.
+func (k *wake) ring() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.set.Load() && !k.rung.Swap(true) {
+		wakeUp(k.w)
+	}
+}
+
 // heed is what is asked for, and makes r unreadable until more is.
 func (k *wake) heed() int32 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.set.Load() {
 		unix.Read(k.r, make([]byte, 8))
+		k.rung.Store(false)
 	}
 	return k.asked.Load()
 }

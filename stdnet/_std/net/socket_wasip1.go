@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+	_ "unsafe" // for go:linkname
 )
 
 // The IPv4 and IPv6 capabilities are found out here, before ipsock_posix.go, which
@@ -98,6 +99,7 @@ func (fd *netFD) Read(p []byte) (int, error) {
 	if fd.resolver != nil {
 		return fd.resolver.read(p)
 	}
+	lookBefore(fd.pfd.Sysfd)
 	return fd.hostRead(p)
 }
 
@@ -109,14 +111,22 @@ func (fd *netFD) Write(p []byte) (int, error) {
 		}
 		return n, err
 	}
+	lookBefore(fd.pfd.Sysfd)
 	return fd.hostWrite(p)
 }
+
+// lookBefore lets goroutines run that have become ready: one of them may close the
+// descriptor, which must not be in use then.
+//
+//go:linkname lookBefore runtime.netpollLookBefore
+func lookBefore(fd int)
 
 // writeBuffers makes one call of many buffers: see Buffers.
 func (c *conn) writeBuffers(v *Buffers) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
 	}
+	lookBefore(c.fd.pfd.Sysfd)
 	n, err := c.fd.pfd.Writev((*[][]byte)(v))
 	runtime.KeepAlive(c.fd)
 	if err != nil {

@@ -22,8 +22,9 @@ const (
 )
 
 type pollBusy struct {
-	polls int // by goroutines, since the last that waited
-	every int64
+	polls int   // by goroutines, since the last that waited
+	every int64 // between them
+	took  int64 // the last of them
 
 	skip   int32 // calls of checkTimeouts for which not to look at the clock
 	skips  int32 // for how many the last time
@@ -61,7 +62,7 @@ func netpollBusy() {
 		b.begun = true
 		netpollFirst()
 	}
-	now := nanotime()
+	now := hostNanotime()
 	switch passed := now - b.looked; {
 	case passed < pollMinEvery/8:
 		b.skips = min(2*b.skips+1, 63)
@@ -69,23 +70,18 @@ func netpollBusy() {
 		b.skips /= 4
 	}
 	b.skip, b.looked = b.skips, now
-	if p.n+p.nmuted == 0 || now-p.now < max(b.every, pollMinEvery) {
+	if !p.watches() || now-p.now < max(b.every, pollMinEvery) {
 		return
 	}
 	if p.lock.key != mutex_unlocked || sched.lock.key != mutex_unlocked {
 		return // what is ready could not be made runnable
 	}
-	systemstack(func() {
-		toRun, delta := p.wait(0, true)
-		took := p.now - now
-		b.every = max(took, min(pollShare*took, pollMaxEvery))
-		injectglist(&toRun)
-		netpollAdjustWaiters(delta)
-	})
+	systemstack(func() { p.look(0) })
+	b.every = max(b.took, min(pollShare*b.took, pollMaxEvery))
 }
 
-// netpollBeforeIO is called before a read of fd, and is an error that it should end
-// with; and before a write, with -1.
+// netpollBeforeIO is called before a read of fd, and returns an error that it should end
+// with, or 0; and before a write, with -1.
 //
 //go:linkname netpollBeforeIO syscall.beforeIO
 func netpollBeforeIO(fd int) uint32 {
@@ -100,7 +96,7 @@ func netpollBeforeIO(fd int) uint32 {
 }
 
 func (b *pollBusy) yield() {
-	now := nanotime()
+	now := hostNanotime()
 	if b.io == ioEvery {
 		b.ioSince = now
 	} else if now-b.ioSince > ioSlice {

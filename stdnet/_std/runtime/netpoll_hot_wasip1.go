@@ -153,7 +153,7 @@ func (p *netpollState) sweep(ask bool) {
 		}
 	}
 	if ask && steps >= pollMinTimed {
-		p.now = nanotime()
+		p.now = hostNanotime()
 		h.cost = (3*h.cost + (p.now-begin)/steps) / 4
 	}
 }

@@ -15,13 +15,13 @@ func netpollReadable(fd int) (ready bool) {
 	netpollGenericInit()
 	p := &netpolls
 	lock(&p.lock)
-	p.now = nanotime()
+	p.now = hostNanotime()
 	row := p.n
 	p.rows[row] = sockabi.Subscription{Userdata: pollClock - 1, Tag: sockabi.EVENTTYPE_FD_READ, Target: uint32(fd)}
 	p.n++
 	events, _ := p.settle(row, p.now)
 	for k := range p.events[:events] {
-		ready = ready || p.events[k].Userdata != pollClock
+		ready = ready || p.events[k].Userdata == pollClock-1
 	}
 	p.n--
 	unlock(&p.lock)
@@ -40,8 +40,7 @@ func netpollPipe(fd int) {
 				p.ready(i, 'r'+'w')
 			}
 		}
-		toRun, delta := p.toRun, p.delta
-		p.toRun, p.delta = gList{}, 0
+		toRun, delta := p.take()
 		unlock(&p.lock)
 		injectglist(&toRun)
 		netpollAdjustWaiters(delta)

@@ -45,19 +45,10 @@ func (p *netpollState) settle(first int, until int64) (events int, undisturbed b
 // oneoff asks about the rows from first on, and the clock, unless until is never. Of
 // what may be wrong with the host's poller it returns the first to be cured.
 func (p *netpollState) oneoff(first int, until int64) (events int, trouble sockabi.Errno) {
-	n := p.n - first
-	if until != pollNever {
-		p.rows[p.n] = sockabi.Subscription{
-			Userdata: pollClock,
-			Tag:      sockabi.EVENTTYPE_CLOCK,
-			Target:   sockabi.CLOCK_MONOTONIC,
-			Timeout:  uint64(max(0, until-p.now)),
-		}
-		n++
-	}
+	n := p.n - first + p.putRows(until)
 	var nevents size
 	e := poll_oneoff((*subscription)(unsafe.Pointer(&p.rows[first])), (*event)(unsafe.Pointer(&p.events[0])), size(n), &nevents)
-	p.now = nanotime()
+	p.now = hostNanotime()
 	switch e {
 	case 0:
 	case errno(sockabi.EINTR):
@@ -67,6 +58,9 @@ func (p *netpollState) oneoff(first int, until int64) (events int, trouble socka
 		throw("poll_oneoff failed")
 	}
 	for k := range p.events[:nevents] {
+		if p.events[k].Userdata == pollSignal {
+			p.signalled(&p.events[k])
+		}
 		switch e := p.events[k].Errno; e {
 		case sockabi.EINTR:
 			trouble = e

@@ -14,7 +14,9 @@ import (
 //   - This file keeps the rows and tells whose events came.
 //   - netpoll_settle_wasip1.go asks the host, again where a signal came between.
 //   - netpoll_busy_wasip1.go asks it while goroutines stay runnable.
+//   - netpoll_past_wasip1.go asks it before timers fire, and before reads and writes.
 //   - netpoll_hot_wasip1.go spares a host on which many rows are dear.
+//   - netpoll_signal_wasip1.go has signals from it.
 //   - netpoll_spin_wasip1.go ends polls that return at once with nothing for ever.
 //
 // netpoll runs without a P, and so must not allocate: netpollopen makes all the room
@@ -46,13 +48,14 @@ type pollSlot struct {
 	generation uint32   // tells one descriptor of this slot from another
 	row        [2]int32 // of reading and writing, plus 1; 0 is none
 	active     int64    // when it was last active
+	looked     int64    // when a goroutine has last asked about it alone
 	mute       int64    // for how long writing is or was left out
 	mutedUntil int64    // 0 is not muted
 }
 
-// netpollState is the poller. rows[:cold] are cold ones, rows[cold:n] hot ones, and
-// rows[n] is where the clock's goes: so the others stay where they are, with or
-// without it, and a host that compares them with those of the last poll finds them
+// netpollState is the poller. rows[:cold] are cold ones, rows[cold:n] hot ones, and those
+// of signals and the clock go behind: so the others stay where they are, with or
+// without them, and a host that compares them with those of the last poll finds them
 // unchanged.
 type netpollState struct {
 	lock    mutex
@@ -74,6 +77,9 @@ type netpollState struct {
 	rate pollRate
 	hot  pollSweep
 	busy pollBusy
+	past pollPast
+
+	signals pollSignals
 
 	toRun gList // what this poll has found
 	delta int32
@@ -94,18 +100,19 @@ func netpollinit() {
 	p := &netpolls
 	p.used = 1
 	p.grow(64)
+	p.tellSignals()
 }
 
 // grow makes room for so many slots, and for their rows and events.
 func (p *netpollState) grow(size int) {
 	slots := make([]pollSlot, size)
 	copy(slots, p.slots)
-	rows := make([]sockabi.Subscription, 2*size+1)
+	rows := make([]sockabi.Subscription, 2*size+2)
 	copy(rows, p.rows)
 	muted := make([]int32, size)
 	copy(muted, p.muted)
 	p.slots, p.rows, p.muted = slots, rows, muted
-	p.events = make([]sockabi.Event, 2*size+1)
+	p.events = make([]sockabi.Event, 2*size+2)
 	p.chains = make([]int32, size)
 	for i := 1; i < p.used; i++ {
 		if slots[i].open {
@@ -258,11 +265,14 @@ func (p *netpollState) drop(i int32, direction int) {
 func netpollBreak() {}
 
 // netpoll asks again at once for nothing that it has just asked: findRunnable does so
-// before every call that waits.
+// before every call that waits. It counts delay from the time that nanotime1 has told it.
 func netpoll(delay int64) (gList, int32) {
 	p := &netpolls
-	if delay == 0 && gcBlackenEnabled == 0 && nanotime()-p.now < pollMinEvery {
+	if delay == 0 && gcBlackenEnabled == 0 && hostNanotime()-p.now < pollMinEvery {
 		return gList{}, 0
+	}
+	if delay > 0 {
+		delay = max(0, delay-p.past.behind)
 	}
 	return p.wait(delay, false)
 }
@@ -270,7 +280,7 @@ func netpoll(delay int64) (gList, int32) {
 // wait polls until something is ready, for delay at most; for ever if it is below 0.
 func (p *netpollState) wait(delay int64, busy bool) (gList, int32) {
 	lock(&p.lock)
-	p.now = nanotime()
+	p.now = hostNanotime()
 	deadline := pollNever
 	if delay >= 0 && p.now+delay >= p.now {
 		deadline = p.now + delay
@@ -279,20 +289,32 @@ func (p *netpollState) wait(delay int64, busy bool) (gList, int32) {
 	for {
 		until := min(deadline, p.unmuteDue())
 		switch {
-		case p.n > 0:
+		case p.n > 0 || p.signals.on:
 			p.poll(until)
 		case until != pollNever:
 			p.sleep(until)
 		default:
-			p.sleep(p.now + pollIdle) // all that waits, waits for pipes
+			p.sleep(p.now + pollIdle) // all that waits, waits for pipes or signals
 		}
 		if !p.toRun.empty() || p.now >= deadline || p.n == 0 && p.nmuted == 0 && deadline == pollNever {
 			break
 		}
 	}
+	if pp := getg().m.p.ptr(); pp != nil {
+		p.past.tick = pp.schedtick
+	}
+	toRun, delta := p.take()
+	unlock(&p.lock)
+	return toRun, delta
+}
+
+// take returns the goroutines that have become ready, for the caller to make runnable.
+func (p *netpollState) take() (gList, int32) {
 	toRun, delta := p.toRun, p.delta
 	p.toRun, p.delta = gList{}, 0
-	unlock(&p.lock)
+	if !toRun.empty() {
+		p.past.found = p.now
+	}
 	return toRun, delta
 }
 
@@ -309,7 +331,7 @@ func (p *netpollState) sleep(until int64) {
 func (p *netpollState) poll(until int64) {
 	begin, first := p.now, 0
 	plan := p.plan()
-	if p.n == 0 {
+	if p.n == 0 && !p.signals.on {
 		return // the sweep has found something for every row
 	}
 	if plan == pollPlanHot {

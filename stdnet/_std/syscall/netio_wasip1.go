@@ -117,7 +117,7 @@ func recvmsgInet6(fd int, p, oob []byte, flags int, from *SockaddrInet6) (n, oob
 }
 
 func recvInet4(fd int, p []byte, flags int, from *SockaddrInet4) (n, recvflags int, err error) {
-	beforeIO(-1)
+	beforeIO(-1) // a datagram socket's errors are not used up
 	n, recvflags, e := recv(fd, p, flags)
 	if e == 0 && scratch.storage.Family == sockabi.AF_INET4 {
 		addr := [4]byte(scratch.storage.Data[:])
@@ -127,7 +127,7 @@ func recvInet4(fd int, p []byte, flags int, from *SockaddrInet4) (n, recvflags i
 }
 
 func recvInet6(fd int, p []byte, flags int, from *SockaddrInet6) (n, recvflags int, err error) {
-	beforeIO(-1)
+	beforeIO(-1) // a datagram socket's errors are not used up
 	n, recvflags, e := recv(fd, p, flags)
 	if e == 0 && scratch.storage.Family == sockabi.AF_INET6 {
 		addr := [16]byte(scratch.storage.Data[:])
@@ -179,6 +179,9 @@ func sendmsgNInet6(fd int, p, oob []byte, to *SockaddrInet6, flags int) (int, er
 // beforeIO lets other goroutines run, once in a while, before a read of fd, or a write,
 // for which fd is -1. A read ends with its error.
 func beforeIO(fd int) Errno
+
+// raise raises a signal of the program itself, and reports whether the program goes on.
+func raise(signum uint32) bool
 
 func Read(fd int, p []byte) (int, error) {
 	if e := beforeIO(fd); e != 0 {

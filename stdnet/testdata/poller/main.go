@@ -26,6 +26,10 @@ func main() {
 		"refused":   refused,
 		"deadlines": deadlines,
 		"closing":   closing,
+		"past":      past,
+		"signals":   signals,
+		"asleep":    asleep,
+		"raises":    raises,
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
 		fmt.Println("failed:", err)

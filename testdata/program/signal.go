@@ -1,0 +1,24 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// signalled handles SIGTERM, ignores SIGHUP, and prints what comes.
+func signalled() {
+	const term = 1 << sockabi.SIGTERM
+	subs := []sockabi.Subscription{
+		{Tag: sockabi.EVENTTYPE_SIGNAL, Timeout: term, Precision: 1 << sockabi.SIGHUP},
+		{Tag: sockabi.EVENTTYPE_CLOCK, Target: sockabi.CLOCK_MONOTONIC},
+	}
+	events := make([]sockabi.Event, len(subs))
+	var n uint32
+	pollOneoff(&subs[0], &events[0], 2, &n) // which says so
+	ready()
+	pollOneoff(&subs[0], &events[0], 1, &n)
+	fmt.Println(n, events[0].Type == sockabi.EVENTTYPE_SIGNAL, events[0].NBytes == term)
+	os.Exit(9)
+}
