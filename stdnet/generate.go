@@ -37,13 +37,15 @@ func generate(src fs.FS) (map[string][]byte, error) {
 	g.patch("runtime/lock_wasip1.go",
 		edit{old: "\nfunc checkTimeouts() {}\n", new: "\n"},
 		renamed("notetsleepg", "notetsleepgBusy"))
-	g.patch("runtime/os_wasm.go",
-		edit{old: "\n// wasm has no signals\nconst _NSIG = 0\n\nfunc signame(sig uint32) string {\n\treturn \"\"\n}\n", new: "\n"},
-		edit{old: "\nfunc sigdisable(uint32)              {}\nfunc sigenable(uint32)               {}\nfunc sigignore(uint32)               {}\n", new: "\n"})
-
+	g.split("runtime/os_wasm.go", "runtime/os_wasm_wasip1.go",
+		edit{old: "\nconst _NSIG = 0\n", new: "\nconst wasmNSIG = 0\n"},
+		renamed("signame", "wasmSigname"),
+		renamed("sigdisable", "wasmSigdisable"),
+		renamed("sigenable", "wasmSigenable"),
+		renamed("sigignore", "wasmSigignore"))
 	g.patch("runtime/os_wasip1.go",
 		renamed("nanotime1", "hostNanotime"),
-		edit{old: "\nfunc walltime() (sec int64, nsec int32) {\n\treturn walltime1()\n}\n", new: "\n"})
+		renamed("walltime", "hostWalltime"))
 
 	g.onlyJS("syscall/net_fake.go")
 	const (
@@ -179,6 +181,18 @@ func (g *generator) build(name string, text []byte, from, to string) []byte {
 // onlyJS withdraws a file of the fake network from wasip1.
 func (g *generator) onlyJS(name string) {
 	g.files[name] = g.build(name, g.read(name), "js || wasip1", "js")
+}
+
+// split leaves a file of wasm without a build constraint to js, and compiles it for wasip1
+// under another name.
+func (g *generator) split(name, as string, edits ...edit) {
+	const end = "\n\npackage "
+	text := g.read(name)
+	if g.err == nil && (bytes.Contains(text, []byte("\n//go:build ")) || bytes.Count(text, []byte(end)) != 1) {
+		g.fail(name, "it has a build constraint, or no package")
+	}
+	g.files[name] = bytes.Replace(text, []byte(end), []byte("\n//go:build js"+end), 1)
+	g.files[as] = g.edited(name, text, edits)
 }
 
 func (g *generator) remove(name string) {
