@@ -147,7 +147,15 @@ func TestTimeoutsOfBlockingCalls(t *testing.T) {
 	if g.u32(n) == 0 || g.u32(n) == 32<<20 {
 		t.Errorf("sent %d bytes", g.u32(n))
 	}
-	takesAtLeast(t, timeout, func() { g.want(sockabi.EAGAIN, "sock_send", a, all, 1, 0, n) })
+	takesAtLeast(t, timeout, func() {
+		errno := sockabi.ESUCCESS
+		for i := 0; i < 100 && errno == sockabi.ESUCCESS; i++ { // a busy system may find room once more
+			errno = g.call("sock_send", a, all, 1, 0, n)
+		}
+		if errno != sockabi.EAGAIN {
+			t.Errorf("sock_send without room = %s", errno.Name())
+		}
+	})
 	// A timeout below 0 does not wait, and 0 is none.
 	g.ok("sock_setsockopt", u, 0, sockabi.SO_RCVTIMEO, g.put(sockabi.Timeval{Seconds: -1}), 16)
 	g.want(sockabi.EAGAIN, "sock_recv", u, iovs, 1, 0, n, flags)
