@@ -32,7 +32,7 @@ guests := ./sockabi ./guest/...
 SHORT := -short
 .PHONY: test
 test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
-	go test $(SHORT) $(RACE) -timeout 30m $(packages)
+	go test $(SHORT) $(RACE) -timeout 60m $(packages)
 	@$(MAKE) --no-print-directory test-guests
 
 # The packages that run inside wasm, on wazero.
@@ -52,6 +52,7 @@ test-engines: wasm ## run make test with those that take long, and on the progra
 		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
+	@$(if $(RACE),WASISOCK_GO_VERSIONS=$(other_go) go test ./internal/rewrite)
 	cd bench && go test ./...
 
 # Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
