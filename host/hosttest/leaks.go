@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/asm"
+	"github.com/wasisock/wasisock/internal/racetest"
 )
 
 // aboutLeaks is what guests leave behind.
@@ -90,6 +91,9 @@ func nothingLeft(t *testing.T, b *bench) {
 	room := 64
 	if !b.has(Compiled) || !b.has(CompilesQuickly) {
 		room = 160 // C's allocator keeps some of what modules had: less than a tenth of it
+	}
+	if racetest.Enabled {
+		room *= 5
 	}
 	if after.threads > before.threads+5 || after.mappings > before.mappings+n/2 || after.resident > before.resident+room {
 		t.Errorf("threads, mappings or memory are left: %+v, before %+v", after, before)
@@ -173,7 +177,11 @@ func expectNothingLeft(t *testing.T, before usage, n int) {
 	if after.goroutines > before.goroutines || after.descriptors > before.descriptors {
 		t.Errorf("goroutines or descriptors are left: %+v, before %+v", after, before)
 	}
-	if after.threads > before.threads+20 || after.mappings > before.mappings+50+n/20 || after.resident > before.resident+100 {
+	room := 100
+	if racetest.Enabled {
+		room = 500 // the race detector keeps several times what a program has used
+	}
+	if after.threads > before.threads+20 || after.mappings > before.mappings+50+n/20 || after.resident > before.resident+room {
 		t.Errorf("threads, mappings or memory are left: %+v, before %+v", after, before)
 	}
 }

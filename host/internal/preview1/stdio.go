@@ -196,6 +196,7 @@ func (g *Guest) writeFile(stack []uint64, at bool, write func()) {
 		write()
 		return
 	}
+	before := [4]byte(written) // which a buffer may contain
 	total := uint32(0)
 	for i := range count {
 		size := le.Uint32(array[i*sockabi.IOVecSize+4:])
@@ -208,6 +209,7 @@ func (g *Guest) writeFile(stack []uint64, at bool, write func()) {
 			break
 		}
 		n := le.Uint32(written)
+		copy(written, before[:])
 		if total += n; n < size {
 			break
 		}
