@@ -172,7 +172,7 @@ func (g *guest) terminate() {
 	for ended := false; !ended; {
 		select {
 		case line, ok := <-g.lines:
-			if ended = !ok; ok && line != "accept tcp "+g.addr+": accept: invalid argument" {
+			if ended = !ok; ok && line != "accept tcp "+g.addr+": use of closed network connection" {
 				g.Errorf("the guest says %q", line)
 			}
 		case <-deadline:
