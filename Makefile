@@ -171,9 +171,9 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part wi
 	go run ./prove -p 2 -module prove/xnet
 	go run ./prove -p 2 -go $(other_go) net
 	@if scripts/get-wasmedge.sh 0.14 >/dev/null && scripts/get-wasmedge.sh 0.17 >/dev/null || [ "$${WASISOCK_ENGINES:-}" = required ]; then set -x; \
-		go run ./prove -p 2 -engine $(wasmedges) -timeout 2m net/textproto net/rpc net/rpc/jsonrpc net/smtp; \
-		go run ./prove -p 2 -engine $(wasisocks),$(wasmedges) -timeout 4m -short net; \
-		go run ./prove -p 2 -engine $(wasmedges) -timeout 2m -module prove/xnet github.com/wasisock/wasisock/prove/xnet; \
+		go run ./prove -p 2 -engine $(wasmedges) -timeout 5m net/textproto net/rpc net/rpc/jsonrpc net/smtp; \
+		go run ./prove -p 2 -engine $(wasisocks),$(wasmedges) -timeout 10m -short net; \
+		go run ./prove -p 2 -engine $(wasmedges) -timeout 5m -module prove/xnet github.com/wasisock/wasisock/prove/xnet; \
 	else echo "make prove-ci: nothing on WasmEdge, which cannot be had here" >&2; fi
 # WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is
 # for a few of the libraries there, and PROVE_FLAGS='-engine wazero' for none.
