@@ -73,7 +73,7 @@ func (g *guest) heed() (again int64) {
 
 // retire makes s take no more connections. The host's own listener stays as it is, unless
 // it was released; the guest's refuses them, and what was in its queue is kept. It does so
-// on Linux: elsewhere they wait, in vain.
+// on Linux: elsewhere they wait until it is closed.
 func (g *guest) retire(s *socket) {
 	if !s.listener || s.retired {
 		return

@@ -145,7 +145,7 @@ const pollSlice = 250e3
 func netpollLookBefore(fd int) { netpolls.lookNow(hostNanotime(), int32(fd)) }
 
 // lookNow is called by a goroutine that is about to use fd, or, if it is -1, asks for the
-// time. If the last poll is old, it polls, or where that is dear asks about fd alone, and
+// time. If the last poll is old, it polls, or where that takes long asks about fd alone, and
 // what is ready runs first.
 func (p *netpollState) lookNow(now int64, fd int32) (ran bool) {
 	if !p.old(now, 0) {
