@@ -28,7 +28,7 @@ func TestText(t *testing.T) {
 	} {
 		const most = 50
 		var got string
-		if n := testing.AllocsPerRun(1, func() { got = printable.Text(test.text, most, test.kept) }); n > 20 {
+		if n := testing.AllocsPerRun(1, func() { got = printable.Text(test.text, most, test.kept) }); n > 2*most {
 			t.Errorf("%.100q: %v allocations", test.text, n)
 		}
 		if got != test.want || len(got) > most {

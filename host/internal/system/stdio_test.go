@@ -74,7 +74,7 @@ func TestStandardDescriptorsThatTheGuestReplaced(t *testing.T) {
 		}
 		return 0, sockabi.EBADF
 	}})
-	subs := []sockabi.Subscription{read(0), write(5), timer(time.Millisecond)}
+	subs := []sockabi.Subscription{read(0), write(5), timer(time.Minute)}
 	g.expectPoll("write:1 EBADF", subs...)
 	open[5] = sockabi.FILETYPE_REGULAR_FILE
 	g.expectPoll("write:1", subs...)
