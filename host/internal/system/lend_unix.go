@@ -23,9 +23,8 @@ func (g *guest) takeBack(args []uint64) {
 	g.count.sent.Add(*g.streams.Sent)
 	*g.streams.Received, *g.streams.Sent = 0, 0
 	for _, fd := range args[:min(numbers, len(args))] {
-		if s, st := g.lent(uint32(fd)); s != nil && st.FD != 0 {
+		if s, st := g.lent(uint32(fd)); s != nil {
 			st.FD = 0
-			s.stage, s.stuck = stage(st.Stage), st.Stuck
 		}
 	}
 }
@@ -43,7 +42,7 @@ func (g *guest) lend(args []uint64) {
 	}
 	for _, fd := range args[:min(numbers, len(args))] {
 		if s, st := g.lent(uint32(fd)); s != nil && s.isPlain() {
-			*st = Stream{FD: int32(s.fd) + 1, Accepted: s.accepted, Stage: uint8(s.stage), Stuck: s.stuck}
+			*st = Stream{FD: int32(s.fd) + 1}
 		}
 	}
 }

@@ -89,7 +89,7 @@ func (g *guest) dialled(s *socket, to endpoint) error {
 	switch {
 	case s.relay != nil:
 		return s.relay.outcome()
-	case s.accepted || s.listener || s.virtual != nil:
+	case s.from != nil || s.listener || s.virtual != nil:
 		return unix.EISCONN
 	}
 	g.forget(s)

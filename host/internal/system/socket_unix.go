@@ -17,13 +17,12 @@ import (
 // never blocks; what the guest takes for blocking is waiting here, where
 // Interrupt ends it.
 type socket struct {
-	fd          int    // the operating system's
-	number      uint32 // the guest's
-	nth         uint64 // of the guest's sockets, in the order in which they came to be
-	family      uint8  // sockabi.AF_*
-	kind        uint8  // sockabi.SOCK_*
-	flags       uint16 // sockabi.FDFLAG_*, as the guest set them
-	accepted    bool
+	fd          int      // the operating system's
+	number      uint32   // the guest's
+	nth         uint64   // of the guest's sockets, in the order in which they came to be
+	family      uint8    // sockabi.AF_*
+	kind        uint8    // sockabi.SOCK_*
+	flags       uint16   // sockabi.FDFLAG_*, as the guest set them
 	from        *socket  // the listener that accepted it
 	connections int      // how many it accepted that are open
 	full        bool     // these are as many as may be: it is not readable, whatever its queue has
@@ -41,9 +40,7 @@ type socket struct {
 	lent    int    // its copy of that, which connections come to instead of to fd
 	presets []preset
 
-	stage   stage // of an accepted stream
-	stuck   bool  // it did not take all that the guest sent
-	since   int64 // when the stage began, if that was while draining
+	cut     bool  // an accepted stream of which the guest has read an end that its client did not make
 	retired bool  // a listener that takes no connections any more
 	shut    bool  // a listener that the guest has shut down, and that is the host's
 	pending []int // connections of one that is retired
@@ -118,13 +115,13 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, from: l, named: true, relay: r, port: l.port,
+	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, from: l, named: true, relay: r, port: l.port,
 		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
 	s.inherit(l)
-	g.enters(s, fresh)
 	g.table.add(s)
 	g.connected(l, 1)
 	g.count.accepted.Add(1)
+	g.count.connections.Add(1)
 	return s, nil
 }
 
@@ -238,7 +235,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			} else {
 				got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, part, nil, flags)
 			}
-			if err == unix.EAGAIN && !peek && g.ends(s) {
+			if err == unix.EAGAIN && g.ends(s) {
 				got, err = 0, nil
 			}
 			return err
@@ -255,9 +252,6 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		n += got
 		if !peek {
 			g.count.received.Add(uint64(got))
-			if s.accepted && got > 0 {
-				g.enters(s, asked)
-			}
 			g.pause(&g.limits.in, s, got)
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
@@ -276,9 +270,6 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 	sa, err := to.reach()
 	if err != nil {
 		return 0, err
-	}
-	if s.accepted {
-		defer func() { g.wrote(s, n, bufs, err) }()
 	}
 	if bufs, err = g.fault(s, writing, bufs, false); err != nil {
 		return 0, err
@@ -369,6 +360,12 @@ func (g *guest) closeSocket(s *socket) {
 	if s.lingers {
 		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
 	}
+	if s.from != nil {
+		g.connected(s.from, -1)
+		if !s.cut && (!g.closed || s.left()) {
+			g.count.connections.Add(-1)
+		}
+	}
 	unix.Close(s.fd)
 	if s.relay != nil {
 		s.relay.close()
@@ -380,9 +377,6 @@ func (g *guest) closeSocket(s *socket) {
 		g.listeners--
 	}
 	g.rename(s, nil)
-	if s.from != nil {
-		g.connected(s.from, -1)
-	}
 	g.table.remove(s)
 }
 

@@ -16,18 +16,21 @@ import (
 // counters are read while the guest runs.
 type counters struct {
 	received, sent, accepted, dialled, refused, limited, wakeups atomic.Uint64
+
+	connections atomic.Int64 // accepted, and open now or when the guest ended
 }
 
 func (g *guest) stats() host.Stats {
 	return host.Stats{
-		Received: g.count.received.Load(),
-		Sent:     g.count.sent.Load(),
-		Sockets:  int(g.table.open.Load()),
-		Accepted: g.count.accepted.Load(),
-		Dialled:  g.count.dialled.Load(),
-		Refused:  g.count.refused.Load(),
-		Limited:  g.count.limited.Load(),
-		Wakeups:  g.count.wakeups.Load(),
+		Received:    g.count.received.Load(),
+		Sent:        g.count.sent.Load(),
+		Sockets:     int(g.table.open.Load()),
+		Accepted:    g.count.accepted.Load(),
+		Connections: int(g.count.connections.Load()),
+		Dialled:     g.count.dialled.Load(),
+		Refused:     g.count.refused.Load(),
+		Limited:     g.count.limited.Load(),
+		Wakeups:     g.count.wakeups.Load(),
 	}
 }
 
