@@ -63,7 +63,11 @@ func TestPollerPastServer(t *testing.T) {
 }
 
 func servesWhatCameInTime(t *testing.T, e engine) error {
-	g := e.start(t, guestPoller(t), true, "past server")
+	timeout := "500ms"
+	if e.name == "wasmedge" {
+		timeout = "2s" // it interprets
+	}
+	g := e.start(t, guestPoller(t), true, "past server", timeout)
 	defer g.kill()
 	for range 2 { // not by chance
 		if err := g.servesInTime(15); err != nil {

@@ -12,10 +12,14 @@ import (
 
 // work computes for about d, and neither waits nor asks for the time meanwhile.
 func work(d time.Duration) {
-	const sample = 1 << 23
-	begin := time.Now()
-	steps(sample)
-	steps(int(sample * float64(d) / float64(time.Since(begin))))
+	for sample := 1 << 16; ; sample *= 2 {
+		begin := time.Now()
+		steps(sample)
+		if took := time.Since(begin); took > 50*time.Millisecond {
+			steps(int(float64(sample) * float64(d) / float64(took)))
+			return
+		}
+	}
 }
 
 var state uint64 = 1
@@ -51,7 +55,7 @@ func pastClient(args []string) error {
 			if err := post(); err != nil {
 				return err
 			}
-			work(2 * time.Second)
+			work(time.Second)
 			wait()
 			if err := post(); err != nil {
 				return fmt.Errorf("after computing and %s: %w", name, err)
@@ -63,7 +67,11 @@ func pastClient(args []string) error {
 }
 
 // pastServer is a server with short timeouts. One of its handlers computes for longer.
-func pastServer([]string) error {
+func pastServer(args []string) error {
+	timeout, err := time.ParseDuration(args[0])
+	if err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -72,7 +80,7 @@ func pastServer([]string) error {
 	http.HandleFunc("/compute", func(http.ResponseWriter, *http.Request) {
 		time.AfterFunc(20*time.Millisecond, func() { // when all others wait
 			fmt.Println("computes")
-			work(2 * time.Second)
+			work(2 * timeout)
 		})
 	})
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -80,6 +88,6 @@ func pastServer([]string) error {
 			fmt.Println("failed:", err)
 		}
 	})
-	s := http.Server{ReadTimeout: 500 * time.Millisecond, IdleTimeout: 500 * time.Millisecond}
+	s := http.Server{ReadTimeout: timeout, IdleTimeout: timeout}
 	return s.Serve(l)
 }
