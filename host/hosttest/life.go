@@ -108,6 +108,10 @@ var aboutLife = []sentence{
 		test: signals,
 	},
 	{
+		says: "Signal ends a wait of package poll that asked for the signal",
+		test: signalsPoll,
+	},
+	{
 		says: "Shutdown ends a guest that waits for connections",
 		test: shutsDown,
 	},
