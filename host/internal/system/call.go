@@ -85,10 +85,10 @@ func (g *guest) rows() []Row {
 				g.mu.Lock()
 				defer g.mu.Unlock()
 				args = g.numbered(f, args)
-				g.takeBack(args)
+				g.revoke(args)
 				errno := h(g, call{ctx, mem, args})
 				clear(g.bufs) // guest memory may not outlive the guest
-				g.lend(args)
+				g.grant(args)
 				return errno
 			})),
 		}
@@ -177,7 +177,7 @@ func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
 		r.Resolve = e.place.realPath
 	}
 	if op != host.OpListen {
-		r.Names = g.known.of(r.Addr.Addr())
+		r.Names = g.names.of(r.Addr.Addr())
 	}
 	r.Route = op == host.OpDial && s.network() == "udp" && e.addr.Port() == discard && !s.routed.addr.IsValid()
 	errno := g.ask(r)
@@ -190,19 +190,19 @@ func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
 // renew looks up the names again by which a was known, beside the guest: a program that has
 // looked a name up once may go on using its address.
 func (g *guest) renew(a netip.Addr) {
-	for _, m := range g.known.over(a) {
+	for _, m := range g.names.over(a) {
 		select {
 		case g.answering <- struct{}{}:
 		default:
 			return // there is much to look up already
 		}
-		g.serving.Go(func() {
+		g.background.Go(func() {
 			defer g.finish()
 			defer func() { recover() }() // see answerSafely
 			if g.policy(host.Request{Op: host.OpResolve, Host: m.name}) != nil || !g.mayLookUp() {
 				return
 			}
-			addrs, err := g.resolver.LookupNetIP(g.ended, "ip", m.asked)
+			addrs, err := g.resolver.LookupNetIP(g.background.ended, "ip", m.asked)
 			if err != nil {
 				return
 			}

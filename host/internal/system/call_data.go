@@ -174,7 +174,7 @@ func (g *guest) beyondRoute(s *socket, to endpoint) sockabi.Errno {
 
 // permitted is to as it is reached, if s may send there.
 func (g *guest) permitted(s *socket, to endpoint) (endpoint, sockabi.Errno) {
-	if s.virtual != nil {
+	if _, dns := s.backend.(*dnsSocket); dns {
 		return to, g.wire(unix.EISCONN)
 	}
 	to = to.reachable()

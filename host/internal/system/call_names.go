@@ -196,7 +196,7 @@ func (n node) put(q question, a answer, canon string) {
 // longer than until Interrupt. It does not look at the call's own context: if that was
 // done first, the guest would see EINTR before it is known that it is to end.
 func (g *guest) resolve(q question) (answers []answer, canon string, errno sockabi.Errno) {
-	ctx, cancel := context.WithCancel(g.ended)
+	ctx, cancel := context.WithCancel(g.background.ended)
 	defer cancel()
 
 	addrs, errno, literal := q.literal()

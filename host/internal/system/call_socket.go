@@ -61,8 +61,8 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if err := s.suits(e, true); err != nil {
 		return g.wire(err)
 	}
-	if gv := g.givenAt(s, e); gv != nil {
-		return g.wire(g.take(s, gv))
+	if l := g.hostListenerAt(s, e); l != nil {
+		return g.wire(g.take(s, l))
 	}
 	if s.bindsFree(e) {
 		return g.wire(g.bindFree(s, e))

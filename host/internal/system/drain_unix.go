@@ -56,12 +56,12 @@ func (g *guest) heed() (again int64) {
 		began := d.level > 0
 		if d.level = g.wake.heed(); d.level > 0 && !began {
 			d.began = clock()
-			g.takeAllBack()
+			g.revokeAll()
 			for s := range g.listening.addrs {
 				g.retire(s)
 			}
 		}
-		g.releaseGivens()
+		g.releaseListeners()
 	}
 	if d.level == 0 || d.over {
 		return never
@@ -80,23 +80,19 @@ func (g *guest) retire(s *socket) {
 	}
 	s.retired = true
 	g.poller.arm(s, 0)
-	switch {
-	case s.given == nil:
+	if s.backend.owned() {
 		g.takeQueue(s)
-		unix.Shutdown(s.fd, unix.SHUT_RDWR)
-	case s.given.released:
-		g.takeQueue(s)
-		s.closeLent()
+		s.backend.retire()
 	}
 }
 
 // takeQueue takes over the connections that wait for s.
 func (g *guest) takeQueue(s *socket) {
 	for len(s.pending) < maxPending {
-		fd, err := acceptSocket(s.queue())
+		b, err := s.backend.accept()
 		switch err {
 		case nil:
-			s.pending = append(s.pending, fd)
+			s.pending = append(s.pending, b)
 			continue
 		case unix.EINTR, unix.ECONNABORTED:
 			continue
@@ -106,21 +102,18 @@ func (g *guest) takeQueue(s *socket) {
 }
 
 // next is a connection from the queue of l.
-func (g *guest) next(l *socket) (fd int, r *relay, err error) {
+func (g *guest) next(l *socket) (b backend, err error) {
 	g.heed()
 	switch {
-	case !l.retired && l.given != nil && l.given.feed != nil:
-		return g.fetch(l)
 	case !l.retired:
-		fd, err = acceptSocket(l.queue())
-		return fd, nil, err
+		return l.backend.accept()
 	case len(l.pending) > 0:
-		fd, l.pending = l.pending[0], l.pending[1:]
-		return fd, nil, nil
+		b, l.pending = l.pending[0], l.pending[1:]
+		return b, nil
 	case g.failing(l):
-		return 0, nil, unix.EINVAL // as Linux says of a listener that was shut down
+		return nil, unix.EINVAL // as Linux says of a listener that was shut down
 	}
-	return 0, nil, unix.EAGAIN
+	return nil, unix.EAGAIN
 }
 
 func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
@@ -203,7 +196,7 @@ func (g *guest) ends(s *socket) bool {
 }
 
 func (s *socket) closePending() {
-	for _, fd := range s.pending {
-		unix.Close(fd)
+	for _, b := range s.pending {
+		b.close()
 	}
 }

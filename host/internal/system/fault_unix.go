@@ -155,7 +155,8 @@ func isConnected(s *socket) bool {
 // resolver, which has its faults.
 func asksAbroad(s *socket) bool {
 	e, err := peerEndpoint(s)
-	return err == nil && !s.stream() && s.virtual == nil && e.addr.Port() == 53
+	_, own := s.backend.(*dnsSocket)
+	return err == nil && !s.stream() && !own && e.addr.Port() == 53
 }
 
 func sizeOf(bufs [][]byte) (size uint64) {

@@ -39,7 +39,7 @@ func (g *guest) bindFree(s *socket, e endpoint) error {
 			return err
 		}
 	} else {
-		if at, err := localEndpoint(s); err != nil || s.named || s.given != nil || at.addr.Port() != 0 {
+		if at, err := localEndpoint(s); err != nil || s.named || at.addr.Port() != 0 {
 			return unix.EINVAL
 		}
 		if err := tryBind(s.family, e); err != nil && g.allow(host.OpListen, s, e) == 0 {

@@ -57,7 +57,7 @@ var directly = map[string][]string{
 func FuzzRows(f *testing.F) {
 	functions := sockabi.Functions()
 	f.Add([]byte{})
-	for i := range functions { // each function once, with what the scene has at hand
+	for i := range functions { // each function once, with what the fixture has at hand
 		f.Add([]byte{byte(i), 1, 9, 10, 1, 11, 12, 13, 14, 15})
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

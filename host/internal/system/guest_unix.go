@@ -26,9 +26,8 @@ type guest struct {
 	resolver   resolver
 	nameserver bool // its own is offered
 	answering  chan struct{}
-	serving    sync.WaitGroup // sockets of the nameserver
-	virtual    atomic.Int32   // how many of these there are
-	known      known
+	asking     atomic.Int32 // how many of these there are
+	names      nameCache
 	stdio      [3]stdio
 	onListen   func(net.Addr)
 	onLimit    func(string)
@@ -43,16 +42,15 @@ type guest struct {
 	count     counters
 	listening listening
 
-	mu        sync.Mutex // held during a call
-	closed    bool
-	wake      wake
-	ended     context.Context // done once interrupted
-	interrupt func()
+	mu         sync.Mutex // held during a call
+	closed     bool
+	wake       wake
+	background background
+	interrupt  func()
 
-	givens []*given
-
-	listenersOf []net.Listener // that the givens are of
-	toRelease   []atomic.Bool
+	listenersOf   []net.Listener  // the host's
+	hostListeners []*hostListener // of listenersOf
+	toRelease     []atomic.Bool
 
 	preopened []*socket // by number less FirstPreopened; nil is closed
 	dirs      []*dir    // of the longest name in the guest first
@@ -67,6 +65,12 @@ type guest struct {
 	snapshot  []byte   // the subscriptions that interest.rows stand for, as the guest wrote them
 	changed   []int32  // scratch space of subscribe
 	bufs      [][]byte // scratch space of iovecs
+}
+
+// A background is the goroutines that work for a guest beside its calls.
+type background struct {
+	sync.WaitGroup
+	ended context.Context // done once the guest is interrupted
 }
 
 // stdio is what the operating system knows of descriptor 0, 1 or 2.
@@ -100,13 +104,13 @@ func (g *guest) open(cfg Config) error {
 		g.wake.close()
 		return os.NewSyscallError("epoll_create", err)
 	}
-	if err := g.openGivens(cfg.Listeners); err != nil {
+	if err := g.openHostListeners(cfg.Listeners); err != nil {
 		g.poller.close()
 		g.wake.close()
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	g.ended = ctx
+	g.background.ended = ctx
 	g.interrupt = func() { g.wake.interrupt(); cancel() }
 	if cfg.Preopen {
 		if err := g.preopen(); err != nil {
@@ -138,16 +142,16 @@ func (g *guest) close() error {
 		return nil
 	}
 	g.closed = true
-	g.takeAllBack()
+	g.revokeAll()
 	g.streams = Streams{}
 	for _, s := range g.table.sockets {
 		if s != nil {
 			g.closeSocket(s)
 		}
 	}
-	g.serving.Wait()
+	g.background.Wait()
 	g.limits.Sockets = 0
-	g.closeGivens()
+	g.closeHostListeners()
 	g.removeMade()
 	g.closeDirs()
 	g.poller.close()

@@ -80,7 +80,7 @@ func (g *guest) roomToListen(s *socket) error {
 
 // learn remembers what the guest is told that a name means.
 func (g *guest) learn(a netip.Addr, name, asked string) {
-	if !g.known.add(a, name, asked) {
+	if !g.names.add(a, name, asked) {
 		g.limited("")
 	}
 }
@@ -163,6 +163,6 @@ func (g *guest) pause(b *bucket, s *socket, n int) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-g.ended.Done():
+	case <-g.background.ended.Done():
 	}
 }

@@ -166,7 +166,7 @@ func absolute(name string) string {
 // isOwn reports whether name means the guest's own listeners: localhost, of a guest that has
 // some of the host's.
 func (g *guest) isOwn(name string) bool {
-	return len(g.givens) > 0 && strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
+	return len(g.hostListeners) > 0 && strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
 }
 
 // look asks the resolver for what there is of an absolute name. It has no answer for the

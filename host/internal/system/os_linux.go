@@ -31,12 +31,14 @@ const (
 // sockaddr leads to the socket itself, by a descriptor: no symbolic link that has taken
 // its name meanwhile is followed.
 func (p *place) sockaddr() (unix.Sockaddr, error) {
-	fd, err := unix.Openat(p.parent, p.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
+	if p.socket < 0 {
+		fd, err := unix.Openat(p.parent, p.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, err
+		}
+		p.socket = fd
 	}
-	p.socket = fd
-	return &unix.SockaddrUnix{Name: "/proc/self/fd/" + strconv.Itoa(fd)}, nil
+	return &unix.SockaddrUnix{Name: "/proc/self/fd/" + strconv.Itoa(p.socket)}, nil
 }
 
 func newSocket(domain, kind int) (int, error) {

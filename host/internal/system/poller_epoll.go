@@ -64,7 +64,7 @@ func (p *poller) arm(s *socket, want uint8) error {
 	if want&canWrite != 0 {
 		ev.Events |= unix.EPOLLOUT
 	}
-	if err := unix.EpollCtl(p.fd, op, s.queue(), &ev); err != nil {
+	if err := unix.EpollCtl(p.fd, op, s.backend.queue(), &ev); err != nil {
 		return err
 	}
 	s.armed = want

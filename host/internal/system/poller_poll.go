@@ -30,7 +30,7 @@ func (p *poller) arm(s *socket, want uint8) error {
 		return nil
 	case s.armed == 0:
 		s.slot = len(p.fds)
-		p.fds = append(p.fds, unix.PollFd{Fd: int32(s.queue())})
+		p.fds = append(p.fds, unix.PollFd{Fd: int32(s.backend.queue())})
 		p.sockets = append(p.sockets, s)
 	case want == 0:
 		last := len(p.fds) - 1

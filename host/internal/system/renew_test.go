@@ -32,9 +32,9 @@ func TestNamesAreRenewed(t *testing.T) {
 		t.Fatal("the name is told, and refused")
 	}
 	age := func() {
-		g.known.mu.Lock()
-		defer g.known.mu.Unlock()
-		for _, meanings := range g.known.byAddr {
+		g.names.mu.Lock()
+		defer g.names.mu.Unlock()
+		for _, meanings := range g.names.byAddr {
 			for i := range meanings {
 				meanings[i].until = time.Now().Add(-time.Second)
 			}

@@ -64,7 +64,7 @@ func FuzzSequence(f *testing.F) {
 		m.resolver = names{}
 		for step := 0; len(m.tape) > 0 && step < 100; step++ {
 			m.next, m.outputs = 1024, nil
-			moves[m.pick(len(moves))](m)
+			operations[m.pick(len(operations))](m)
 		}
 		l.Close()
 		m.Close()

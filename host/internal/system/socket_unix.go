@@ -3,8 +3,6 @@
 package system
 
 import (
-	"net/netip"
-	"os"
 	"slices"
 	"time"
 
@@ -17,44 +15,61 @@ import (
 // never blocks; what the guest takes for blocking is waiting here, where
 // Interrupt ends it.
 type socket struct {
-	fd          int    // the operating system's
-	number      uint32 // the guest's
-	nth         uint64 // of the guest's sockets, in the order in which they came to be
-	family      uint8  // sockabi.AF_*
-	kind        uint8  // sockabi.SOCK_*
-	flags       uint16 // sockabi.FDFLAG_*, as the guest set them
-	accepted    bool
-	from        *socket  // the listener that accepted it
-	connections int      // how many it accepted that are open
-	full        bool     // these are as many as may be: it is not readable, whatever its queue has
-	named       bool     // bound by the guest, or accepted
-	unjudged    bool     // bound to a free port, at which the policy was not asked whether it may listen
-	later       endpoint // where it is to be bound then
-	routed      endpoint // where it is connected for the route alone, until it sends
-	port        uint16   // that the guest believes to have, where the host's listener has another
-	listener    bool
-	lingers     bool     // SO_LINGER with a time is set
-	virtual     *os.File // the other end, where s is connected to the nameserver
-	relay       *relay   // where it is connected to a net.Conn of the embedder's
-
-	given   *given // that it has taken, or nil
-	lent    int    // its copy of that, which connections come to instead of to fd
-	presets []preset
-
-	stage   stage // of an accepted stream
-	stuck   bool  // it did not take all that the guest sent
-	since   int64 // when the stage began, if that was while draining
-	retired bool  // a listener that takes no connections any more
-	shut    bool  // a listener that the guest has shut down, and that is the host's
-	pending []int // connections of one that is retired
+	fd      int // the operating system's, on which s sends and receives; it stays the same
+	backend backend
+	number  uint32 // the guest's
+	nth     uint64 // of the guest's sockets, in the order in which they came to be
+	family  uint8  // sockabi.AF_*
+	kind    uint8  // sockabi.SOCK_*
+	flags   uint16 // sockabi.FDFLAG_*, as the guest set them
+	lingers bool   // SO_LINGER with a time is set
 
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
-	faulty   faulty
+	accepted bool
+	from     *socket // the listener that accepted it
+	named    bool    // bound by the guest, or accepted
+
+	judgement
+	acceptance
+	conversation
+	watched
+	faulty faulty
+}
+
+// A judgement is what the policy has still to be asked about a socket.
+type judgement struct {
+	unjudged bool     // bound to a free port, at which the policy was not asked whether it may listen
+	later    endpoint // where it is to be bound then
+	routed   endpoint // where it is connected for the route alone, until it sends
+}
+
+// An acceptance is what a listener has accepted and may still accept.
+type acceptance struct {
+	listener    bool
+	connections int       // how many it accepted that are open
+	full        bool      // these are as many as may be: it is not readable, whatever its queue has
+	retired     bool      // it takes no connections any more
+	shut        bool      // the guest has shut it down, and it is the host's
+	pending     []backend // connections of one that is retired
+	presets     []preset  // of a listener of the host's, or of what may become one
+}
+
+// A conversation is how far an accepted stream has come.
+type conversation struct {
+	stage stage
+	stuck bool  // it did not take all that the guest sent
+	since int64 // when the stage began, if that was while draining
+}
+
+// A watched is what polls and the poller know of a socket.
+type watched struct {
 	interest [2]int32 // the subscription to read and to write, or -1
 	armed    uint8    // what the poller watches for: canRead, canWrite
 	slot     int      // the poll(2) poller's
 }
+
+var unwatched = watched{interest: [2]int32{-1, -1}}
 
 func (s *socket) blocks() bool { return s.flags&sockabi.FDFLAG_NONBLOCK == 0 }
 func (s *socket) stream() bool { return s.kind == sockabi.SOCK_STREAM }
@@ -85,7 +100,11 @@ func (g *guest) socket(family, kind uint8) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, family: family, kind: kind, interest: [2]int32{-1, -1}}
+	k := &kernelSocket{fd: fd}
+	s := &socket{fd: fd, backend: k, family: family, kind: kind, watched: unwatched}
+	if g.dial != nil && s.stream() {
+		k.dial = func(to endpoint) (backend, error) { return g.dialled(s, k, to) }
+	}
 	g.table.add(s)
 	return s, nil
 }
@@ -103,23 +122,19 @@ func domainOf(family uint8) int {
 // accept takes a connection off the queue. Room for it is made sure of before,
 // so that none is taken and lost.
 func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
-	if l.given != nil && !l.listener {
-		return nil, unix.EINVAL
-	}
 	if err := g.roomToAccept(l); err != nil {
 		return nil, err
 	}
-	var fd int
-	var r *relay
+	var b backend
 	err := g.block(l, unix.POLLIN, l.rcvtimeo, func() (err error) {
-		fd, r, err = g.next(l)
+		b, err = g.next(l)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, accepted: true, from: l, named: true, relay: r, port: l.port,
-		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
+	s := &socket{fd: b.queue(), backend: b, family: l.family, kind: l.kind, flags: flags, accepted: true, from: l, named: true,
+		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, watched: unwatched}
 	s.inherit(l)
 	g.enters(s, fresh)
 	g.table.add(s)
@@ -129,7 +144,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 }
 
 func (g *guest) bind(s *socket, to endpoint) error {
-	if s.given != nil || s.later.family != sockabi.AF_UNSPEC {
+	if s.named {
 		return unix.EINVAL
 	}
 	var err error
@@ -149,10 +164,7 @@ func (g *guest) listen(s *socket, backlog int) error {
 	if err := g.roomToListen(s); err != nil {
 		return err
 	}
-	var err error
-	if s.given == nil {
-		err = unix.Listen(s.fd, backlog)
-	}
+	err := s.backend.listen(backlog)
 	if err == nil && !s.listener {
 		s.listener = true
 		g.listeners++
@@ -166,19 +178,15 @@ func (g *guest) listen(s *socket, backlog int) error {
 
 // connect of a blocking socket that does not succeed in time is EINPROGRESS.
 func (g *guest) connect(s *socket, to endpoint) error {
-	if s.faulty.reset || s.given != nil {
+	if s.faulty.reset {
 		return unix.EISCONN
 	}
 	if err := g.bindNow(s); err != nil {
 		return err
 	}
-	connect := func() error { return g.dialled(s, to) }
-	if g.dial == nil || !s.stream() {
-		sa, err := to.reach()
-		if err != nil {
-			return err
-		}
-		connect = func() error { return unix.Connect(s.fd, sa) }
+	connect := func() (err error) {
+		s.backend, err = s.backend.connect(to)
+		return err
 	}
 	err := g.block(s, unix.POLLOUT, s.sndtimeo, connect)
 	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
@@ -261,11 +269,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			g.pause(&g.limits.in, s, got)
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
-			from := endpointOf(sa)
-			if s.virtual != nil && !s.stream() {
-				from = s.virtualPeer()
-			}
-			return n, outFlags&unix.MSG_TRUNC != 0, from, nil
+			return n, outFlags&unix.MSG_TRUNC != 0, s.sender(sa), nil
 		}
 	}
 }
@@ -320,60 +324,44 @@ func advance(bufs [][]byte, n int) [][]byte {
 	return bufs
 }
 
-func localEndpoint(s *socket) (endpoint, error) {
-	e, err := ownEndpoint(s)
-	if s.port != 0 {
-		e.addr = netip.AddrPortFrom(e.addr.Addr(), s.port)
+// sender is who has sent what was received with the address sa.
+func (s *socket) sender(sa unix.Sockaddr) endpoint {
+	if d, ok := s.backend.(*dnsSocket); ok && !s.stream() {
+		return d.server()
 	}
-	return e, err
+	return endpointOf(sa)
 }
 
-func ownEndpoint(s *socket) (endpoint, error) {
-	if s.virtual != nil {
-		const port = 49152 // any: the pair has none
-		return s.virtualAt(port), nil
-	}
-	if s.given != nil {
-		return s.given.at, nil
-	}
+func localEndpoint(s *socket) (endpoint, error) {
 	if s.later.family != sockabi.AF_UNSPEC {
 		return s.later, nil
 	}
-	if s.relay != nil {
-		e, _, err := s.relay.names()
-		return e, err
-	}
-	sa, err := unix.Getsockname(s.fd)
-	return endpointOf(sa), err
+	return s.backend.local()
 }
 
-func peerEndpoint(s *socket) (endpoint, error) {
-	if s.virtual != nil {
-		return s.virtualPeer(), nil
+func peerEndpoint(s *socket) (endpoint, error) { return s.backend.peer() }
+
+// failure is the error that the guest was not told yet of what it reads from or writes
+// to s, or err.
+func (g *guest) failure(s *socket, err error) error {
+	pending := s.backend.failure()
+	if pending == nil {
+		return err
 	}
-	if s.relay != nil {
-		_, e, err := s.relay.names()
-		return e, err
+	if g.rec != nil {
+		g.rec.why = pending.Error()
 	}
-	sa, err := unix.Getpeername(s.fd)
-	return endpointOf(sa), err
+	return pending
 }
 
 // closeSocket never waits: a linger time, during which close(2) would hold this
 // thread, is dropped, and the kernel goes on delivering as it does without one.
 func (g *guest) closeSocket(s *socket) {
 	g.forget(s)
-	if s.virtual != nil {
-		s.virtual.Close()
-	}
 	if s.lingers {
 		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
 	}
-	unix.Close(s.fd)
-	if s.relay != nil {
-		s.relay.close()
-	}
-	s.giveBack()
+	s.backend.close()
 	s.closePending()
 	g.listening.remove(s)
 	if s.listener {

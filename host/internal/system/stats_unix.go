@@ -56,8 +56,8 @@ func (g *guest) listens(s *socket) {
 		return
 	}
 	addr := e.netAddr(s)
-	if s.given != nil {
-		addr = s.given.addr
+	if l := s.hostListener(); l != nil {
+		addr = l.addr
 	}
 	g.listening.mu.Lock()
 	if g.listening.addrs == nil {

@@ -142,7 +142,7 @@ func (g *guest) block(s *socket, events int16, timeout time.Duration, op func() 
 	deadline := deadlineOf(timeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
 		if !s.retired { // which no operating system tells of
-			if err := g.await(s.queue(), events, deadline); err != nil {
+			if err := g.await(s.backend.queue(), events, deadline); err != nil {
 				return err
 			}
 		}

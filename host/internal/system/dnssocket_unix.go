@@ -17,8 +17,38 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A socket that is connected to the nameserver is one end of a pair, at whose other end
-// a goroutine answers: nobody else can reach it, and to the poller it is as any other.
+// A dnsSocket is a socket that is connected to the nameserver: one end of a pair, at whose
+// other end a goroutine answers. Nobody else can reach it, and to the poller it is as any
+// other.
+type dnsSocket struct {
+	*kernelSocket
+	end    *os.File // the nameserver's
+	family uint8    // of the guest's socket
+}
+
+func (d *dnsSocket) local() (endpoint, error) {
+	const port = 49152 // any: the pair has none
+	return d.at(port), nil
+}
+
+func (d *dnsSocket) peer() (endpoint, error)           { return d.server(), nil }
+func (d *dnsSocket) connect(endpoint) (backend, error) { return d, unix.EISCONN }
+
+func (d *dnsSocket) close() {
+	d.end.Close()
+	d.kernelSocket.close()
+}
+
+// server is the nameserver, as the guest sees it.
+func (d *dnsSocket) server() endpoint { return d.at(Nameserver.Port()) }
+
+func (d *dnsSocket) at(port uint16) endpoint {
+	a := Nameserver.Addr()
+	if d.family == sockabi.AF_INET6 {
+		a = netip.AddrFrom16(a.As16())
+	}
+	return inet(a, port)
+}
 
 // maxDatagram is the longest answer in a datagram: what DNS flag day 2020 recommends.
 const maxDatagram = 1232
@@ -27,10 +57,10 @@ const maxDatagram = 1232
 // in their sockets.
 const maxAnswering = 32
 
-// maxVirtual is how many sockets of one guest may be connected to the nameserver at once:
+// maxAsking is how many sockets of one guest may be connected to the nameserver at once:
 // each has a goroutine. It goes on after the socket was closed, while it waits for its turn
 // to look up.
-const maxVirtual = 256
+const maxAsking = 256
 
 // maxQuery is the longest query in a datagram, which need not be longer than 512 bytes
 // (RFC 1035, section 4.2.1).
@@ -42,27 +72,15 @@ func (g *guest) isNameserver(s *socket, e endpoint) bool {
 		e.addr.Port() == Nameserver.Port() && e.addr.Addr().Unmap() == Nameserver.Addr()
 }
 
-// virtualPeer is the nameserver, as s sees it.
-func (s *socket) virtualPeer() endpoint {
-	return s.virtualAt(Nameserver.Port())
-}
-
-func (s *socket) virtualAt(port uint16) endpoint {
-	a := Nameserver.Addr()
-	if s.family == sockabi.AF_INET6 {
-		a = netip.AddrFrom16(a.As16())
-	}
-	return inet(a, port)
-}
-
 // attach connects s to the nameserver, instead of what it is now.
 func (g *guest) attach(s *socket) error {
+	k, ok := s.backend.(*kernelSocket)
 	switch {
-	case s.virtual != nil || s.relay != nil:
-		return unix.EISCONN
 	case s.listener:
 		return unix.EINVAL
-	case g.virtual.Load() >= maxVirtual:
+	case !ok:
+		return unix.EISCONN
+	case g.asking.Load() >= maxAsking:
 		g.limited("")
 		return unix.ENOBUFS
 	}
@@ -82,15 +100,15 @@ func (g *guest) attach(s *socket) error {
 	g.listening.remove(s)
 	s.unjudged = false
 	f := os.NewFile(uintptr(ours), "nameserver")
-	s.virtual = f
-	ctx, cancel := context.WithCancel(g.ended)
+	s.backend = &dnsSocket{kernelSocket: k, end: f, family: s.family}
+	ctx, cancel := context.WithCancel(g.background.ended)
 	serve := g.serveDatagrams
 	if s.stream() {
 		serve = g.serveStream
 	}
-	g.virtual.Add(1)
-	g.serving.Go(func() {
-		defer g.virtual.Add(-1)
+	g.asking.Add(1)
+	g.background.Go(func() {
+		defer g.asking.Add(-1)
 		defer cancel()
 		serve(ctx, f)
 	})

@@ -25,30 +25,32 @@ const (
 	lastly    = time.Second
 )
 
-// A relay carries a connection of the guest's to a net.Conn and back. The guest has one
-// end of a pair of sockets, which to the poller is as any other.
-type relay struct {
-	end    *net.UnixConn // the host's
-	filled int64         // bytes that keep the guest's end from being writable until it is connected
-	facade int           // a socket such as the guest believes to have, for its options
-	peer   endpoint
-	ctx    context.Context // done when the guest has closed its end
-	cancel func()
+// A connBridge carries a connection of the guest's to a net.Conn and back. The guest has
+// one end of a pair of sockets, which to the poller is as any other.
+type connBridge struct {
+	*kernelSocket               // the guest's end
+	end           *net.UnixConn // the host's
+	filled        int64         // bytes that keep the guest's end from being writable until it is connected
+	facade        int           // a socket such as the guest believes to have, for its options
+	peerEnd       endpoint
+	background    *background
+	ctx           context.Context // done when the guest has closed its end
+	cancel        func()
 
 	mu        sync.Mutex
 	connected bool
-	local     endpoint // none is that of facade
+	localEnd  endpoint // none is that of facade
 	pending   error    // that the guest was not told
 }
 
-// newRelay makes of fd, a socket, the guest's end. The caller runs the relay.
-func (g *guest) newRelay(fd int) (*relay, error) {
+// newConnBridge makes of k the guest's end. The caller runs the bridge.
+func newConnBridge(k *kernelSocket, bg *background) (*connBridge, error) {
 	ours, theirs, err := socketPair(unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}
-	r := new(relay)
-	file := os.NewFile(uintptr(ours), "relay")
+	r := &connBridge{kernelSocket: k, background: bg}
+	file := os.NewFile(uintptr(ours), "bridge")
 	end, err := net.FileConn(file)
 	file.Close()
 	if err != nil {
@@ -56,17 +58,17 @@ func (g *guest) newRelay(fd int) (*relay, error) {
 		return nil, err
 	}
 	r.end = end.(*net.UnixConn)
-	if r.facade, err = copyFD(fd); err != nil {
+	if r.facade, err = copyFD(k.fd); err != nil {
 		unix.Close(theirs)
 		r.end.Close()
 		return nil, err
 	}
-	if err := replace(theirs, fd); err != nil {
+	if err := replace(theirs, k.fd); err != nil {
 		unix.Close(r.facade)
 		r.end.Close()
 		return nil, err
 	}
-	r.ctx, r.cancel = context.WithCancel(g.ended)
+	r.ctx, r.cancel = context.WithCancel(bg.ended)
 	return r, nil
 }
 
@@ -85,25 +87,19 @@ func fill(fd int) (n int64) {
 }
 
 // dialled is connect by the embedder's function: a socket connects while that runs.
-func (g *guest) dialled(s *socket, to endpoint) error {
-	switch {
-	case s.relay != nil:
-		return s.relay.outcome()
-	case s.accepted || s.listener || s.virtual != nil:
-		return unix.EISCONN
-	}
+func (g *guest) dialled(s *socket, k *kernelSocket, to endpoint) (backend, error) {
 	g.forget(s)
-	r, err := g.newRelay(s.fd)
+	r, err := newConnBridge(k, &g.background)
 	if err != nil {
-		return err
+		return k, err
 	}
-	s.relay, r.peer, r.filled = r, to, fill(s.fd)
+	r.peerEnd, r.filled = to, fill(k.fd)
 	network, address := s.network(), to.path
 	if s.family != sockabi.AF_UNIX {
 		address = netip.AddrPortFrom(to.addr.Addr().Unmap(), to.addr.Port()).String()
 	}
 	family := s.family
-	g.serving.Go(func() {
+	g.background.Go(func() {
 		defer r.end.Close()
 		conn, err := g.dial(r.ctx, network, address)
 		if err != nil {
@@ -115,38 +111,38 @@ func (g *guest) dialled(s *socket, to endpoint) error {
 		}
 		defer conn.Close()
 		r.mu.Lock()
-		r.connected, r.local = true, endpointFor(family, conn.LocalAddr())
+		r.connected, r.localEnd = true, endpointFor(family, conn.LocalAddr())
 		r.mu.Unlock()
-		g.carry(r, conn)
+		r.carry(conn)
 	})
-	return unix.EINPROGRESS
+	return r, unix.EINPROGRESS
 }
 
-// outcome is what connecting once more comes to.
-func (r *relay) outcome() error {
+// connect reports what has become of connecting.
+func (r *connBridge) connect(endpoint) (backend, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch err := r.pending; {
 	case r.connected:
-		return unix.EISCONN
+		return r, unix.EISCONN
 	case err != nil:
 		r.pending = nil
-		return err
+		return r, err
 	case r.ctx.Err() != nil:
-		return unix.ECONNABORTED
+		return r, unix.ECONNABORTED
 	}
-	return unix.EALREADY
+	return r, unix.EALREADY
 }
 
 // drain makes the guest's end writable.
-func (r *relay) drain() error {
+func (r *connBridge) drain() error {
 	_, err := io.CopyN(io.Discard, r.end, r.filled)
 	return err
 }
 
 // carry returns when both directions have ended, or the guest has closed its end and
 // all that it had sent is delivered.
-func (g *guest) carry(r *relay, conn net.Conn) {
+func (r *connBridge) carry(conn net.Conn) {
 	if r.drain() != nil {
 		return
 	}
@@ -180,7 +176,7 @@ func (g *guest) carry(r *relay, conn net.Conn) {
 	select {
 	case <-sent:
 	case <-time.After(lingering):
-	case <-g.ended.Done():
+	case <-r.background.ended.Done():
 		select {
 		case <-sent:
 		case <-time.After(lastly):
@@ -197,17 +193,17 @@ func forward(to io.Writer, from io.Reader) error {
 	return err
 }
 
-// A relayError is what the guest is told of an error of the embedder's.
-type relayError struct {
+// A bridgeError is what the guest is told of an error of the embedder's.
+type bridgeError struct {
 	errno unix.Errno
 	err   error
 }
 
-func (e *relayError) Error() string { return e.err.Error() }
-func (e *relayError) Unwrap() error { return e.errno }
+func (e *bridgeError) Error() string { return e.err.Error() }
+func (e *bridgeError) Unwrap() error { return e.errno }
 
 // fail keeps an error for the guest.
-func (r *relay) fail(err error) {
+func (r *connBridge) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	fallback := unix.ECONNREFUSED
@@ -223,49 +219,46 @@ func (r *relay) fail(err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		errno = unix.ETIMEDOUT
 	}
-	r.pending = cmp.Or(r.pending, error(&relayError{cmp.Or(errno, fallback), err}))
+	r.pending = cmp.Or(r.pending, error(&bridgeError{cmp.Or(errno, fallback), err}))
 }
 
-// failure is the error that the guest was not told yet of what it reads from or writes
-// to s, or err.
-func (g *guest) failure(s *socket, err error) error {
-	if s.relay == nil {
-		return err
-	}
-	s.relay.mu.Lock()
-	defer s.relay.mu.Unlock()
-	pending := s.relay.pending
-	if pending == nil {
-		return err
-	}
-	s.relay.pending = nil
-	if g.rec != nil {
-		g.rec.why = pending.Error()
-	}
+func (r *connBridge) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pending := r.pending
+	r.pending = nil
 	return pending
 }
 
-// close is for when the guest has closed its end.
-func (r *relay) close() {
+func (r *connBridge) options() int { return r.facade }
+
+func (r *connBridge) getInt(o option) (int, error) {
+	return unix.GetsockoptInt(r.facade, o.level, o.code)
+}
+
+func (r *connBridge) close() {
+	r.kernelSocket.close()
 	r.cancel()
 	unix.Close(r.facade)
 }
 
-// names is the addresses of the two ends, or ENOTCONN for a peer that is not there.
-func (r *relay) names() (local, peer endpoint, err error) {
+func (r *connBridge) local() (endpoint, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if local = r.local; local.family == sockabi.AF_UNSPEC {
-		sa, err := unix.Getsockname(r.facade)
-		if err != nil {
-			return endpoint{}, endpoint{}, err
-		}
-		local = endpointOf(sa)
+	if r.localEnd.family != sockabi.AF_UNSPEC {
+		return r.localEnd.withPort(r.port), nil
 	}
+	sa, err := unix.Getsockname(r.facade)
+	return endpointOf(sa).withPort(r.port), err
+}
+
+func (r *connBridge) peer() (endpoint, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !r.connected {
-		return local, endpoint{}, unix.ENOTCONN
+		return endpoint{}, unix.ENOTCONN
 	}
-	return local, r.peer, nil
+	return r.peerEnd, nil
 }
 
 // endpointFor is a for a socket of that family, or none.

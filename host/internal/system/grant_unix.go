@@ -10,12 +10,12 @@ func Errno(e unix.Errno) uint16 {
 	return uint16(errno)
 }
 
-// numbers is how many parameters of a call can be descriptors, from the first. To lend
-// and to take back what others name by chance does no harm.
+// numbers is how many parameters of a call can be descriptors, from the first. To grant
+// and to revoke what others name by chance does no harm.
 const numbers = 2
 
-// takeBack makes the sockets that a call is about this package's alone.
-func (g *guest) takeBack(args []uint64) {
+// revoke makes the sockets that a call is about this package's alone.
+func (g *guest) revoke(args []uint64) {
 	if g.streams.Of == nil {
 		return
 	}
@@ -23,33 +23,33 @@ func (g *guest) takeBack(args []uint64) {
 	g.count.sent.Add(*g.streams.Sent)
 	*g.streams.Received, *g.streams.Sent = 0, 0
 	for _, fd := range args[:min(numbers, len(args))] {
-		if s, st := g.lent(uint32(fd)); s != nil && st.FD != 0 {
+		if s, st := g.granted(uint32(fd)); s != nil && st.FD != 0 {
 			st.FD = 0
 			s.stage, s.stuck = stage(st.Stage), st.Stuck
 		}
 	}
 }
 
-func (g *guest) takeAllBack() {
+func (g *guest) revokeAll() {
 	for i := range min(len(g.table.sockets), len(g.streams.Of)) {
-		g.takeBack([]uint64{uint64(FirstSocket + i)})
+		g.revoke([]uint64{uint64(FirstSocket + i)})
 	}
 }
 
-// lend gives the engine those of the sockets that a call was about.
-func (g *guest) lend(args []uint64) {
+// grant gives the engine those of the sockets that a call was about.
+func (g *guest) grant(args []uint64) {
 	if g.streams.Of == nil || g.draining.level > 0 {
 		return
 	}
 	for _, fd := range args[:min(numbers, len(args))] {
-		if s, st := g.lent(uint32(fd)); s != nil && s.isPlain() {
+		if s, st := g.granted(uint32(fd)); s != nil && s.isPlain() {
 			*st = Stream{FD: int32(s.fd) + 1, Accepted: s.accepted, Stage: uint8(s.stage), Stuck: s.stuck}
 		}
 	}
 }
 
-// lent is a socket, and what its engine knows of it, or nil.
-func (g *guest) lent(fd uint32) (*socket, *Stream) {
+// granted is a socket, and what its engine knows of it, or nil.
+func (g *guest) granted(fd uint32) (*socket, *Stream) {
 	s := g.table.get(fd)
 	if s == nil || int(fd-FirstSocket) >= len(g.streams.Of) {
 		return nil, nil
@@ -58,5 +58,6 @@ func (g *guest) lent(fd uint32) (*socket, *Stream) {
 }
 
 func (s *socket) isPlain() bool {
-	return s.network() == "tcp" && !s.blocks() && !s.listener && s.virtual == nil && s.relay == nil
+	_, kernel := s.backend.(*kernelSocket)
+	return kernel && s.network() == "tcp" && !s.blocks() && !s.listener
 }

@@ -12,11 +12,11 @@ import (
 // than answerTTL, for programs that resolve and connect much later.
 const nameLife = 5 * time.Minute
 
-// maxKnown is how many pairs of an address and a name are known of a guest.
-const maxKnown = 1 << 16
+// maxNames is how many pairs of an address and a name are known of a guest.
+const maxNames = 1 << 16
 
-// known is what the host told the guest that names mean.
-type known struct {
+// A nameCache is what the host has told the guest that names mean.
+type nameCache struct {
 	mu     sync.Mutex
 	byAddr map[netip.Addr][]meaning
 	pairs  int // in byAddr
@@ -35,64 +35,64 @@ const renewEvery = time.Minute
 
 // add remembers that name means a, which the resolver was asked as asked. It returns false if
 // it forgot other pairs for that, of those that were not over.
-func (k *known) add(a netip.Addr, name, asked string) (room bool) {
+func (c *nameCache) add(a netip.Addr, name, asked string) (room bool) {
 	now := time.Now()
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	until := now.Add(nameLife)
-	for i, m := range k.byAddr[a] {
+	for i, m := range c.byAddr[a] {
 		if m.name == name {
-			k.byAddr[a][i].until, k.byAddr[a][i].asked = until, strings.Clone(asked)
+			c.byAddr[a][i].until, c.byAddr[a][i].asked = until, strings.Clone(asked)
 			return true
 		}
 	}
-	room = k.makeRoom(now)
-	if k.byAddr == nil {
-		k.byAddr = map[netip.Addr][]meaning{}
+	room = c.makeRoom(now)
+	if c.byAddr == nil {
+		c.byAddr = map[netip.Addr][]meaning{}
 	}
-	k.byAddr[a] = append(k.byAddr[a], meaning{name: strings.Clone(name), asked: strings.Clone(asked), until: until})
-	k.pairs++
+	c.byAddr[a] = append(c.byAddr[a], meaning{name: strings.Clone(name), asked: strings.Clone(asked), until: until})
+	c.pairs++
 	return room
 }
 
 // makeRoom drops what is over, and else the pairs of any addresses: of an eighth, so that
 // it is seldom called.
-func (k *known) makeRoom(now time.Time) bool {
-	if k.pairs < maxKnown {
+func (c *nameCache) makeRoom(now time.Time) bool {
+	if c.pairs < maxNames {
 		return true
 	}
-	for a := range k.byAddr {
-		k.drop(a, func(m meaning) bool { return now.After(m.until) })
+	for a := range c.byAddr {
+		c.drop(a, func(m meaning) bool { return now.After(m.until) })
 	}
-	room := k.pairs < maxKnown
-	for a := range k.byAddr {
-		if k.pairs <= maxKnown-maxKnown/8 {
+	room := c.pairs < maxNames
+	for a := range c.byAddr {
+		if c.pairs <= maxNames-maxNames/8 {
 			break
 		}
-		k.drop(a, func(meaning) bool { return true })
+		c.drop(a, func(meaning) bool { return true })
 	}
 	return room
 }
 
 // drop drops meanings of a.
-func (k *known) drop(a netip.Addr, is func(meaning) bool) {
-	before := len(k.byAddr[a])
-	left := slices.DeleteFunc(k.byAddr[a], is)
-	k.pairs -= before - len(left)
+func (c *nameCache) drop(a netip.Addr, is func(meaning) bool) {
+	before := len(c.byAddr[a])
+	left := slices.DeleteFunc(c.byAddr[a], is)
+	c.pairs -= before - len(left)
 	if len(left) == 0 {
-		delete(k.byAddr, a)
+		delete(c.byAddr, a)
 		return
 	}
-	k.byAddr[a] = left
+	c.byAddr[a] = left
 }
 
 // of is the names of a now, in order.
-func (k *known) of(a netip.Addr) []string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+func (c *nameCache) of(a netip.Addr) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
 	var all []string
-	for _, m := range k.byAddr[a] {
+	for _, m := range c.byAddr[a] {
 		if !now.After(m.until) {
 			all = append(all, m.name)
 		}
@@ -102,12 +102,12 @@ func (k *known) of(a netip.Addr) []string {
 }
 
 // over is the names of a that are over, as far as they may be looked up again now.
-func (k *known) over(a netip.Addr) (all []meaning) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+func (c *nameCache) over(a netip.Addr) (all []meaning) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
-	for i := range k.byAddr[a] {
-		if m := &k.byAddr[a][i]; now.After(m.until) && !now.Before(m.again) {
+	for i := range c.byAddr[a] {
+		if m := &c.byAddr[a][i]; now.After(m.until) && !now.Before(m.again) {
 			m.again = now.Add(renewEvery)
 			all = append(all, *m)
 		}

@@ -1,0 +1,173 @@
+//go:build linux || darwin
+
+package system
+
+import (
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// backlog is how many connections of a listenerBridge wait for guests.
+const backlog = 128
+
+// A listenerBridge accepts from a listener that is no socket of the operating system. All
+// guests that are given the listener, one after the other or at once, have the same bridge,
+// which lasts as long as the listener: a connection that came between two of them is not
+// lost.
+type listenerBridge struct {
+	tokens *os.File // a pipe, with a byte for each of conns
+	more   *os.File
+	slots  chan struct{} // as many as conns, and one while accepting
+
+	mu    sync.Mutex
+	conns []net.Conn
+	users int
+	over  bool // the listener takes no more
+}
+
+var bridges struct {
+	sync.Mutex
+	of map[net.Listener]*listenerBridge
+}
+
+// bridgeOf is the bridge of l, with one more user. l is comparable.
+func bridgeOf(l net.Listener) (*listenerBridge, error) {
+	bridges.Lock()
+	defer bridges.Unlock()
+	f := bridges.of[l]
+	if f == nil {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		f = &listenerBridge{tokens: r, more: w, slots: make(chan struct{}, backlog)}
+		if bridges.of == nil {
+			bridges.of = map[net.Listener]*listenerBridge{}
+		}
+		bridges.of[l] = f
+		go f.run(l)
+	}
+	f.mu.Lock()
+	f.users++
+	f.mu.Unlock()
+	return f, nil
+}
+
+// copyTokens is a copy of tokens, readable when a connection waits, or none will come.
+func (f *listenerBridge) copyTokens() (fd int, err error) {
+	raw, err := f.tokens.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	cerr := raw.Control(func(from uintptr) { fd, err = copyFD(int(from)) })
+	if err == nil {
+		err = cerr
+	}
+	return fd, err
+}
+
+func (f *listenerBridge) run(l net.Listener) {
+	for {
+		f.slots <- struct{}{}
+		conn, err := accept(l)
+		if err != nil {
+			break
+		}
+		f.mu.Lock()
+		f.conns = append(f.conns, conn)
+		f.mu.Unlock()
+		f.more.Write([]byte{0})
+	}
+	bridges.Lock()
+	delete(bridges.of, l)
+	bridges.Unlock()
+	f.mu.Lock()
+	f.over = true
+	f.mu.Unlock()
+	f.more.Close()
+	f.tokens.Close()
+	f.clear()
+}
+
+// accept does not end for an error that passes.
+func accept(l net.Listener) (net.Conn, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		conn, err := l.Accept()
+		if t, ok := err.(interface{ Temporary() bool }); !ok || !t.Temporary() {
+			return conn, err
+		}
+		time.Sleep(pause)
+	}
+}
+
+// release is for a user that needs it no more.
+func (f *listenerBridge) release() {
+	f.mu.Lock()
+	f.users--
+	f.mu.Unlock()
+	f.clear()
+}
+
+// clear closes the connections that nobody will accept.
+func (f *listenerBridge) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.over || f.users > 0 {
+		return
+	}
+	for _, c := range f.conns {
+		c.Close()
+	}
+	f.conns = nil
+}
+
+// accept returns a socket of that family that is bridged to the next connection. tokens is
+// what copyTokens has returned. EINVAL is that there will be no connection.
+func (f *listenerBridge) accept(tokens int, family uint8, bg *background) (*connBridge, error) {
+	var token [1]byte
+	if n, err := unix.Read(tokens, token[:]); err != nil {
+		return nil, err
+	} else if n == 0 {
+		return nil, unix.EINVAL
+	}
+	c, err := newBridged(family, bg)
+	if err != nil {
+		f.more.Write(token[:])
+		return nil, err
+	}
+	f.mu.Lock()
+	conn := f.conns[0]
+	f.conns = f.conns[1:]
+	f.mu.Unlock()
+	<-f.slots
+	c.connected = true
+	c.localEnd, c.peerEnd = endpointFor(family, conn.LocalAddr()), endpointFor(family, conn.RemoteAddr())
+	if c.peerEnd.family == sockabi.AF_UNSPEC {
+		c.peerEnd = unspecified(family, 0)
+	}
+	bg.Go(func() {
+		defer c.end.Close()
+		defer conn.Close()
+		c.carry(conn)
+	})
+	return c, nil
+}
+
+// newBridged is a socket of that family and the bridge that it is an end of.
+func newBridged(family uint8, bg *background) (*connBridge, error) {
+	fd, err := newSocket(domainOf(family), unix.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newConnBridge(&kernelSocket{fd: fd}, bg)
+	if err != nil {
+		unix.Close(fd)
+	}
+	return c, err
+}

@@ -1,0 +1,70 @@
+package system
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+func address(n int) netip.Addr {
+	var a [4]byte
+	binary.BigEndian.PutUint32(a[:], uint32(n))
+	return netip.AddrFrom4(a)
+}
+
+// TestNameCacheHasAnEnd remembers more than there is room for: addresses of one name, and names
+// of one address.
+func TestNameCacheHasAnEnd(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		pair func(i int) (netip.Addr, string)
+	}{
+		{"addresses", func(i int) (netip.Addr, string) { return address(i), "name" }},
+		{"names", func(i int) (netip.Addr, string) { return address(i / 1000), fmt.Sprint(i) }},
+	} {
+		var c nameCache
+		for i := range maxNames + 10 {
+			a, name := test.pair(i)
+			if room := c.add(a, name, name); room != (i != maxNames) {
+				t.Fatalf("%s: pair %d has room: %v", test.name, i, room)
+			}
+			if got := c.of(a); !slices.Contains(got, name) {
+				t.Fatalf("%s: pair %d is not known", test.name, i)
+			}
+			if c.add(a, name, name); c.pairs > maxNames {
+				t.Fatalf("%s: there are %d pairs", test.name, c.pairs)
+			}
+		}
+		counted := 0
+		for _, of := range c.byAddr {
+			counted += len(of)
+		}
+		if counted != c.pairs {
+			t.Errorf("%s: there are %d pairs, and %d were counted", test.name, counted, c.pairs)
+		}
+	}
+}
+
+// TestNameCacheForgets holds that what is over is forgotten before what is not.
+func TestNameCacheForgets(t *testing.T) {
+	var c nameCache
+	for i := range maxNames {
+		c.add(address(i), "name", "name")
+	}
+	old, young := address(0), address(1)
+	c.byAddr[old][0].until = time.Now().Add(-time.Second)
+	if room := c.add(address(maxNames), "name", "name"); !room {
+		t.Error("there was no room, and one was over")
+	}
+	c.add(young, "another", "another")
+	c.add(young, "name", "name")
+	if got := c.of(young); !slices.Equal(got, []string{"another", "name"}) {
+		t.Errorf("%q", got)
+	}
+	if len(c.of(old)) != 0 || c.pairs > maxNames {
+		t.Errorf("%q, %d", c.of(old), c.pairs)
+	}
+}
