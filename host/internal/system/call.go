@@ -81,7 +81,7 @@ func (g *guest) rows() []Row {
 		rows[i] = Row{
 			Function: f,
 			Shared:   Shared(f),
-			Call: g.traced(f, g.observed(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
+			Call: g.wrapped(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
 				g.mu.Lock()
 				defer g.mu.Unlock()
 				args = g.numbered(f, args)
@@ -90,7 +90,7 @@ func (g *guest) rows() []Row {
 				clear(g.bufs) // guest memory may not outlive the guest
 				g.grant(args)
 				return errno
-			})),
+			}),
 		}
 	}
 	return rows
@@ -142,10 +142,7 @@ func (g *guest) iovecs(c call, i int) (bufs [][]byte, size uint32, errno sockabi
 		size += n
 	}
 	g.bufs = bufs
-	if g.rec != nil {
-		g.rec.args[i] = strconv.FormatUint(uint64(size), 10) + " bytes"
-		g.rec.args[i+1] = ""
-	}
+	g.rec.argf(i, func() string { return strconv.FormatUint(uint64(size), 10) + " bytes" }, i+1)
 	return bufs, size, 0
 }
 
@@ -228,9 +225,7 @@ func (g *guest) ask(r host.Request) sockabi.Errno {
 	if !r.Route {
 		g.count.refused.Add(1)
 	}
-	if g.rec != nil {
-		g.rec.why = "denied: " + err.Error()
-	}
+	g.rec.denied(err)
 	return sockabi.EACCES
 }
 
@@ -242,9 +237,7 @@ func (g *guest) resolution(err error) sockabi.Errno {
 	if err == nil {
 		return 0
 	}
-	if g.rec != nil {
-		g.rec.why = err.Error()
-	}
+	g.rec.failed(err)
 	var dns *net.DNSError
 	var none *net.AddrError
 	switch {

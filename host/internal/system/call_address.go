@@ -84,9 +84,7 @@ func (g *guest) endpoint(c call, i, p int) (endpoint, sockabi.Errno) {
 	default:
 		return endpoint{}, sockabi.EAFNOSUPPORT
 	}
-	if g.rec != nil {
-		g.rec.args[i], g.rec.args[p] = e.String(), ""
-	}
+	g.rec.argf(i, e.String, p)
 	return e, 0
 }
 
@@ -208,8 +206,6 @@ func (g *guest) named(c call, get func(*socket) (endpoint, error)) (endpoint, so
 		return endpoint{}, g.wire(err)
 	}
 	e = g.inGuest(e)
-	if g.rec != nil {
-		g.rec.result = e.String()
-	}
+	g.rec.succeeded(e.String)
 	return e, 0
 }

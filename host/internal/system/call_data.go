@@ -3,8 +3,6 @@
 package system
 
 import (
-	"strconv"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
@@ -89,14 +87,10 @@ func (g *guest) receive(c call, p receiving) sockabi.Errno {
 	if cut {
 		le.PutUint16(roflags, sockabi.RO_DATA_TRUNCATED)
 	}
-	if g.rec != nil {
-		if g.rec.result = strconv.Itoa(n); from.family != sockabi.AF_UNSPEC && p.addr >= 0 {
-			g.rec.result += " from " + from.String()
-		}
-		if cut {
-			g.rec.result += ", truncated"
-		}
+	if p.addr < 0 {
+		from = endpoint{}
 	}
+	g.rec.received(n, cut, from)
 	return 0
 }
 
@@ -186,8 +180,6 @@ func (g *guest) putCount(result []byte, n int, err error) sockabi.Errno {
 		return g.wire(err)
 	}
 	le.PutUint32(result, uint32(n))
-	if g.rec != nil {
-		g.rec.result = strconv.Itoa(n)
-	}
+	g.rec.counted(n)
 	return 0
 }

@@ -49,10 +49,8 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 		node: node, service: serv,
 		flags: hint.Flags, family: hint.Family, kind: hint.SockType, protocol: hint.Protocol,
 	}
-	if g.rec != nil {
-		g.rec.args[0], g.rec.args[1] = strconv.Quote(q.node), ""
-		g.rec.args[2], g.rec.args[3] = strconv.Quote(q.service), ""
-	}
+	g.rec.argf(0, func() string { return strconv.Quote(q.node) }, 1)
+	g.rec.argf(2, func() string { return strconv.Quote(q.service) }, 3)
 	switch errno := q.valid(c.u32(6)); {
 	case errno != 0:
 		return errno
@@ -80,13 +78,13 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 		canon = ""
 	}
 	le.PutUint32(count, uint32(len(answers)))
-	if g.rec != nil {
+	g.rec.succeeded(func() string {
 		texts := make([]string, len(answers))
 		for i, a := range answers {
 			texts[i] = a.addr.String()
 		}
-		g.rec.result = strconv.Itoa(len(answers)) + " [" + strings.Join(texts, ", ") + "]"
-	}
+		return strconv.Itoa(len(answers)) + " [" + strings.Join(texts, ", ") + "]"
+	})
 	return 0
 }
 

@@ -113,9 +113,7 @@ func (g *guest) subscribe(c call, subs []byte) {
 		g.arm(int(i))
 	}
 	g.changed = changed
-	if g.rec != nil {
-		g.rec.args[0] = listed(n, g.subscriptionText)
-	}
+	g.rec.argf(0, func() string { return listed(n, g.subscriptionText) })
 }
 
 // tell writes what happened, in the order of the subscriptions, and returns how
@@ -157,9 +155,9 @@ func (g *guest) tell(events []byte) int {
 			b = in.errors.next(i + 1)
 		}
 	}
-	if g.rec != nil {
-		g.rec.result = strconv.Itoa(told) + " " + listed(told, func(i int) string { return text[i] })
-	}
+	g.rec.succeeded(func() string {
+		return strconv.Itoa(told) + " " + listed(told, func(i int) string { return text[i] })
+	})
 	return told
 }
 

@@ -4,6 +4,7 @@ package system
 
 import (
 	"encoding/binary"
+	"errors"
 	"strconv"
 
 	"github.com/wasisock/wasisock/host"
@@ -21,9 +22,8 @@ func (g *guest) sockOpen(c call) sockabi.Errno {
 	if !ok {
 		return sockabi.EFAULT
 	}
-	if g.rec != nil {
-		g.rec.args[0], g.rec.args[1] = familyName(family), kindName(kind)
-	}
+	g.rec.argf(0, func() string { return familyName(family) })
+	g.rec.argf(1, func() string { return kindName(kind) })
 	if family < sockabi.AF_INET4 || family > sockabi.AF_UNIX || kind < sockabi.SOCK_DGRAM || kind > sockabi.SOCK_STREAM {
 		return sockabi.EINVAL
 	}
@@ -37,12 +37,7 @@ func (g *guest) sockOpen(c call) sockabi.Errno {
 
 func (g *guest) putNumber(result []byte, s *socket) {
 	le.PutUint32(result, s.number)
-	if g.rec != nil {
-		g.rec.result = strconv.FormatUint(uint64(s.number), 10)
-		if g.rec.fd < 0 {
-			g.rec.fd = int64(s.number)
-		}
-	}
+	g.rec.opened(s.number)
 }
 
 func (g *guest) sockBind(c call) sockabi.Errno {
@@ -191,9 +186,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if g.rec != nil {
-		g.rec.args[1], g.rec.args[2] = "", o.name
-	}
+	g.rec.arg(2, o.name, 1)
 	var value [optionSize]byte
 	n := 0
 	switch o.form {
@@ -206,11 +199,12 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 			return g.wire(err)
 		}
 		n, _ = binary.Encode(value[:], le, int32(v))
-		if g.rec != nil {
-			if g.rec.result = strconv.Itoa(v); o.form == formErrno && v != 0 {
-				g.rec.result = sockabi.Errno(v).Name()
+		g.rec.succeeded(func() string {
+			if o.form == formErrno && v != 0 {
+				return sockabi.Errno(v).Name()
 			}
-		}
+			return strconv.Itoa(v)
+		})
 	case formLinger:
 		v, err := getLinger(s)
 		if err != nil {
@@ -254,16 +248,12 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if g.rec != nil {
-		g.rec.args[1], g.rec.args[2], g.rec.args[4] = "", o.name, ""
-	}
+	g.rec.arg(2, o.name, 1, 4)
 	switch o.form {
 	case formFixed, formType, formErrno:
 		return sockabi.ENOPROTOOPT
 	case formDevice:
-		if g.rec != nil {
-			g.rec.why = "denied: binding to a device"
-		}
+		g.rec.denied(errDevice)
 		return sockabi.EACCES
 	case formLinger:
 		var v sockabi.Linger
@@ -282,11 +272,11 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 		return sockabi.EINVAL
 	}
 	v := int(int32(le.Uint32(value)))
-	if g.rec != nil {
-		g.rec.args[3] = strconv.Itoa(v)
-	}
+	g.rec.argf(3, func() string { return strconv.Itoa(v) })
 	return g.wire(g.setOption(s, o, func(s *socket) error { return setInt(s, o, v) }))
 }
+
+var errDevice = errors.New("binding to a device")
 
 const (
 	fdflags    = sockabi.FDFLAG_APPEND | sockabi.FDFLAG_DSYNC | sockabi.FDFLAG_NONBLOCK | sockabi.FDFLAG_RSYNC | sockabi.FDFLAG_SYNC

@@ -145,8 +145,8 @@ func (g *guest) wire(err error) sockabi.Errno {
 		return sockabi.ESUCCESS
 	}
 	errno, known := errnoOf(err)
-	if !known && g.rec != nil {
-		g.rec.why = err.Error()
+	if !known {
+		g.rec.failed(err)
 	}
 	return errno
 }

@@ -87,42 +87,31 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 	}
 	switch {
 	case dns && direction == writing && asksAbroad(s):
-		g.explain("dns")
+		g.rec.faulted("dns")
 		return nil, unix.ECONNREFUSED
 	case reset && s.stream() && isConnected(s):
-		g.explain("reset")
+		g.rec.faulted("reset")
 		s.faulty.reset = true
 		breakOff(s.fd)
 		return nil, unix.ECONNRESET
 	case again && !spared && !s.blocks():
-		g.explain("eagain")
+		g.rec.faulted("eagain")
 		d.spared = true
 		return nil, unix.EAGAIN
 	case short && s.stream() && !whole && size > 1:
-		g.explain("short")
-		bufs = shorten(bufs, 1+part%(size-1))
+		g.rec.faulted("short")
+		bufs = first(bufs, int(1+part%(size-1)))
 	}
 	return bufs, nil
 }
 
 // late waits as long as a delay takes.
 func (g *guest) late() error {
-	g.explain(g.faults.DelayTime.String() + " late")
+	g.rec.faulted(g.faults.DelayTime.String() + " late")
 	if err := g.await(-1, 0, after(clock(), int64(g.faults.DelayTime))); err != unix.EAGAIN {
 		return err
 	}
 	return nil
-}
-
-// explain puts a fault into the trace.
-func (g *guest) explain(fault string) {
-	if g.rec == nil {
-		return
-	}
-	if g.rec.why != "" {
-		g.rec.why += ", "
-	}
-	g.rec.why += "fault: " + fault
 }
 
 // something waits until there is something to receive or room to send, as a call would.
@@ -164,19 +153,6 @@ func sizeOf(bufs [][]byte) (size uint64) {
 		size += uint64(len(b))
 	}
 	return size
-}
-
-// shorten is the first n bytes of bufs, which have more. It changes the slice of
-// slices.
-func shorten(bufs [][]byte, n uint64) [][]byte {
-	for i, b := range bufs {
-		if n <= uint64(len(b)) {
-			bufs[i] = b[:n]
-			return bufs[:i+1]
-		}
-		n -= uint64(len(b))
-	}
-	return bufs
 }
 
 // A faultyResolver resolves names worse than the one in it, from several goroutines: the

@@ -33,11 +33,12 @@ type guest struct {
 	onLimit    func(string)
 	met        sync.Map // limits that onLimit was told of
 	dial       func(ctx context.Context, network, address string) (net.Conn, error)
-	tracer
+	rec        *recorder // of the call being served, or nil
 
 	injects bool // some of faults
 	faults  hostfault.Faults
 
+	trace     host.Tracer
 	calls     func(name string, errno sockabi.Errno, took time.Duration)
 	count     counters
 	listening listening
@@ -82,7 +83,7 @@ type stdio struct {
 func (g *guest) open(cfg Config) error {
 	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
 	g.limits.set(cfg.Limits)
-	g.tracer, g.calls, g.onListen, g.onLimit = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen, cfg.OnLimit
+	g.trace, g.calls, g.onListen, g.onLimit = cfg.Trace, cfg.Calls, cfg.OnListen, cfg.OnLimit
 	g.dial = cfg.Dial
 	g.resolver = net.DefaultResolver
 	if cfg.Resolver != nil {

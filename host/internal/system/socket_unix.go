@@ -348,9 +348,7 @@ func (g *guest) failure(s *socket, err error) error {
 	if pending == nil {
 		return err
 	}
-	if g.rec != nil {
-		g.rec.why = pending.Error()
-	}
+	g.rec.failed(pending)
 	return pending
 }
 

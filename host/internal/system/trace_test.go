@@ -145,11 +145,11 @@ func TestTrace(t *testing.T) {
 	if traced != nil {
 		t.Errorf("a call that falls through is traced as %v", traced)
 	}
-	own := g.Traced(sockabi.Function{Name: "fd_write", Args: "fd iovs* iovslen nwritten*"}, func(context.Context, Memory, []uint64) sockabi.Errno { return 0 })
+	own := g.wrapped(sockabi.Function{Name: "fd_write", Args: "fd iovs* iovslen nwritten*"}, func(context.Context, Memory, []uint64) sockabi.Errno { return 0 })
 	if got := told(func() { own(context.Background(), nil, []uint64{1, 100, 2, 200}) }, nil); got != "1 fd_write(1, 2) = 0" {
 		t.Errorf("the engine's call is traced as %q", got)
 	}
-	odd := g.Traced(sockabi.Function{Name: "odd", Args: "number"}, func(context.Context, Memory, []uint64) sockabi.Errno { return 999 })
+	odd := g.wrapped(sockabi.Function{Name: "odd", Args: "number"}, func(context.Context, Memory, []uint64) sockabi.Errno { return 999 })
 	if got := told(func() { odd(context.Background(), nil, []uint64{1}) }, nil); got != "-1 odd(1) = errno 999" {
 		t.Errorf("an unknown errno is traced as %q", got)
 	}
@@ -162,9 +162,9 @@ func udpPort(g *tester, fd uint32) uint16 {
 
 func TestTheTextOfAnUnknownErrorIsTraced(t *testing.T) {
 	var g guest
-	g.rec = new(record)
-	if errno := g.wire(errors.New("the moon is full")); errno != sockabi.EIO || g.rec.why != "the moon is full" {
-		t.Errorf("%s, %q", errno.Name(), g.rec.why)
+	g.rec = new(recorder)
+	if errno := g.wire(errors.New("the moon is full")); errno != sockabi.EIO || g.rec.reason != "the moon is full" {
+		t.Errorf("%s, %q", errno.Name(), g.rec.reason)
 	}
 }
 
