@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -93,7 +94,7 @@ func (k *kernelSocket) listen(backlog int) error {
 }
 
 func (k *kernelSocket) accept() (backend, error) {
-	fd, err := acceptSocket(k.fd)
+	fd, err := netos.Accept(k.fd)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -105,7 +106,7 @@ func BenchmarkRequest(b *testing.B) {
 			s, buf := g.table.get(fd).fd, make([]byte, size)
 			return func() {
 				unix.Read(s, buf)
-				unix.SendmsgN(s, buf, nil, nil, sendFlags)
+				unix.SendmsgN(s, buf, nil, nil, netos.SendFlags)
 			}
 		})
 	})

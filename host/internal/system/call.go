@@ -8,11 +8,11 @@ import (
 	"errors"
 	"math"
 	"net"
+	"net/netip"
 	"strconv"
 
-	"net/netip"
-
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -255,4 +255,17 @@ func (g *guest) resolution(err error) sockabi.Errno {
 		return sockabi.EAI_AGAIN
 	}
 	return sockabi.EAI_FAIL
+}
+
+// wire is the errno of err for the guest. The text of an error that the
+// extension has no number for goes to the trace.
+func (g *guest) wire(err error) sockabi.Errno {
+	if err == nil {
+		return sockabi.ESUCCESS
+	}
+	errno, known := netos.Errno(err)
+	if !known {
+		g.rec.failed(err)
+	}
+	return errno
 }

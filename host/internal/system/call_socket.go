@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -218,7 +219,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 		}
 		n, _ = binary.Encode(value[:], le, v)
 	case formDevice:
-		name, err := boundDevice(s.fd)
+		name, err := netos.BoundDevice(s.fd)
 		if err != nil {
 			return g.wire(err)
 		}

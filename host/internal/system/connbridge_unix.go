@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -45,7 +46,7 @@ type connBridge struct {
 
 // newConnBridge makes of k the guest's end. The caller runs the bridge.
 func newConnBridge(k *kernelSocket, bg *background) (*connBridge, error) {
-	ours, theirs, err := socketPair(unix.SOCK_STREAM)
+	ours, theirs, err := netos.Pair(unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +59,12 @@ func newConnBridge(k *kernelSocket, bg *background) (*connBridge, error) {
 		return nil, err
 	}
 	r.end = end.(*net.UnixConn)
-	if r.facade, err = copyFD(k.fd); err != nil {
+	if r.facade, err = netos.Copy(k.fd); err != nil {
 		unix.Close(theirs)
 		r.end.Close()
 		return nil, err
 	}
-	if err := replace(theirs, k.fd); err != nil {
+	if err := netos.Replace(theirs, k.fd); err != nil {
 		unix.Close(r.facade)
 		r.end.Close()
 		return nil, err

@@ -9,11 +9,11 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -88,12 +88,12 @@ func (g *guest) attach(s *socket) error {
 	if s.stream() {
 		kind = unix.SOCK_STREAM
 	}
-	ours, theirs, err := socketPair(kind)
+	ours, theirs, err := netos.Pair(kind)
 	if err != nil {
 		return err
 	}
 	g.forget(s)
-	if err := replace(theirs, s.fd); err != nil {
+	if err := netos.Replace(theirs, s.fd); err != nil {
 		unix.Close(ours)
 		return err
 	}
@@ -113,21 +113,6 @@ func (g *guest) attach(s *socket) error {
 		serve(ctx, f)
 	})
 	return nil
-}
-
-// socketPair is two connected sockets that do not block.
-func socketPair(kind int) (a, b int, err error) {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	pair, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, fd := range pair {
-		unix.CloseOnExec(fd)
-		unix.SetNonblock(fd, true)
-	}
-	return pair[0], pair[1], nil
 }
 
 func (g *guest) serveDatagrams(ctx context.Context, f *os.File) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
 // settling is for how long a connection counts as in work that the guest has not yet
@@ -55,7 +57,7 @@ func (g *guest) heed() (again int64) {
 	if g.wake.asked.Load() != d.level || g.wake.rung.Load() {
 		began := d.level > 0
 		if d.level = g.wake.heed(); d.level > 0 && !began {
-			d.began = clock()
+			d.began = netos.Clock()
 			g.revokeAll()
 			for s := range g.listening.addrs {
 				g.retire(s)
@@ -64,7 +66,7 @@ func (g *guest) heed() (again int64) {
 		g.releaseListeners()
 	}
 	if d.level == 0 || d.over {
-		return never
+		return netos.Never
 	}
 	busy, again := g.inWork()
 	d.over = !busy || d.level >= drainHurried
@@ -142,23 +144,23 @@ func (g *guest) announce() {
 // one that it has read from since it last wrote, that waits to be written to, or that
 // has bytes to read. If it is only settling, again is when to look again.
 func (g *guest) inWork() (busy bool, again int64) {
-	now := clock()
-	again = never
+	now := netos.Clock()
+	again = netos.Never
 	for _, s := range g.table.sockets {
 		switch {
 		case s == nil:
 		case len(s.pending) > 0:
-			return true, never
+			return true, netos.Never
 		case !s.accepted || !s.stream():
 		case s.stage == asked || s.stuck:
-			return true, never
+			return true, netos.Never
 		case s.stage != idle && now < g.settles(s):
 			again = min(again, g.settles(s))
 		case hasBytes(s.fd):
-			return true, never
+			return true, netos.Never
 		}
 	}
-	return again != never, again
+	return again != netos.Never, again
 }
 
 func (g *guest) settles(s *socket) int64 { return max(s.since, g.draining.began) + int64(settling) }
@@ -172,7 +174,7 @@ func hasBytes(fd int) bool {
 // enters notes the stage of an accepted connection, and since when if that matters.
 func (g *guest) enters(s *socket, st stage) {
 	if s.stage = st; g.draining.level > 0 {
-		s.since = clock()
+		s.since = netos.Clock()
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
 // Faults are injected beneath the rows, where arguments are known to be good, the
@@ -92,7 +93,7 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 	case reset && s.stream() && isConnected(s):
 		g.rec.faulted("reset")
 		s.faulty.reset = true
-		breakOff(s.fd)
+		netos.BreakOff(s.fd)
 		return nil, unix.ECONNRESET
 	case again && !spared && !s.blocks():
 		g.rec.faulted("eagain")
@@ -108,7 +109,7 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 // late waits as long as a delay takes.
 func (g *guest) late() error {
 	g.rec.faulted(g.faults.DelayTime.String() + " late")
-	if err := g.await(-1, 0, after(clock(), int64(g.faults.DelayTime))); err != unix.EAGAIN {
+	if err := g.await(-1, 0, netos.After(netos.Clock(), int64(g.faults.DelayTime))); err != unix.EAGAIN {
 		return err
 	}
 	return nil
@@ -123,12 +124,12 @@ func (g *guest) something(s *socket, direction int) error {
 	if !s.blocks() {
 		timeout = -1
 	}
-	return g.await(s.fd, events, deadlineOf(timeout))
+	return g.await(s.fd, events, netos.DeadlineOf(timeout))
 }
 
 // available is how many bytes there are to receive.
 func available(s *socket) uint64 {
-	n, err := unix.IoctlGetInt(s.fd, reqAvailable)
+	n, err := unix.IoctlGetInt(s.fd, netos.Available)
 	if err != nil {
 		return 0
 	}

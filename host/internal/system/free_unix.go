@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -53,7 +54,7 @@ func (g *guest) bindFree(s *socket, e endpoint) error {
 
 // tryBind binds a socket of its own.
 func tryBind(family uint8, e endpoint) error {
-	fd, err := newSocket(domainOf(family), unix.SOCK_STREAM)
+	fd, err := netos.NewSocket(netos.Domain(family), unix.SOCK_STREAM)
 	if err != nil {
 		return err
 	}

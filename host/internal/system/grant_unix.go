@@ -2,11 +2,15 @@
 
 package system
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/netos"
+)
 
 // Errno is the errno of one of the operating system's for the guest.
 func Errno(e unix.Errno) uint16 {
-	errno, _ := errnoOf(e)
+	errno, _ := netos.Errno(e)
 	return uint16(errno)
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -68,7 +69,7 @@ func (l *listenerCopy) accept() (backend, error) {
 		c.port = l.of.port
 		return c, nil
 	}
-	fd, err := acceptSocket(l.fd)
+	fd, err := netos.Accept(l.fd)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +211,7 @@ func (h *hostListener) openSocket(c syscall.Conn) error {
 		var listens int
 		if listens, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens == 0 {
 			err = fmt.Errorf("it does not listen; give a *net.TCPListener or a *net.UnixListener")
-		} else if h.fd, err = copyFD(int(fd)); err == nil {
+		} else if h.fd, err = netos.Copy(int(fd)); err == nil {
 			var sa unix.Sockaddr
 			sa, err = unix.Getsockname(h.fd)
 			h.at = endpointOf(sa)
@@ -224,9 +225,6 @@ func (h *hostListener) openSocket(c syscall.Conn) error {
 	}
 	return err
 }
-
-// copyFD is never 0.
-func copyFD(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3) }
 
 func (g *guest) closeHostListeners() {
 	for _, h := range g.hostListeners {
@@ -270,7 +268,7 @@ func (g *guest) take(s *socket, h *hostListener) error {
 	case h.released:
 		return unix.EADDRNOTAVAIL
 	}
-	fd, err := copyFD(h.fd)
+	fd, err := netos.Copy(h.fd)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
 // limits is what the guest may use, and what it has used of what comes back with time.
@@ -111,7 +112,7 @@ func (b *bucket) spend(n int, whole bool) time.Duration {
 	if b.rate == 0 {
 		return 0
 	}
-	now := clock()
+	now := netos.Clock()
 	rate := float64(b.rate)
 	b.used = max(0, b.used-rate*time.Duration(now-b.at).Seconds())
 	b.at = now

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -65,7 +66,7 @@ func (f *listenerBridge) copyTokens() (fd int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	cerr := raw.Control(func(from uintptr) { fd, err = copyFD(int(from)) })
+	cerr := raw.Control(func(from uintptr) { fd, err = netos.Copy(int(from)) })
 	if err == nil {
 		err = cerr
 	}
@@ -161,7 +162,7 @@ func (f *listenerBridge) accept(tokens int, family uint8, bg *background) (*conn
 
 // newBridged is a socket of that family and the bridge that it is an end of.
 func newBridged(family uint8, bg *background) (*connBridge, error) {
-	fd, err := newSocket(domainOf(family), unix.SOCK_STREAM)
+	fd, err := netos.NewSocket(netos.Domain(family), unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}

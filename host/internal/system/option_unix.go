@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -53,7 +54,7 @@ var options = map[optionKey]option{
 	{sockabi.SOL_SOCKET, sockabi.SO_REUSEPORT}:    {"SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, formInt},
 	{sockabi.SOL_SOCKET, sockabi.SO_PORTORDER}:    {"SO_PORTORDER", 0, 0, formFixed},
 	{sockabi.SOL_TCP, sockabi.TCP_NODELAY}:        {"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, formInt},
-	{sockabi.SOL_TCP, sockabi.TCP_KEEPIDLE}:       {"TCP_KEEPIDLE", unix.IPPROTO_TCP, optKeepIdle, formInt},
+	{sockabi.SOL_TCP, sockabi.TCP_KEEPIDLE}:       {"TCP_KEEPIDLE", unix.IPPROTO_TCP, netos.KeepIdle, formInt},
 	{sockabi.SOL_TCP, sockabi.TCP_KEEPINTVL}:      {"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, formInt},
 	{sockabi.SOL_TCP, sockabi.TCP_KEEPCNT}:        {"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, formInt},
 	{sockabi.SOL_IPV6, sockabi.IPV6_V6ONLY}:       {"IPV6_V6ONLY", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, formInt},
@@ -90,7 +91,7 @@ func setInt(s *socket, o option, v int) error {
 }
 
 func getLinger(s *socket) (sockabi.Linger, error) {
-	v, err := unix.GetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, optLinger)
+	v, err := unix.GetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, netos.Linger)
 	if err != nil {
 		return sockabi.Linger{}, err
 	}
@@ -98,7 +99,7 @@ func getLinger(s *socket) (sockabi.Linger, error) {
 }
 
 func setLinger(s *socket, v sockabi.Linger) error {
-	err := unix.SetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, optLinger, &unix.Linger{Onoff: v.OnOff, Linger: v.Seconds})
+	err := unix.SetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, netos.Linger, &unix.Linger{Onoff: v.OnOff, Linger: v.Seconds})
 	if err == nil {
 		s.lingers = v.OnOff != 0 && v.Seconds != 0
 	}

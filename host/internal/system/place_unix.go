@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -31,7 +32,7 @@ func (g *guest) mount(guest, host string, readOnly bool) error {
 		return err
 	}
 	if d.real != "/" {
-		if d.fd, err = unix.Open(host, openDir, 0); err != nil {
+		if d.fd, err = unix.Open(host, netos.OpenDir, 0); err != nil {
 			return err
 		}
 	}
@@ -132,7 +133,7 @@ func (p *place) walk() (err error) {
 	var names []string // of parent
 	enter := func(name string, flags int) error {
 		at := p.parent
-		if p.parent, err = unix.Openat(at, name, openDir|flags, 0); err != nil {
+		if p.parent, err = unix.Openat(at, name, netos.OpenDir|flags, 0); err != nil {
 			p.parent = -1
 		}
 		if at >= 0 {
@@ -143,9 +144,9 @@ func (p *place) walk() (err error) {
 	again := func(to []string) error { // from the beginning
 		p.close()
 		if names = to; confined {
-			p.parent, err = unix.Openat(p.dir.fd, ".", openDir, 0)
+			p.parent, err = unix.Openat(p.dir.fd, ".", netos.OpenDir, 0)
 		} else {
-			p.parent, err = unix.Open("/", openDir, 0)
+			p.parent, err = unix.Open("/", netos.OpenDir, 0)
 		}
 		for i := 0; i < len(to) && err == nil; i++ {
 			enter(to[i], unix.O_NOFOLLOW)
@@ -248,7 +249,10 @@ func (e endpoint) reach() (unix.Sockaddr, error) {
 	if err := e.place.resolve(); err != nil {
 		return nil, err
 	}
-	return e.place.sockaddr()
+	p := e.place
+	sa, fd, err := netos.SocketAddress(p.parent, p.name, p.real, p.socket)
+	p.socket = fd
+	return sa, err
 }
 
 // A mark tells a file that a guest has made from others that come to have its name.

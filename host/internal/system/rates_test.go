@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -139,7 +140,7 @@ func TestLookupsAreLimited(t *testing.T) {
 }
 
 func TestBucket(t *testing.T) {
-	b := bucket{rate: 100, at: clock()}
+	b := bucket{rate: 100, at: netos.Clock()}
 	for _, step := range []struct {
 		n     int
 		whole bool

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -96,7 +97,7 @@ func (g *guest) socket(family, kind uint8) (*socket, error) {
 	if kind == sockabi.SOCK_DGRAM {
 		osKind = unix.SOCK_DGRAM
 	}
-	fd, err := newSocket(domainOf(family), osKind)
+	fd, err := netos.NewSocket(netos.Domain(family), osKind)
 	if err != nil {
 		return nil, err
 	}
@@ -107,16 +108,6 @@ func (g *guest) socket(family, kind uint8) (*socket, error) {
 	}
 	g.table.add(s)
 	return s, nil
-}
-
-func domainOf(family uint8) int {
-	switch family {
-	case sockabi.AF_INET6:
-		return unix.AF_INET6
-	case sockabi.AF_UNIX:
-		return unix.AF_UNIX
-	}
-	return unix.AF_INET
 }
 
 // accept takes a connection off the queue. Room for it is made sure of before,
@@ -198,7 +189,7 @@ func (g *guest) connect(s *socket, to endpoint) error {
 	if !s.blocks() {
 		return err
 	}
-	deadline := deadlineOf(s.sndtimeo)
+	deadline := netos.DeadlineOf(s.sndtimeo)
 	for waited := false; ; waited = true {
 		switch err {
 		case unix.EISCONN:
@@ -290,7 +281,7 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 	for {
 		var sent int
 		err = g.block(s, unix.POLLOUT, s.sndtimeo, func() (err error) {
-			sent, err = unix.SendmsgBuffers(s.fd, g.limits.out.part(s, bufs), nil, sa, sendFlags)
+			sent, err = unix.SendmsgBuffers(s.fd, g.limits.out.part(s, bufs), nil, sa, netos.SendFlags)
 			return err
 		})
 		if err == unix.EPIPE {
@@ -357,7 +348,7 @@ func (g *guest) failure(s *socket, err error) error {
 func (g *guest) closeSocket(s *socket) {
 	g.forget(s)
 	if s.lingers {
-		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
+		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, netos.Linger, &unix.Linger{})
 	}
 	s.backend.close()
 	s.closePending()
