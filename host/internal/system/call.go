@@ -142,7 +142,7 @@ func (g *guest) iovecs(c call, i int) (bufs [][]byte, size uint32, errno sockabi
 		size += n
 	}
 	g.bufs = bufs
-	g.rec.argf(i, func() string { return strconv.FormatUint(uint64(size), 10) + " bytes" }, i+1)
+	g.account.Rec.Argf(i, func() string { return strconv.FormatUint(uint64(size), 10) + " bytes" }, i+1)
 	return bufs, size, 0
 }
 
@@ -177,7 +177,7 @@ func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
 		r.Names = g.names.of(r.Addr.Addr())
 	}
 	r.Route = op == host.OpDial && s.network() == "udp" && e.addr.Port() == discard && !s.routed.addr.IsValid()
-	errno := g.ask(r)
+	errno := g.account.Ask(r)
 	if errno != 0 && op != host.OpListen {
 		g.renew(r.Addr.Addr())
 	}
@@ -193,13 +193,13 @@ func (g *guest) renew(a netip.Addr) {
 		default:
 			return // there is much to look up already
 		}
-		g.background.Go(func() {
+		g.account.Go(func() {
 			defer g.finish()
 			defer func() { recover() }() // see answerSafely
-			if g.policy(host.Request{Op: host.OpResolve, Host: m.name}) != nil || !g.mayLookUp() {
+			if !g.account.Renews(host.Request{Op: host.OpResolve, Host: m.name}) || !g.account.MayLookUp() {
 				return
 			}
-			addrs, err := g.resolver.LookupNetIP(g.background.ended, "ip", m.asked)
+			addrs, err := g.resolver.LookupNetIP(g.account.Ended, "ip", m.asked)
 			if err != nil {
 				return
 			}
@@ -213,31 +213,13 @@ func (g *guest) renew(a netip.Addr) {
 // discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
 const discard = 9
 
-// ask is the door from the policy's refusals to EACCES.
-func (g *guest) ask(r host.Request) sockabi.Errno {
-	err := errNoPolicy
-	if g.policy != nil {
-		err = g.policy(r)
-	}
-	if err == nil {
-		return 0
-	}
-	if !r.Route {
-		g.count.refused.Add(1)
-	}
-	g.rec.denied(err)
-	return sockabi.EACCES
-}
-
-var errNoPolicy = errors.New("there is no policy")
-
 // resolution is the door from the resolver's errors to those of
 // sock_getaddrinfo. Once interrupted, every error is EINTR.
 func (g *guest) resolution(err error) sockabi.Errno {
 	if err == nil {
 		return 0
 	}
-	g.rec.failed(err)
+	g.account.Rec.Failed(err)
 	var dns *net.DNSError
 	var none *net.AddrError
 	switch {
@@ -265,7 +247,7 @@ func (g *guest) wire(err error) sockabi.Errno {
 	}
 	errno, known := netos.Errno(err)
 	if !known {
-		g.rec.failed(err)
+		g.account.Rec.Failed(err)
 	}
 	return errno
 }

@@ -84,7 +84,7 @@ func (g *guest) endpoint(c call, i, p int) (endpoint, sockabi.Errno) {
 	default:
 		return endpoint{}, sockabi.EAFNOSUPPORT
 	}
-	g.rec.argf(i, e.String, p)
+	g.account.Rec.Argf(i, e.String, p)
 	return e, 0
 }
 
@@ -206,6 +206,6 @@ func (g *guest) named(c call, get func(*socket) (endpoint, error)) (endpoint, so
 		return endpoint{}, g.wire(err)
 	}
 	e = g.inGuest(e)
-	g.rec.succeeded(e.String)
+	g.account.Rec.Succeeded(e.String)
 	return e, 0
 }

@@ -90,7 +90,7 @@ func (g *guest) receive(c call, p receiving) sockabi.Errno {
 	if p.addr < 0 {
 		from = endpoint{}
 	}
-	g.rec.received(n, cut, from)
+	recordReceived(g.account.Rec, n, cut, from)
 	return 0
 }
 
@@ -180,6 +180,6 @@ func (g *guest) putCount(result []byte, n int, err error) sockabi.Errno {
 		return g.wire(err)
 	}
 	le.PutUint32(result, uint32(n))
-	g.rec.counted(n)
+	g.account.Rec.Counted(n)
 	return 0
 }

@@ -49,8 +49,8 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 		node: node, service: serv,
 		flags: hint.Flags, family: hint.Family, kind: hint.SockType, protocol: hint.Protocol,
 	}
-	g.rec.argf(0, func() string { return strconv.Quote(q.node) }, 1)
-	g.rec.argf(2, func() string { return strconv.Quote(q.service) }, 3)
+	g.account.Rec.Argf(0, func() string { return strconv.Quote(q.node) }, 1)
+	g.account.Rec.Argf(2, func() string { return strconv.Quote(q.service) }, 3)
 	switch errno := q.valid(c.u32(6)); {
 	case errno != 0:
 		return errno
@@ -78,7 +78,7 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 		canon = ""
 	}
 	le.PutUint32(count, uint32(len(answers)))
-	g.rec.succeeded(func() string {
+	g.account.Rec.Succeeded(func() string {
 		texts := make([]string, len(answers))
 		for i, a := range answers {
 			texts[i] = a.addr.String()
@@ -194,7 +194,7 @@ func (n node) put(q question, a answer, canon string) {
 // longer than until Interrupt. It does not look at the call's own context: if that was
 // done first, the guest would see EINTR before it is known that it is to end.
 func (g *guest) resolve(q question) (answers []answer, canon string, errno sockabi.Errno) {
-	ctx, cancel := context.WithCancel(g.background.ended)
+	ctx, cancel := context.WithCancel(g.account.Ended)
 	defer cancel()
 
 	addrs, errno, literal := q.literal()
@@ -202,11 +202,11 @@ func (g *guest) resolve(q question) (answers []answer, canon string, errno socka
 		return nil, "", errno
 	}
 	if !literal && !g.isOwn(q.node) {
-		if errno := g.ask(host.Request{Op: host.OpResolve, Host: q.node}); errno != 0 {
+		if errno := g.account.Ask(host.Request{Op: host.OpResolve, Host: q.node}); errno != 0 {
 			return nil, "", errno
 		}
 	}
-	if !literal && !g.mayLookUp() {
+	if !literal && !g.account.MayLookUp() {
 		return nil, "", sockabi.EAI_AGAIN
 	}
 	transports, errno := q.ports(ctx, g.resolver, q.transports())

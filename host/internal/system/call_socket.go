@@ -23,8 +23,8 @@ func (g *guest) sockOpen(c call) sockabi.Errno {
 	if !ok {
 		return sockabi.EFAULT
 	}
-	g.rec.argf(0, func() string { return familyName(family) })
-	g.rec.argf(1, func() string { return kindName(kind) })
+	g.account.Rec.Argf(0, func() string { return familyName(family) })
+	g.account.Rec.Argf(1, func() string { return kindName(kind) })
 	if family < sockabi.AF_INET4 || family > sockabi.AF_UNIX || kind < sockabi.SOCK_DGRAM || kind > sockabi.SOCK_STREAM {
 		return sockabi.EINVAL
 	}
@@ -38,7 +38,7 @@ func (g *guest) sockOpen(c call) sockabi.Errno {
 
 func (g *guest) putNumber(result []byte, s *socket) {
 	le.PutUint32(result, s.number)
-	g.rec.opened(s.number)
+	g.account.Rec.Opened(s.number)
 }
 
 func (g *guest) sockBind(c call) sockabi.Errno {
@@ -187,7 +187,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	g.rec.arg(2, o.name, 1)
+	g.account.Rec.Arg(2, o.name, 1)
 	var value [optionSize]byte
 	n := 0
 	switch o.form {
@@ -200,7 +200,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 			return g.wire(err)
 		}
 		n, _ = binary.Encode(value[:], le, int32(v))
-		g.rec.succeeded(func() string {
+		g.account.Rec.Succeeded(func() string {
 			if o.form == formErrno && v != 0 {
 				return sockabi.Errno(v).Name()
 			}
@@ -249,12 +249,12 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	g.rec.arg(2, o.name, 1, 4)
+	g.account.Rec.Arg(2, o.name, 1, 4)
 	switch o.form {
 	case formFixed, formType, formErrno:
 		return sockabi.ENOPROTOOPT
 	case formDevice:
-		g.rec.denied(errDevice)
+		g.account.Rec.Denied(errDevice)
 		return sockabi.EACCES
 	case formLinger:
 		var v sockabi.Linger
@@ -273,7 +273,7 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 		return sockabi.EINVAL
 	}
 	v := int(int32(le.Uint32(value)))
-	g.rec.argf(3, func() string { return strconv.Itoa(v) })
+	g.account.Rec.Argf(3, func() string { return strconv.Itoa(v) })
 	return g.wire(g.setOption(s, o, func(s *socket) error { return setInt(s, o, v) }))
 }
 

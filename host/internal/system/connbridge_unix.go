@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -34,7 +35,7 @@ type connBridge struct {
 	filled        int64         // bytes that keep the guest's end from being writable until it is connected
 	facade        int           // a socket such as the guest believes to have, for its options
 	peerEnd       endpoint
-	background    *background
+	background    *account.Background
 	ctx           context.Context // done when the guest has closed its end
 	cancel        func()
 
@@ -45,7 +46,7 @@ type connBridge struct {
 }
 
 // newConnBridge makes of k the guest's end. The caller runs the bridge.
-func newConnBridge(k *kernelSocket, bg *background) (*connBridge, error) {
+func newConnBridge(k *kernelSocket, bg *account.Background) (*connBridge, error) {
 	ours, theirs, err := netos.Pair(unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
@@ -69,7 +70,7 @@ func newConnBridge(k *kernelSocket, bg *background) (*connBridge, error) {
 		r.end.Close()
 		return nil, err
 	}
-	r.ctx, r.cancel = context.WithCancel(bg.ended)
+	r.ctx, r.cancel = context.WithCancel(bg.Ended)
 	return r, nil
 }
 
@@ -90,7 +91,7 @@ func fill(fd int) (n int64) {
 // dialled is connect by the embedder's function: a socket connects while that runs.
 func (g *guest) dialled(s *socket, k *kernelSocket, to endpoint) (backend, error) {
 	g.forget(s)
-	r, err := newConnBridge(k, &g.background)
+	r, err := newConnBridge(k, &g.account.Background)
 	if err != nil {
 		return k, err
 	}
@@ -100,7 +101,7 @@ func (g *guest) dialled(s *socket, k *kernelSocket, to endpoint) (backend, error
 		address = netip.AddrPortFrom(to.addr.Addr().Unmap(), to.addr.Port()).String()
 	}
 	family := s.family
-	g.background.Go(func() {
+	g.account.Go(func() {
 		defer r.end.Close()
 		conn, err := g.dial(r.ctx, network, address)
 		if err != nil {
@@ -177,7 +178,7 @@ func (r *connBridge) carry(conn net.Conn) {
 	select {
 	case <-sent:
 	case <-time.After(lingering):
-	case <-r.background.ended.Done():
+	case <-r.background.Ended.Done():
 		select {
 		case <-sent:
 		case <-time.After(lastly):

@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -81,7 +80,7 @@ func (g *guest) attach(s *socket) error {
 	case !ok:
 		return unix.EISCONN
 	case g.asking.Load() >= maxAsking:
-		g.limited("")
+		g.account.Limited("")
 		return unix.ENOBUFS
 	}
 	kind := unix.SOCK_DGRAM
@@ -101,13 +100,13 @@ func (g *guest) attach(s *socket) error {
 	s.unjudged = false
 	f := os.NewFile(uintptr(ours), "nameserver")
 	s.backend = &dnsSocket{kernelSocket: k, end: f, family: s.family}
-	ctx, cancel := context.WithCancel(g.background.ended)
+	ctx, cancel := context.WithCancel(g.account.Ended)
 	serve := g.serveDatagrams
 	if s.stream() {
 		serve = g.serveStream
 	}
 	g.asking.Add(1)
-	g.background.Go(func() {
+	g.account.Go(func() {
 		defer g.asking.Add(-1)
 		defer cancel()
 		serve(ctx, f)
@@ -180,13 +179,4 @@ func (g *guest) answerSafely(ctx context.Context, query []byte, size int) (answe
 		}
 	}()
 	return g.answer(ctx, query, size)
-}
-
-// permits is ask for goroutines beside the guest's.
-func (g *guest) permits(r host.Request) bool {
-	if g.policy != nil && g.policy(r) == nil {
-		return true
-	}
-	g.count.refused.Add(1)
-	return false
 }

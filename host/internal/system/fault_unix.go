@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
@@ -23,23 +23,13 @@ import (
 // policy has agreed, and errors have the door that all have: recv and send ask
 // before they begin, and the resolver is wrapped.
 
-// A dice decides about the calls on one socket in one direction.
-type dice struct {
-	*rand.PCG
-	spared bool // from EAGAIN, as the last call had one
-}
-
-// roll is whether something with the probability p happens.
-func (d *dice) roll(p float64) bool { return float64(d.Uint64()>>11) < p*(1<<53) }
-
 // A faulty is what a socket has met.
 type faulty struct {
-	dice  [2]*dice // by direction; nil until it is needed
+	dice  [2]*account.Dice // by direction; nil until it is needed
 	reset bool
 }
 
 func (g *guest) setFaults(f hostfault.Faults) {
-	g.injects, g.faults = f.Any(), f
 	if f.DNS > 0 || f.Delay > 0 {
 		g.resolver = &faultyResolver{resolver: g.resolver, faults: f}
 	}
@@ -52,10 +42,10 @@ var errEnd = errors.New("the connection was reset before")
 // bufs. A call that finds nothing to do throws no dice, so that what happens does not
 // depend on how often a guest asks.
 func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]byte, error) {
-	if !g.injects || s.listener {
+	if !g.account.Injects || s.listener {
 		return bufs, nil
 	}
-	f := &g.faults
+	f := &g.account.Faults
 	if s.faulty.reset {
 		if direction == reading {
 			return nil, errEnd
@@ -67,12 +57,12 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 	}
 	d := s.faulty.dice[direction]
 	if d == nil {
-		d = &dice{PCG: rand.NewPCG(f.Seed, s.nth<<1|uint64(direction))}
+		d = account.NewDice(f.Seed, s.nth<<1|uint64(direction))
 		s.faulty.dice[direction] = d
 	}
 	// All are thrown every time: the probability of one changes no other.
-	late, dns, reset, again := d.roll(f.Delay), d.roll(f.DNS), d.roll(f.Reset), d.roll(f.Again)
-	short := d.roll([...]float64{reading: f.ShortRead, writing: f.ShortWrite}[direction])
+	late, dns, reset, again := d.Roll(f.Delay), d.Roll(f.DNS), d.Roll(f.Reset), d.Roll(f.Again)
+	short := d.Roll([...]float64{reading: f.ShortRead, writing: f.ShortWrite}[direction])
 	part := d.Uint64()
 
 	if late {
@@ -80,36 +70,36 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 			return nil, err
 		}
 	}
-	spared := d.spared
-	d.spared = false
+	spared := d.Spared
+	d.Spared = false
 	size := sizeOf(bufs)
 	if direction == reading {
 		size = min(size, available(s))
 	}
 	switch {
 	case dns && direction == writing && asksAbroad(s):
-		g.rec.faulted("dns")
+		g.account.Rec.Faulted("dns")
 		return nil, unix.ECONNREFUSED
 	case reset && s.stream() && isConnected(s):
-		g.rec.faulted("reset")
+		g.account.Rec.Faulted("reset")
 		s.faulty.reset = true
 		netos.BreakOff(s.fd)
 		return nil, unix.ECONNRESET
 	case again && !spared && !s.blocks():
-		g.rec.faulted("eagain")
-		d.spared = true
+		g.account.Rec.Faulted("eagain")
+		d.Spared = true
 		return nil, unix.EAGAIN
 	case short && s.stream() && !whole && size > 1:
-		g.rec.faulted("short")
-		bufs = first(bufs, int(1+part%(size-1)))
+		g.account.Rec.Faulted("short")
+		bufs = account.First(bufs, int(1+part%(size-1)))
 	}
 	return bufs, nil
 }
 
 // late waits as long as a delay takes.
 func (g *guest) late() error {
-	g.rec.faulted(g.faults.DelayTime.String() + " late")
-	if err := g.await(-1, 0, netos.After(netos.Clock(), int64(g.faults.DelayTime))); err != unix.EAGAIN {
+	g.account.Rec.Faulted(g.account.Faults.DelayTime.String() + " late")
+	if err := g.await(-1, 0, netos.After(netos.Clock(), int64(g.account.Faults.DelayTime))); err != unix.EAGAIN {
 		return err
 	}
 	return nil
@@ -163,7 +153,7 @@ type faultyResolver struct {
 	resolver
 	faults hostfault.Faults
 	mu     sync.Mutex
-	dice   [256]*dice // by a hash, because a guest can ask for any number of names
+	dice   [256]*account.Dice // by a hash, because a guest can ask for any number of names
 }
 
 func (r *faultyResolver) LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error) {
@@ -189,8 +179,8 @@ func (r *faultyResolver) roll(question string) (late, dns bool) {
 	defer r.mu.Unlock()
 	d := r.dice[i]
 	if d == nil {
-		d = &dice{PCG: rand.NewPCG(r.faults.Seed, 1<<63|uint64(i))}
+		d = account.NewDice(r.faults.Seed, 1<<63|uint64(i))
 		r.dice[i] = d
 	}
-	return d.roll(r.faults.Delay), d.roll(r.faults.DNS)
+	return d.Roll(r.faults.Delay), d.Roll(r.faults.DNS)
 }

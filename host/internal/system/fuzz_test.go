@@ -64,7 +64,7 @@ func FuzzRows(f *testing.F) {
 		p := tape(data)
 		before := openFiles(t)
 		g := newTester(t, Config{Policy: onLoopback, Limits: host.Limits{Sockets: 32}})
-		g.resolver = names{}
+		g.resolver = fewNames{}
 		l := queue(g)
 		fds := []uint32{l, readable(g), waiting(g), g.open(local, dgram), g.open(inet6, tcp)}
 		texts := g.iovs("text", "", "more")

@@ -23,8 +23,8 @@ func (g *guest) revoke(args []uint64) {
 	if g.streams.Of == nil {
 		return
 	}
-	g.count.received.Add(*g.streams.Received)
-	g.count.sent.Add(*g.streams.Sent)
+	g.account.Received.Add(*g.streams.Received)
+	g.account.Sent.Add(*g.streams.Sent)
 	*g.streams.Received, *g.streams.Sent = 0, 0
 	for _, fd := range args[:min(numbers, len(args))] {
 		if s, st := g.granted(uint32(fd)); s != nil && st.FD != 0 {

@@ -13,14 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
 // guest is the System of the systems that it works on.
 type guest struct {
-	policy     host.Policy
-	limits     limits
+	account    account.Account
 	engineStat func(context.Context, Memory, uint32) (uint8, sockabi.Errno)
 	nanotime   func() int64
 	resolver   resolver
@@ -30,24 +29,16 @@ type guest struct {
 	names      nameCache
 	stdio      [3]stdio
 	onListen   func(net.Addr)
-	onLimit    func(string)
-	met        sync.Map // limits that onLimit was told of
 	dial       func(ctx context.Context, network, address string) (net.Conn, error)
-	rec        *recorder // of the call being served, or nil
-
-	injects bool // some of faults
-	faults  hostfault.Faults
 
 	trace     host.Tracer
 	calls     func(name string, errno sockabi.Errno, took time.Duration)
-	count     counters
 	listening listening
 
-	mu         sync.Mutex // held during a call
-	closed     bool
-	wake       wake
-	background background
-	interrupt  func()
+	mu        sync.Mutex // held during a call
+	closed    bool
+	wake      wake
+	interrupt func()
 
 	listenersOf   []net.Listener  // the host's
 	hostListeners []*hostListener // of listenersOf
@@ -68,12 +59,6 @@ type guest struct {
 	bufs      [][]byte // scratch space of iovecs
 }
 
-// A background is the goroutines that work for a guest beside its calls.
-type background struct {
-	sync.WaitGroup
-	ended context.Context // done once the guest is interrupted
-}
-
 // stdio is what the operating system knows of descriptor 0, 1 or 2.
 type stdio struct {
 	file *os.File // keeps fd from being closed by the collector
@@ -81,9 +66,9 @@ type stdio struct {
 }
 
 func (g *guest) open(cfg Config) error {
-	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
-	g.limits.set(cfg.Limits)
-	g.trace, g.calls, g.onListen, g.onLimit = cfg.Trace, cfg.Calls, cfg.OnListen, cfg.OnLimit
+	g.account.Open(cfg.Limits, cfg.Faults, cfg.Policy, cfg.OnLimit)
+	g.engineStat, g.nanotime = cfg.FDStat, cfg.Nanotime
+	g.trace, g.calls, g.onListen = cfg.Trace, cfg.Calls, cfg.OnListen
 	g.dial = cfg.Dial
 	g.resolver = net.DefaultResolver
 	if cfg.Resolver != nil {
@@ -91,7 +76,7 @@ func (g *guest) open(cfg Config) error {
 	}
 	g.nameserver, g.answering = cfg.Nameserver, make(chan struct{}, maxAnswering)
 	g.setFaults(cfg.Faults)
-	if cfg.Trace == nil && cfg.Calls == nil && !g.injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
+	if cfg.Trace == nil && cfg.Calls == nil && !g.account.Injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
 		g.streams = cfg.Streams
 	}
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
@@ -111,7 +96,7 @@ func (g *guest) open(cfg Config) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	g.background.ended = ctx
+	g.account.Ended = ctx
 	g.interrupt = func() { g.wake.interrupt(); cancel() }
 	if cfg.Preopen {
 		if err := g.preopen(); err != nil {
@@ -150,8 +135,8 @@ func (g *guest) close() error {
 			g.closeSocket(s)
 		}
 	}
-	g.background.Wait()
-	g.limits.Sockets = 0
+	g.account.Wait()
+	g.account.Limits.Sockets = 0
 	g.closeHostListeners()
 	g.removeMade()
 	g.closeDirs()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -38,7 +39,7 @@ type listenerCopy struct {
 	*kernelSocket
 	of         *hostListener
 	fd         int // the copy, or -1
-	background *background
+	background *account.Background
 }
 
 func (l *listenerCopy) queue() int { return l.fd }
@@ -273,7 +274,7 @@ func (g *guest) take(s *socket, h *hostListener) error {
 		return err
 	}
 	g.forget(s) // what it watched for was another descriptor's
-	s.backend = &listenerCopy{kernelSocket: k, of: h, fd: fd, background: &g.background}
+	s.backend = &listenerCopy{kernelSocket: k, of: h, fd: fd, background: &g.account.Background}
 	s.named, s.family = true, h.at.family
 	h.taker = s
 	return nil

@@ -253,7 +253,7 @@ func (g *guest) wait() bool {
 		timeout := netos.Remaining(again)
 		err := g.poller.wait(timeout, in.lowFDs)
 		if timeout != 0 {
-			g.count.wakeups.Add(1)
+			g.account.Wakeups.Add(1)
 		}
 		if err != nil {
 			// Nothing that the guest could have caused or could wait for: all its

@@ -70,7 +70,7 @@ var waits = map[string]func(g *tester) func() sockabi.Errno{
 		return func() sockabi.Errno { return g.call("sock_connect", fd, addr, port) }
 	},
 	"resolving": func(g *tester) func() sockabi.Errno {
-		g.resolver = names{}
+		g.resolver = fewNames{}
 		args := g.ask("hang.test", "80", sockabi.AddrInfo{SockType: tcp}, g.list(1, 26, 0))
 		return func() sockabi.Errno { return g.call("sock_getaddrinfo", args...) }
 	},

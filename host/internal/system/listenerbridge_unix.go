@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -130,7 +131,7 @@ func (f *listenerBridge) clear() {
 
 // accept returns a socket of that family that is bridged to the next connection. tokens is
 // what copyTokens has returned. EINVAL is that there will be no connection.
-func (f *listenerBridge) accept(tokens int, family uint8, bg *background) (*connBridge, error) {
+func (f *listenerBridge) accept(tokens int, family uint8, bg *account.Background) (*connBridge, error) {
 	var token [1]byte
 	if n, err := unix.Read(tokens, token[:]); err != nil {
 		return nil, err
@@ -161,7 +162,7 @@ func (f *listenerBridge) accept(tokens int, family uint8, bg *background) (*conn
 }
 
 // newBridged is a socket of that family and the bridge that it is an end of.
-func newBridged(family uint8, bg *background) (*connBridge, error) {
+func newBridged(family uint8, bg *account.Background) (*connBridge, error) {
 	fd, err := netos.NewSocket(netos.Domain(family), unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err

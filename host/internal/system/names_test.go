@@ -69,10 +69,10 @@ func (g *tester) answers(list, count uint32) string {
 	return strings.Join(texts, ", ")
 }
 
-// names is a resolver that knows a few.
-type names struct{}
+// fewNames is a resolver that knows a few.
+type fewNames struct{}
 
-func (names) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+func (fewNames) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	host = strings.TrimSuffix(host, ".")
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (names) LookupNetIP(ctx context.Context, network, host string) ([]netip.Add
 	return nil, &net.DNSError{IsNotFound: true}
 }
 
-func (names) LookupCNAME(_ context.Context, host string) (string, error) {
+func (fewNames) LookupCNAME(_ context.Context, host string) (string, error) {
 	host = strings.TrimSuffix(host, ".")
 	if host == "four.test" {
 		return "", errors.New("none")
@@ -117,22 +117,22 @@ func (names) LookupCNAME(_ context.Context, host string) (string, error) {
 	return "canonical." + host + ".", nil
 }
 
-func (names) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
+func (fewNames) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
 	name = strings.TrimSuffix(name, ".")
 	return []*net.MX{{Host: "mail." + name + ".", Pref: 10}}, nil
 }
 
-func (names) LookupNS(_ context.Context, name string) ([]*net.NS, error) {
+func (fewNames) LookupNS(_ context.Context, name string) ([]*net.NS, error) {
 	name = strings.TrimSuffix(name, ".")
 	return []*net.NS{{Host: "ns." + name + "."}}, nil
 }
 
-func (names) LookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
+func (fewNames) LookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
 	name = strings.TrimSuffix(name, ".")
 	return name, []*net.SRV{{Target: "srv." + name + ".", Port: 5060, Priority: 1, Weight: 2}}, nil
 }
 
-func (names) LookupTXT(_ context.Context, name string) ([]string, error) {
+func (fewNames) LookupTXT(_ context.Context, name string) ([]string, error) {
 	name = strings.TrimSuffix(name, ".")
 	if name == "big.test" {
 		return []string{strings.Repeat("x", 3000)}, nil
@@ -140,14 +140,14 @@ func (names) LookupTXT(_ context.Context, name string) ([]string, error) {
 	return []string{"text of " + name}, nil
 }
 
-func (names) LookupAddr(_ context.Context, addr string) ([]string, error) {
+func (fewNames) LookupAddr(_ context.Context, addr string) ([]string, error) {
 	if addr == "" {
 		return nil, &net.DNSError{IsNotFound: true}
 	}
 	return []string{"name-of-" + strings.NewReplacer(".", "-", ":", "-").Replace(addr) + ".test."}, nil
 }
 
-func (names) LookupPort(_ context.Context, network, service string) (int, error) {
+func (fewNames) LookupPort(_ context.Context, network, service string) (int, error) {
 	if p := map[string]int{"tcp http": 80, "udp domain": 53, "tcp domain": 53}[network+" "+service]; p != 0 {
 		return p, nil
 	}
@@ -220,7 +220,7 @@ func TestGetaddrinfo(t *testing.T) {
 		{"::1", "80", hints{SockType: stream, Protocol: 3}, "ENOSYS"},
 	} {
 		g := newTester(t, Config{})
-		g.resolver = names{}
+		g.resolver = fewNames{}
 		list := g.list(4, 26, 32)
 		args := g.ask(test.node, test.service, test.hints, list)
 		var errno sockabi.Errno
@@ -261,7 +261,7 @@ func TestGetaddrinfoRoom(t *testing.T) {
 		{"both.test", 0, 1, 26, 0, 0, sockabi.EAI_MEMORY, 0},
 	} {
 		g := newTester(t, Config{})
-		g.resolver = names{}
+		g.resolver = fewNames{}
 		args := g.ask(test.node, "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM, Flags: test.flags}, g.list(test.nodes, test.data, test.canon))
 		args[6] = test.max
 		if got := g.call("sock_getaddrinfo", args...); got != test.want {
@@ -287,7 +287,7 @@ func TestGetaddrinfoListThatIsARing(t *testing.T) {
 
 func TestGetaddrinfoEndsWhenInterrupted(t *testing.T) {
 	g := newTester(t, Config{})
-	g.resolver = names{}
+	g.resolver = fewNames{}
 	args := g.ask("hang.test", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(1, 26, 0))
 	ctx, cancel := context.WithCancel(t.Context())
 	g.ctx = ctx
@@ -309,7 +309,7 @@ func TestGetaddrinfoAsksThePolicyAboutNames(t *testing.T) {
 		}
 		return errors.New("no")
 	}})
-	g.resolver = names{}
+	g.resolver = fewNames{}
 	for node, want := range map[string]sockabi.Errno{
 		"both.test": 0, "four.test": sockabi.EACCES, "none.test": sockabi.EACCES,
 		"127.0.0.1": 0, "::1": 0, "": 0,

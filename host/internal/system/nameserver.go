@@ -93,10 +93,10 @@ func (g *guest) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 		return dnsmessage.RCodeNotImplemented, nil
 	}
 	name := strings.TrimSuffix(q.Name.String(), ".")
-	if !g.isOwn(name) && !g.permits(host.Request{Op: host.OpResolve, Host: name}) {
+	if !g.isOwn(name) && !g.account.Permits(host.Request{Op: host.OpResolve, Host: name}) {
 		return dnsmessage.RCodeRefused, nil
 	}
-	if !g.mayLookUp() {
+	if !g.account.MayLookUp() {
 		return dnsmessage.RCodeServerFailure, nil
 	}
 	owner := q.Name // of the records

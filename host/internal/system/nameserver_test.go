@@ -85,8 +85,13 @@ func newNameTester(t testing.TB, rules ...string) *tester {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newNameTesterOf(t, policy)
+}
+
+func newNameTesterOf(t testing.TB, policy host.Policy) *tester {
+	t.Helper()
 	g := newTester(t, Config{Policy: policy, Nameserver: true})
-	g.resolver = names{}
+	g.resolver = fewNames{}
 	return g
 }
 

@@ -17,14 +17,17 @@ import (
 func TestNamesAreRenewed(t *testing.T) {
 	lookups := 0
 	var mu sync.Mutex
-	g := newNameTester(t, "send udp both.test:9999 in 192.0.2.0/24")
-	g.policy = counting(g.policy, func(r host.Request) {
+	policy, err := host.ParsePolicy("send udp both.test:9999 in 192.0.2.0/24")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newNameTesterOf(t, counting(policy, func(r host.Request) {
 		if r.Op == host.OpResolve {
 			mu.Lock()
 			lookups++
 			mu.Unlock()
 		}
-	})
+	}))
 	g.answer(t.Context(), query(t, "both.test.", dnsmessage.TypeA, 0), maxDatagram)
 	s := g.open(sockabi.AF_INET4, sockabi.SOCK_DGRAM)
 	send := func() sockabi.Errno { return g.sendTo(s, g.addr("192.0.2.1"), 9999) }

@@ -61,7 +61,7 @@ func FuzzSequence(f *testing.F) {
 		}
 		m := &model{tape: data, open: map[uint32]*modelled{}, given: port(l)}
 		m.tester = newTester(t, Config{Policy: onLoopback, Limits: host.Limits{Sockets: mostSockets}, Listeners: []net.Listener{l}})
-		m.resolver = names{}
+		m.resolver = fewNames{}
 		for step := 0; len(m.tape) > 0 && step < 100; step++ {
 			m.next, m.outputs = 1024, nil
 			operations[m.pick(len(operations))](m)

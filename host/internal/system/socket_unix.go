@@ -130,7 +130,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	g.enters(s, fresh)
 	g.table.add(s)
 	g.connected(l, 1)
-	g.count.accepted.Add(1)
+	g.account.Accepted.Add(1)
 	return s, nil
 }
 
@@ -181,7 +181,7 @@ func (g *guest) connect(s *socket, to endpoint) error {
 	}
 	err := g.block(s, unix.POLLOUT, s.sndtimeo, connect)
 	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
-		g.count.dialled.Add(1)
+		g.account.Dialled.Add(1)
 	}
 	if err == nil {
 		g.dialledFrom(s)
@@ -231,7 +231,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		var got, outFlags int
 		var sa unix.Sockaddr
 		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
-			part := g.limits.in.part(s, bufs)
+			part := g.account.In.Part(bufs, s.stream())
 			if len(part) == 1 && flags == 0 && s.network() == "tcp" { // has no more to tell
 				got, err = unix.Read(s.fd, part[0])
 			} else {
@@ -253,11 +253,11 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		}
 		n += got
 		if !peek {
-			g.count.received.Add(uint64(got))
+			g.account.Received.Add(uint64(got))
 			if s.accepted && got > 0 {
 				g.enters(s, asked)
 			}
-			g.pause(&g.limits.in, s, got)
+			g.account.Spend(&g.account.In, got, s.stream())
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
 			return n, outFlags&unix.MSG_TRUNC != 0, s.sender(sa), nil
@@ -281,7 +281,7 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 	for {
 		var sent int
 		err = g.block(s, unix.POLLOUT, s.sndtimeo, func() (err error) {
-			sent, err = unix.SendmsgBuffers(s.fd, g.limits.out.part(s, bufs), nil, sa, netos.SendFlags)
+			sent, err = unix.SendmsgBuffers(s.fd, g.account.Out.Part(bufs, s.stream()), nil, sa, netos.SendFlags)
 			return err
 		})
 		if err == unix.EPIPE {
@@ -294,8 +294,8 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 			return n, err
 		}
 		n += sent
-		g.count.sent.Add(uint64(sent))
-		g.pause(&g.limits.out, s, sent)
+		g.account.Sent.Add(uint64(sent))
+		g.account.Spend(&g.account.Out, sent, s.stream())
 		if bufs = advance(bufs, sent); !s.stream() || !s.blocks() || len(bufs) == 0 {
 			return n, nil
 		}
@@ -339,7 +339,7 @@ func (g *guest) failure(s *socket, err error) error {
 	if pending == nil {
 		return err
 	}
-	g.rec.failed(pending)
+	g.account.Rec.Failed(pending)
 	return pending
 }
 

@@ -7,41 +7,18 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// counters are read while the guest runs.
-type counters struct {
-	received, sent, accepted, dialled, refused, limited, wakeups atomic.Uint64
-}
-
 func (g *guest) stats() host.Stats {
-	return host.Stats{
-		Received: g.count.received.Load(),
-		Sent:     g.count.sent.Load(),
-		Sockets:  int(g.table.open.Load()),
-		Accepted: g.count.accepted.Load(),
-		Dialled:  g.count.dialled.Load(),
-		Refused:  g.count.refused.Load(),
-		Limited:  g.count.limited.Load(),
-		Wakeups:  g.count.wakeups.Load(),
-	}
+	stats := g.account.Stats()
+	stats.Sockets = int(g.table.open.Load())
+	return stats
 }
 
-// limited counts a use that a limit has refused or delayed, and reports the first of
-// each field of host.Limits. "" is a limit that has none.
-func (g *guest) limited(name string) {
-	g.count.limited.Add(1)
-	if name == "" || g.onLimit == nil {
-		return
-	}
-	if _, again := g.met.LoadOrStore(name, true); !again {
-		g.onLimit(name)
-	}
-}
+func (g *guest) limited(field string) { g.account.Limited(field) }
 
 // listening is where the guest can be reached.
 type listening struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/hosttrace"
+	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -26,7 +27,7 @@ func TestTrace(t *testing.T) {
 		}
 		return nil
 	}})
-	g.resolver = names{}
+	g.resolver = fewNames{}
 	port := func(fd uint32) string { return fmt.Sprint(g.local(fd).Port()) }
 	// told is what f is traced as, in the form of hosttrace.Text, with the descriptor
 	// in front and the port of each socket in names replaced by its name.
@@ -162,9 +163,9 @@ func udpPort(g *tester, fd uint32) uint16 {
 
 func TestTheTextOfAnUnknownErrorIsTraced(t *testing.T) {
 	var g guest
-	g.rec = new(recorder)
-	if errno := g.wire(errors.New("the moon is full")); errno != sockabi.EIO || g.rec.reason != "the moon is full" {
-		t.Errorf("%s, %q", errno.Name(), g.rec.reason)
+	g.account.Rec = new(account.Recorder)
+	if errno := g.wire(errors.New("the moon is full")); errno != sockabi.EIO || g.account.Rec.Call(nil, errno).Reason != "the moon is full" {
+		t.Errorf("%s, %q", errno.Name(), g.account.Rec.Call(nil, errno).Reason)
 	}
 }
 
