@@ -183,7 +183,7 @@ func TestImportGraph(t *testing.T) {
 // the layers below its own.
 var hostLayers = [][]string{
 	{"netos", "rootfs"},
-	{"account"},
+	{"account", "address"},
 	{"system"},
 	{"preview1"},
 	{"compiler"},

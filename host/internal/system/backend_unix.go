@@ -3,10 +3,9 @@
 package system
 
 import (
-	"net/netip"
-
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -28,8 +27,8 @@ type backend interface {
 
 	// local and peer return the addresses of the two ends, as the guest sees them.
 	// peer of a socket that is not connected returns ENOTCONN.
-	local() (endpoint, error)
-	peer() (endpoint, error)
+	local() (address.Endpoint, error)
+	peer() (address.Endpoint, error)
 
 	// listen makes the socket accept connections.
 	listen(backlog int) error
@@ -41,7 +40,7 @@ type backend interface {
 	// connect begins to connect, or asks what has become of that, and returns the backend
 	// that the socket has from now on, also with an error. The errors are those of
 	// connect(2) of a descriptor that does not block.
-	connect(to endpoint) (backend, error)
+	connect(to address.Endpoint) (backend, error)
 
 	// failure returns an error that the guest has not seen yet and that no call of the
 	// operating system reports, and forgets it; nil if there is none.
@@ -67,7 +66,7 @@ type kernelSocket struct {
 	listening bool
 
 	// dial connects instead of the kernel; nil for the kernel.
-	dial func(to endpoint) (backend, error)
+	dial func(to address.Endpoint) (backend, error)
 }
 
 func (k *kernelSocket) queue() int   { return k.fd }
@@ -77,14 +76,14 @@ func (k *kernelSocket) getInt(o option) (int, error) {
 	return unix.GetsockoptInt(k.fd, o.level, o.code)
 }
 
-func (k *kernelSocket) local() (endpoint, error) {
+func (k *kernelSocket) local() (address.Endpoint, error) {
 	sa, err := unix.Getsockname(k.fd)
-	return endpointOf(sa).withPort(k.port), err
+	return address.Of(sa).WithPort(k.port), err
 }
 
-func (k *kernelSocket) peer() (endpoint, error) {
+func (k *kernelSocket) peer() (address.Endpoint, error) {
 	sa, err := unix.Getpeername(k.fd)
-	return endpointOf(sa), err
+	return address.Of(sa), err
 }
 
 func (k *kernelSocket) listen(backlog int) error {
@@ -101,10 +100,10 @@ func (k *kernelSocket) accept() (backend, error) {
 	return &kernelSocket{fd: fd, port: k.port}, nil
 }
 
-func (k *kernelSocket) connect(to endpoint) (backend, error) {
+func (k *kernelSocket) connect(to address.Endpoint) (backend, error) {
 	switch {
 	case k.dial == nil:
-		sa, err := to.reach()
+		sa, err := to.Reach()
 		if err != nil {
 			return k, err
 		}
@@ -130,11 +129,3 @@ func (k *kernelSocket) shutdown(how uint8) (retires bool, err error) {
 func (k *kernelSocket) owned() bool { return true }
 func (k *kernelSocket) retire()     { unix.Shutdown(k.fd, unix.SHUT_RDWR) }
 func (k *kernelSocket) close()      { unix.Close(k.fd) }
-
-// withPort returns e with another port, unless that is 0.
-func (e endpoint) withPort(port uint16) endpoint {
-	if port != 0 {
-		e.addr = netip.AddrPortFrom(e.addr.Addr(), port)
-	}
-	return e
-}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -163,20 +164,20 @@ func (g *guest) lookup(c call) (*socket, sockabi.Errno) {
 
 // allow is the one place that asks the policy about an address: s is about to
 // use it. The address is the guest's no more, but the one that will be used.
-func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
+func (g *guest) allow(op host.Op, s *socket, e address.Endpoint) sockabi.Errno {
 	r := host.Request{
 		Op:      op,
 		Network: s.network(),
-		Addr:    netip.AddrPortFrom(e.addr.Addr().Unmap(), e.addr.Port()),
-		Path:    e.path,
+		Addr:    netip.AddrPortFrom(e.Addr.Addr().Unmap(), e.Addr.Port()),
+		Path:    e.Path,
 	}
-	if e.place != nil {
-		r.Resolve = e.place.realPath
+	if e.Place != nil {
+		r.Resolve = e.Place.RealPath
 	}
 	if op != host.OpListen {
 		r.Names = g.names.of(r.Addr.Addr())
 	}
-	r.Route = op == host.OpDial && s.network() == "udp" && e.addr.Port() == discard && !s.routed.addr.IsValid()
+	r.Route = op == host.OpDial && s.network() == "udp" && e.Addr.Port() == discard && !s.routed.Addr.IsValid()
 	errno := g.account.Ask(r)
 	if errno != 0 && op != host.OpListen {
 		g.renew(r.Addr.Addr())

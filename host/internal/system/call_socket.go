@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -49,7 +50,7 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	defer e.release()
+	defer e.Release()
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
@@ -63,8 +64,8 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if s.bindsFree(e) {
 		return g.wire(g.bindFree(s, e))
 	}
-	if e.place != nil {
-		e.place.noFollow = true
+	if e.Place != nil {
+		e.Place.NoFollow = true
 	}
 	if errno := g.allow(host.OpListen, s, e); errno != 0 {
 		return errno
@@ -125,7 +126,7 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	defer e.release()
+	defer e.Release()
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
@@ -136,13 +137,13 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 	if g.isNameserver(s, e) {
 		return g.wire(g.attach(s))
 	}
-	e = e.reachable()
-	s.routed = endpoint{}
+	e = e.Reachable()
+	s.routed = address.Endpoint{}
 	if errno := g.allow(host.OpDial, s, e); errno != 0 {
 		return errno
 	}
 	err := g.connect(s, e)
-	if err == nil && s.network() == "udp" && e.addr.Port() == discard {
+	if err == nil && s.network() == "udp" && e.Addr.Port() == discard {
 		s.routed = e
 	}
 	return g.wire(err)

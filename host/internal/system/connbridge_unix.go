@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -34,15 +35,15 @@ type connBridge struct {
 	end           *net.UnixConn // the host's
 	filled        int64         // bytes that keep the guest's end from being writable until it is connected
 	facade        int           // a socket such as the guest believes to have, for its options
-	peerEnd       endpoint
+	peerEnd       address.Endpoint
 	background    *account.Background
 	ctx           context.Context // done when the guest has closed its end
 	cancel        func()
 
 	mu        sync.Mutex
 	connected bool
-	localEnd  endpoint // none is that of facade
-	pending   error    // that the guest was not told
+	localEnd  address.Endpoint // none is that of facade
+	pending   error            // that the guest was not told
 }
 
 // newConnBridge makes of k the guest's end. The caller runs the bridge.
@@ -89,21 +90,21 @@ func fill(fd int) (n int64) {
 }
 
 // dialled is connect by the embedder's function: a socket connects while that runs.
-func (g *guest) dialled(s *socket, k *kernelSocket, to endpoint) (backend, error) {
+func (g *guest) dialled(s *socket, k *kernelSocket, to address.Endpoint) (backend, error) {
 	g.forget(s)
 	r, err := newConnBridge(k, &g.account.Background)
 	if err != nil {
 		return k, err
 	}
 	r.peerEnd, r.filled = to, fill(k.fd)
-	network, address := s.network(), to.path
+	network, target := s.network(), to.Path
 	if s.family != sockabi.AF_UNIX {
-		address = netip.AddrPortFrom(to.addr.Addr().Unmap(), to.addr.Port()).String()
+		target = netip.AddrPortFrom(to.Addr.Addr().Unmap(), to.Addr.Port()).String()
 	}
 	family := s.family
 	g.account.Go(func() {
 		defer r.end.Close()
-		conn, err := g.dial(r.ctx, network, address)
+		conn, err := g.dial(r.ctx, network, target)
 		if err != nil {
 			r.fail(err)
 			r.end.CloseRead() // what the guest sends now fails at once
@@ -113,7 +114,7 @@ func (g *guest) dialled(s *socket, k *kernelSocket, to endpoint) (backend, error
 		}
 		defer conn.Close()
 		r.mu.Lock()
-		r.connected, r.localEnd = true, endpointFor(family, conn.LocalAddr())
+		r.connected, r.localEnd = true, address.For(family, conn.LocalAddr())
 		r.mu.Unlock()
 		r.carry(conn)
 	})
@@ -121,7 +122,7 @@ func (g *guest) dialled(s *socket, k *kernelSocket, to endpoint) (backend, error
 }
 
 // connect reports what has become of connecting.
-func (r *connBridge) connect(endpoint) (backend, error) {
+func (r *connBridge) connect(address.Endpoint) (backend, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch err := r.pending; {
@@ -244,58 +245,21 @@ func (r *connBridge) close() {
 	unix.Close(r.facade)
 }
 
-func (r *connBridge) local() (endpoint, error) {
+func (r *connBridge) local() (address.Endpoint, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.localEnd.family != sockabi.AF_UNSPEC {
-		return r.localEnd.withPort(r.port), nil
+	if r.localEnd.Family != sockabi.AF_UNSPEC {
+		return r.localEnd.WithPort(r.port), nil
 	}
 	sa, err := unix.Getsockname(r.facade)
-	return endpointOf(sa).withPort(r.port), err
+	return address.Of(sa).WithPort(r.port), err
 }
 
-func (r *connBridge) peer() (endpoint, error) {
+func (r *connBridge) peer() (address.Endpoint, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.connected {
-		return endpoint{}, unix.ENOTCONN
+		return address.Endpoint{}, unix.ENOTCONN
 	}
 	return r.peerEnd, nil
-}
-
-// endpointFor is a for a socket of that family, or none.
-func endpointFor(family uint8, a net.Addr) endpoint {
-	e := endpointAt(a)
-	ip := e.addr.Addr()
-	switch {
-	case e.family == family:
-		return e
-	case family == sockabi.AF_INET6 && ip.Is4():
-		return inet(netip.AddrFrom16(ip.As16()), e.addr.Port())
-	}
-	return endpoint{}
-}
-
-// endpointAt is a, or none if it is of another kind than a socket's.
-func endpointAt(a net.Addr) endpoint {
-	switch a := a.(type) {
-	case nil:
-	case *net.UnixAddr:
-		return endpoint{family: sockabi.AF_UNIX, path: a.Name}
-	default:
-		if at, err := netip.ParseAddrPort(a.String()); err == nil {
-			return inet(at.Addr().Unmap().WithZone(""), at.Port())
-		}
-	}
-	return endpoint{}
-}
-
-func unspecified(family uint8, port uint16) endpoint {
-	switch family {
-	case sockabi.AF_INET4:
-		return inet(netip.IPv4Unspecified(), port)
-	case sockabi.AF_INET6:
-		return inet(netip.IPv6Unspecified(), port)
-	}
-	return endpoint{family: family}
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -25,13 +26,13 @@ type dnsSocket struct {
 	family uint8    // of the guest's socket
 }
 
-func (d *dnsSocket) local() (endpoint, error) {
+func (d *dnsSocket) local() (address.Endpoint, error) {
 	const port = 49152 // any: the pair has none
 	return d.at(port), nil
 }
 
-func (d *dnsSocket) peer() (endpoint, error)           { return d.server(), nil }
-func (d *dnsSocket) connect(endpoint) (backend, error) { return d, unix.EISCONN }
+func (d *dnsSocket) peer() (address.Endpoint, error)           { return d.server(), nil }
+func (d *dnsSocket) connect(address.Endpoint) (backend, error) { return d, unix.EISCONN }
 
 func (d *dnsSocket) close() {
 	d.end.Close()
@@ -39,14 +40,14 @@ func (d *dnsSocket) close() {
 }
 
 // server is the nameserver, as the guest sees it.
-func (d *dnsSocket) server() endpoint { return d.at(Nameserver.Port()) }
+func (d *dnsSocket) server() address.Endpoint { return d.at(Nameserver.Port()) }
 
-func (d *dnsSocket) at(port uint16) endpoint {
+func (d *dnsSocket) at(port uint16) address.Endpoint {
 	a := Nameserver.Addr()
 	if d.family == sockabi.AF_INET6 {
 		a = netip.AddrFrom16(a.As16())
 	}
-	return inet(a, port)
+	return address.Inet(a, port)
 }
 
 // maxDatagram is the longest answer in a datagram: what DNS flag day 2020 recommends.
@@ -66,9 +67,9 @@ const maxAsking = 256
 const maxQuery = 4096
 
 // isNameserver is whether e is where the host's own nameserver is.
-func (g *guest) isNameserver(s *socket, e endpoint) bool {
+func (g *guest) isNameserver(s *socket, e address.Endpoint) bool {
 	return g.nameserver && s.family != sockabi.AF_UNIX &&
-		e.addr.Port() == Nameserver.Port() && e.addr.Addr().Unmap() == Nameserver.Addr()
+		e.Addr.Port() == Nameserver.Port() && e.Addr.Addr().Unmap() == Nameserver.Addr()
 }
 
 // attach connects s to the nameserver, instead of what it is now.

@@ -136,7 +136,7 @@ func isConnected(s *socket) bool {
 func asksAbroad(s *socket) bool {
 	e, err := peerEndpoint(s)
 	_, own := s.backend.(*dnsSocket)
-	return err == nil && !s.stream() && !own && e.addr.Port() == 53
+	return err == nil && !s.stream() && !own && e.Addr.Port() == 53
 }
 
 func sizeOf(bufs [][]byte) (size uint64) {

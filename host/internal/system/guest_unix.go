@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -45,8 +46,7 @@ type guest struct {
 	toRelease     []atomic.Bool
 
 	preopened []*socket // by number less FirstPreopened; nil is closed
-	dirs      []*dir    // of the longest name in the guest first
-	made      map[string]made
+	paths     address.Paths
 	draining  drain
 	signals   signals
 	streams   Streams
@@ -138,8 +138,7 @@ func (g *guest) close() error {
 	g.account.Wait()
 	g.account.Limits.Sockets = 0
 	g.closeHostListeners()
-	g.removeMade()
-	g.closeDirs()
+	g.paths.Close()
 	g.poller.close()
 	g.wake.close()
 	return nil
@@ -178,4 +177,10 @@ func (g *guest) forget(s *socket) {
 		}
 	}
 	g.poller.arm(s, 0)
+}
+
+func (g *guest) mount(guest, host string, readOnly bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.paths.Mount(guest, host, readOnly)
 }

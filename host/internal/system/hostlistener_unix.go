@@ -15,6 +15,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -22,12 +23,12 @@ import (
 // A hostListener is a listener of the host's, which the guest gets when it binds a socket
 // to its address.
 type hostListener struct {
-	fd     int             // a copy of the host's, to make others of
-	addr   net.Addr        // the host's
-	at     endpoint        // where it is for the guest
-	port   uint16          // if the guest gets it at any address and that port
-	bridge *listenerBridge // where connections come from if fd is no socket, but copies its tokens
-	taker  *socket         // which has it now, or nil
+	fd     int              // a copy of the host's, to make others of
+	addr   net.Addr         // the host's
+	at     address.Endpoint // where it is for the guest
+	port   uint16           // if the guest gets it at any address and that port
+	bridge *listenerBridge  // where connections come from if fd is no socket, but copies its tokens
+	taker  *socket          // which has it now, or nil
 
 	released bool // fd is closed: the listener ends with the copies of guests
 }
@@ -51,7 +52,7 @@ func (l *listenerCopy) getInt(o option) (int, error) {
 	return l.kernelSocket.getInt(o)
 }
 
-func (l *listenerCopy) local() (endpoint, error) { return l.of.at, nil }
+func (l *listenerCopy) local() (address.Endpoint, error) { return l.of.at, nil }
 
 func (l *listenerCopy) listen(int) error {
 	l.listening = true
@@ -63,7 +64,7 @@ func (l *listenerCopy) accept() (backend, error) {
 	case !l.listening:
 		return nil, unix.EINVAL
 	case l.of.bridge != nil:
-		c, err := l.of.bridge.accept(l.fd, l.of.at.family, l.background)
+		c, err := l.of.bridge.accept(l.fd, l.of.at.Family, l.background)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +78,7 @@ func (l *listenerCopy) accept() (backend, error) {
 	return &kernelSocket{fd: fd, port: l.of.port}, nil
 }
 
-func (l *listenerCopy) connect(endpoint) (backend, error) { return l, unix.EISCONN }
+func (l *listenerCopy) connect(address.Endpoint) (backend, error) { return l, unix.EISCONN }
 
 func (l *listenerCopy) shutdown(how uint8) (retires bool, err error) {
 	if l.listening && how != sockabi.SHUT_WR {
@@ -154,18 +155,18 @@ func newHostListener(l net.Listener) (*hostListener, error) {
 		return nil, err
 	}
 	h.addr = l.Addr()
-	if p := h.at.path; p != "" && p[0] != '@' { // guests have no relative paths
-		h.at.path, err = filepath.Abs(p)
+	if p := h.at.Path; p != "" && p[0] != '@' { // guests have no relative paths
+		h.at.Path, err = filepath.Abs(p)
 	}
 	switch {
 	case err != nil:
-	case h.port != 0 && h.at.family == sockabi.AF_UNIX:
+	case h.port != 0 && h.at.Family == sockabi.AF_UNIX:
 		err = fmt.Errorf("it is at a path, which a guest that listens at a port cannot have; give a TCP listener")
-	case h.port != 0 && h.at.family == sockabi.AF_UNSPEC:
-		h.at.family = sockabi.AF_INET4
+	case h.port != 0 && h.at.Family == sockabi.AF_UNSPEC:
+		h.at.Family = sockabi.AF_INET4
 		fallthrough
 	case h.port != 0:
-		h.at = unspecified(h.at.family, h.port)
+		h.at = address.Unspecified(h.at.Family, h.port)
 	}
 	if err != nil {
 		h.close()
@@ -178,11 +179,11 @@ func (h *hostListener) openBridge(l net.Listener) (err error) {
 	if l == nil || !reflect.ValueOf(l).Comparable() {
 		return fmt.Errorf("a %T is no listener that can be told from others; give a pointer", l)
 	}
-	h.at = endpointAt(l.Addr())
+	h.at = address.At(l.Addr())
 	switch {
-	case h.port != 0 && h.at.family == sockabi.AF_UNIX: // connections are carried to sockets of any family
-		h.at = endpoint{}
-	case h.port == 0 && h.at.family == sockabi.AF_UNSPEC:
+	case h.port != 0 && h.at.Family == sockabi.AF_UNIX: // connections are carried to sockets of any family
+		h.at = address.Endpoint{}
+	case h.port == 0 && h.at.Family == sockabi.AF_UNSPEC:
 		return fmt.Errorf("no guest can listen there; give a host.Published with a port")
 	}
 	if h.bridge, err = bridgeOf(l); err != nil {
@@ -215,7 +216,7 @@ func (h *hostListener) openSocket(c syscall.Conn) error {
 		} else if h.fd, err = netos.Copy(int(fd)); err == nil {
 			var sa unix.Sockaddr
 			sa, err = unix.Getsockname(h.fd)
-			h.at = endpointOf(sa)
+			h.at = address.Of(sa)
 		}
 	})
 	if err == nil {
@@ -236,23 +237,17 @@ func (g *guest) closeHostListeners() {
 
 // hostListenerAt is what the host gives for that address, or nil. All addresses of IPv4 and
 // of IPv6 are the same: a guest that wants all gets those that the host chose.
-func (g *guest) hostListenerAt(s *socket, e endpoint) *hostListener {
+func (g *guest) hostListenerAt(s *socket, e address.Endpoint) *hostListener {
 	if !s.stream() {
 		return nil
 	}
 	var found *hostListener
 	for _, h := range g.hostListeners {
-		if (h.at.sameAs(e) || h.port != 0 && h.port == e.addr.Port()) && (found == nil || found.taker != nil) {
+		if (h.at.SameAs(e) || h.port != 0 && h.port == e.Addr.Port()) && (found == nil || found.taker != nil) {
 			found = h
 		}
 	}
 	return found
-}
-
-func (e endpoint) sameAs(f endpoint) bool {
-	a, b := e.addr.Addr().Unmap(), f.addr.Addr().Unmap()
-	return e.path == f.path && a.IsValid() == b.IsValid() && e.addr.Port() == f.addr.Port() &&
-		(a == b || a.IsUnspecified() && b.IsUnspecified())
 }
 
 // take is bind to what the host gives.
@@ -262,7 +257,7 @@ func (g *guest) take(s *socket, h *hostListener) error {
 	switch {
 	case err != nil:
 		return err
-	case s.named || !ok || at.addr.Port() != 0: // which dialling gives too
+	case s.named || !ok || at.Addr.Port() != 0: // which dialling gives too
 		return unix.EINVAL
 	case h.taker != nil:
 		return unix.EADDRINUSE
@@ -275,7 +270,7 @@ func (g *guest) take(s *socket, h *hostListener) error {
 	}
 	g.forget(s) // what it watched for was another descriptor's
 	s.backend = &listenerCopy{kernelSocket: k, of: h, fd: fd, background: &g.account.Background}
-	s.named, s.family = true, h.at.family
+	s.named, s.family = true, h.at.Family
 	h.taker = s
 	return nil
 }

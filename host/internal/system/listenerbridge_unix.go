@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -149,9 +150,9 @@ func (f *listenerBridge) accept(tokens int, family uint8, bg *account.Background
 	f.mu.Unlock()
 	<-f.slots
 	c.connected = true
-	c.localEnd, c.peerEnd = endpointFor(family, conn.LocalAddr()), endpointFor(family, conn.RemoteAddr())
-	if c.peerEnd.family == sockabi.AF_UNSPEC {
-		c.peerEnd = unspecified(family, 0)
+	c.localEnd, c.peerEnd = address.For(family, conn.LocalAddr()), address.For(family, conn.RemoteAddr())
+	if c.peerEnd.Family == sockabi.AF_UNSPEC {
+		c.peerEnd = address.Unspecified(family, 0)
 	}
 	bg.Go(func() {
 		defer c.end.Close()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func address(n int) netip.Addr {
+func numbered(n int) netip.Addr {
 	var a [4]byte
 	binary.BigEndian.PutUint32(a[:], uint32(n))
 	return netip.AddrFrom4(a)
@@ -22,8 +22,8 @@ func TestNameCacheHasAnEnd(t *testing.T) {
 		name string
 		pair func(i int) (netip.Addr, string)
 	}{
-		{"addresses", func(i int) (netip.Addr, string) { return address(i), "name" }},
-		{"names", func(i int) (netip.Addr, string) { return address(i / 1000), fmt.Sprint(i) }},
+		{"addresses", func(i int) (netip.Addr, string) { return numbered(i), "name" }},
+		{"names", func(i int) (netip.Addr, string) { return numbered(i / 1000), fmt.Sprint(i) }},
 	} {
 		var c nameCache
 		for i := range maxNames + 10 {
@@ -52,11 +52,11 @@ func TestNameCacheHasAnEnd(t *testing.T) {
 func TestNameCacheForgets(t *testing.T) {
 	var c nameCache
 	for i := range maxNames {
-		c.add(address(i), "name", "name")
+		c.add(numbered(i), "name", "name")
 	}
-	old, young := address(0), address(1)
+	old, young := numbered(0), numbered(1)
 	c.byAddr[old][0].until = time.Now().Add(-time.Second)
-	if room := c.add(address(maxNames), "name", "name"); !room {
+	if room := c.add(numbered(maxNames), "name", "name"); !room {
 		t.Error("there was no room, and one was over")
 	}
 	c.add(young, "another", "another")

@@ -19,7 +19,7 @@ const FirstPreopened = 3
 // preopen makes a socket of each of the host's listeners.
 func (g *guest) preopen() error {
 	for _, l := range g.hostListeners {
-		s, err := g.socket(l.at.family, sockabi.SOCK_STREAM)
+		s, err := g.socket(l.at.Family, sockabi.SOCK_STREAM)
 		if err == nil {
 			err = g.take(s, l)
 		}

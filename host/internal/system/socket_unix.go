@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -40,9 +41,9 @@ type socket struct {
 
 // A judgement is what the policy has still to be asked about a socket.
 type judgement struct {
-	unjudged bool     // bound to a free port, at which the policy was not asked whether it may listen
-	later    endpoint // where it is to be bound then
-	routed   endpoint // where it is connected for the route alone, until it sends
+	unjudged bool             // bound to a free port, at which the policy was not asked whether it may listen
+	later    address.Endpoint // where it is to be bound then
+	routed   address.Endpoint // where it is connected for the route alone, until it sends
 }
 
 // An acceptance is what a listener has accepted and may still accept.
@@ -104,10 +105,26 @@ func (g *guest) socket(family, kind uint8) (*socket, error) {
 	k := &kernelSocket{fd: fd}
 	s := &socket{fd: fd, backend: k, family: family, kind: kind, watched: unwatched}
 	if g.dial != nil && s.stream() {
-		k.dial = func(to endpoint) (backend, error) { return g.dialled(s, k, to) }
+		k.dial = func(to address.Endpoint) (backend, error) { return g.dialled(s, k, to) }
 	}
 	g.table.add(s)
 	return s, nil
+}
+
+// suits tells whether a socket of this family and kind takes e, with the error
+// that Linux gives where it does not. IPv6 datagram sockets send to IPv4.
+func (s *socket) suits(e address.Endpoint, binding bool) error {
+	switch {
+	case e.Family == s.family:
+		return nil
+	case s.family == sockabi.AF_UNIX:
+		return unix.EINVAL
+	case s.family == sockabi.AF_INET4 || e.Family == sockabi.AF_UNIX:
+		return unix.EAFNOSUPPORT
+	case s.kind == sockabi.SOCK_DGRAM && !binding:
+		return nil
+	}
+	return unix.EINVAL
 }
 
 // accept takes a connection off the queue. Room for it is made sure of before,
@@ -134,15 +151,15 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	return s, nil
 }
 
-func (g *guest) bind(s *socket, to endpoint) error {
+func (g *guest) bind(s *socket, to address.Endpoint) error {
 	if s.named {
 		return unix.EINVAL
 	}
 	var err error
-	if to.place != nil {
-		err = g.bindPath(s.fd, to.place)
+	if to.Place != nil {
+		err = g.paths.Bind(s.fd, to.Place)
 	} else {
-		err = unix.Bind(s.fd, to.sockaddr())
+		err = unix.Bind(s.fd, to.Sockaddr())
 	}
 	s.named = s.named || err == nil
 	if err == nil && !s.stream() && !s.bindsFree(to) {
@@ -168,7 +185,7 @@ func (g *guest) listen(s *socket, backlog int) error {
 }
 
 // connect of a blocking socket that does not succeed in time is EINPROGRESS.
-func (g *guest) connect(s *socket, to endpoint) error {
+func (g *guest) connect(s *socket, to address.Endpoint) error {
 	if s.faulty.reset {
 		return unix.EISCONN
 	}
@@ -213,19 +230,19 @@ func (g *guest) connect(s *socket, to endpoint) error {
 // recv reads into bufs. all waits, on a blocking stream, until bufs are full or
 // the stream ends; together with peek it does not. cut tells that a datagram
 // was longer than bufs. from is the sender if the kernel tells it.
-func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool, from endpoint, err error) {
+func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool, from address.Endpoint, err error) {
 	flags := 0
 	if peek {
 		flags = unix.MSG_PEEK
 	}
 	if err := g.judged(s); err != nil {
-		return 0, false, endpoint{}, err
+		return 0, false, address.Endpoint{}, err
 	}
 	all = all && !peek && s.stream() && s.blocks()
 	if bufs, err = g.fault(s, reading, bufs, all); err == errEnd {
-		return 0, false, endpoint{}, nil
+		return 0, false, address.Endpoint{}, nil
 	} else if err != nil {
-		return 0, false, endpoint{}, err
+		return 0, false, address.Endpoint{}, err
 	}
 	for {
 		var got, outFlags int
@@ -249,7 +266,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			if n > 0 {
 				err = nil
 			}
-			return n, false, endpoint{}, err
+			return n, false, address.Endpoint{}, err
 		}
 		n += got
 		if !peek {
@@ -267,8 +284,8 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 
 // send writes bufs, to the given endpoint or where s is connected. A blocking
 // stream writes all of them unless an error or a timeout interferes.
-func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
-	sa, err := to.reach()
+func (g *guest) send(s *socket, bufs [][]byte, to address.Endpoint) (n int, err error) {
+	sa, err := to.Reach()
 	if err != nil {
 		return 0, err
 	}
@@ -316,21 +333,21 @@ func advance(bufs [][]byte, n int) [][]byte {
 }
 
 // sender is who has sent what was received with the address sa.
-func (s *socket) sender(sa unix.Sockaddr) endpoint {
+func (s *socket) sender(sa unix.Sockaddr) address.Endpoint {
 	if d, ok := s.backend.(*dnsSocket); ok && !s.stream() {
 		return d.server()
 	}
-	return endpointOf(sa)
+	return address.Of(sa)
 }
 
-func localEndpoint(s *socket) (endpoint, error) {
-	if s.later.family != sockabi.AF_UNSPEC {
+func localEndpoint(s *socket) (address.Endpoint, error) {
+	if s.later.Family != sockabi.AF_UNSPEC {
 		return s.later, nil
 	}
 	return s.backend.local()
 }
 
-func peerEndpoint(s *socket) (endpoint, error) { return s.backend.peer() }
+func peerEndpoint(s *socket) (address.Endpoint, error) { return s.backend.peer() }
 
 // failure is the error that the guest was not told yet of what it reads from or writes
 // to s, or err.

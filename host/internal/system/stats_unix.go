@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -32,7 +33,7 @@ func (g *guest) listens(s *socket) {
 	if err != nil {
 		return
 	}
-	addr := e.netAddr(s)
+	addr := s.netAddr(e)
 	if l := s.hostListener(); l != nil {
 		addr = l.addr
 	}
@@ -69,12 +70,12 @@ func (g *guest) addrs() []net.Addr {
 }
 
 // netAddr is e as the end of s.
-func (e endpoint) netAddr(s *socket) net.Addr {
+func (s *socket) netAddr(e address.Endpoint) net.Addr {
 	switch {
 	case s.family == sockabi.AF_UNIX:
-		return &net.UnixAddr{Net: s.network(), Name: e.path}
+		return &net.UnixAddr{Net: s.network(), Name: e.Path}
 	case s.stream():
-		return net.TCPAddrFromAddrPort(e.addr)
+		return net.TCPAddrFromAddrPort(e.Addr)
 	}
-	return net.UDPAddrFromAddrPort(e.addr)
+	return net.UDPAddrFromAddrPort(e.Addr)
 }

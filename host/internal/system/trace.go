@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -45,12 +46,12 @@ func (g *guest) wrapped(f sockabi.Function, call Func) Func {
 
 // recordReceived records a number of bytes, whether there were more in the datagram, and who
 // has sent it, if that is known.
-func recordReceived(r *account.Recorder, n int, cut bool, from endpoint) {
+func recordReceived(r *account.Recorder, n int, cut bool, from address.Endpoint) {
 	if r == nil {
 		return
 	}
 	r.Counted(n)
-	if from.family != sockabi.AF_UNSPEC {
+	if from.Family != sockabi.AF_UNSPEC {
 		r.Result += " from " + from.String()
 	}
 	if cut {

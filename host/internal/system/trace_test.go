@@ -158,7 +158,7 @@ func TestTrace(t *testing.T) {
 
 func udpPort(g *tester, fd uint32) uint16 {
 	e, _ := localEndpoint(g.table.get(fd))
-	return e.addr.Port()
+	return e.Addr.Port()
 }
 
 func TestTheTextOfAnUnknownErrorIsTraced(t *testing.T) {
