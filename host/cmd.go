@@ -251,9 +251,14 @@ func (c *Cmd) Stop() error {
 // It may be called from any goroutine between Start and the return of Wait.
 func (c *Cmd) Addrs() []net.Addr { return c.guest.Addrs() }
 
-// Stats is what the guest has used until now. It may be called from any goroutine after
-// Start.
-func (c *Cmd) Stats() Stats { return c.guest.Stats() }
+// Stats is what the guest has used until now, and zero if it could not be started. It may be
+// called from any goroutine after Start.
+func (c *Cmd) Stats() Stats {
+	if c.guest == nil {
+		return Stats{}
+	}
+	return c.guest.Stats()
+}
 
 // Stats is what a guest has used.
 type Stats struct {
@@ -266,6 +271,7 @@ type Stats struct {
 	Received, Sent uint64 // bytes through sockets
 	Sockets        int    // open now
 	Accepted       uint64 // connections
+	Connections    int    // of these, open now, or left to their clients when it ended
 	Dialled        uint64 // connections begun
 	Refused        uint64 // uses of the network, by the policy
 	Limited        uint64 // times that a limit of sockets or files refused something or delayed it

@@ -46,7 +46,7 @@ type Guest interface {
 	Addrs() []net.Addr
 	Done() <-chan struct{} // closed when it has ended
 
-	// Drain begins what Cmd.Shutdown asks for. In a hurry, no request is waited for.
+	// Drain begins what Cmd.Shutdown asks for. In a hurry, no connection is waited for.
 	Drain(hurry bool)
 
 	// Signal delivers a signal of WASI's number, and reports whether the guest handles or

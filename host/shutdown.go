@@ -9,23 +9,23 @@ import (
 )
 
 // Shutdown lets a guest that serves end by itself, without losing a request: from now
-// on it gets no new connections, those that it has accepted go on, and once none has
-// a request in work, its accept fails with EINVAL, as on a listener that was shut
-// down. http.Serve returns then, and with it most programs. Shutdown waits for the
-// guest to end, and returns nil; but when ctx ends before, the guest is ended as by
-// Stop, and Shutdown returns the cause, and Stop's error, without waiting.
+// on it gets no new connections, those that it has accepted go on, and once none is open,
+// its accept fails with EINVAL, as on a listener that was shut down. http.Serve returns
+// then, and with it most programs. Shutdown waits for the guest to end, and returns nil; but
+// when ctx ends before, the guest is ended as by Stop, and Shutdown returns the cause, and
+// Stop's error, without waiting.
 //
-// A request is in work on a connection from which the guest has read since it last
-// wrote, or that has bytes to read or waits to be written to. A connection that has
-// just been accepted or written to is given a quarter of a second, as its client may
-// ask, or the guest go on. What is in work when a tenth of the time until ctx's
-// deadline is left, a second at most, is not waited for any longer: accept fails, and
-// the guest can still end by itself. A protocol in which the client has the last word
-// seems to be in work until then.
+// Programs of wasisock build that serve with net/http close the connections themselves: an
+// answer of HTTP/1 is the last of its connection, clients of HTTP/2 are sent GOAWAY, and a
+// connection that waits for its next request is closed after a quarter of a second. A request
+// of HTTP/1 that is on its way just then fails, as with every server that closes
+// connections; clients make it again if it changes nothing. Other guests can do the same:
+// see sockabi.SIGDRAIN.
 //
-// A connection that waits for its next request is at its end for the guest, which
-// closes it. A request that is on its way just then fails, as with every server that
-// closes connections; clients of HTTP make it again if it changes nothing.
+// Of other protocols the host knows nothing: a connection is open until the guest has closed
+// it. When a tenth of the time until ctx's deadline is left, a second at most, accept fails
+// nevertheless, and so that the guest can still end by itself, it reads the ends of its
+// connections. Stats.Connections is how many were open in the end.
 //
 // New connections to one of Cmd.Listeners wait for whoever accepts them next, unless
 // Release was called before. Those to the guest's own listeners are refused, but what is

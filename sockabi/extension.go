@@ -60,4 +60,12 @@ const (
 
 	// MaxSignal is the highest number of a signal.
 	MaxSignal = 30
+
+	// SIGDRAIN is no signal that can be sent. It arrives once when the host shuts the guest
+	// down, and says: end what is in work. Listeners take no more connections then, but those
+	// in their queues. As long as the guest handles it, sock_accept does not fail for that: it
+	// leaves it out of the set when it is done. In a guest that does not handle it, that is
+	// when no accepted connection is open. In both, sock_accept fails with EINVAL afterwards,
+	// and also shortly before the guest is stopped.
+	SIGDRAIN = 31
 )

@@ -20,6 +20,7 @@ type confinement struct {
 	rules     []string // --allow, --allow-all, --learn, --policy
 	dns       uint16   // the port of the nameservers: --dns
 	listeners listenFlag
+	pidFile   string
 
 	above string // the directory that the one for temporary files lies in; "" is none
 }
@@ -72,6 +73,9 @@ func (c *confinement) needs(guest *host.Cmd, engine *runner.Engine) (n confine.N
 		if l.network == "unix" && !strings.HasPrefix(l.addr, "@") {
 			n.Unlink = append(n.Unlink, filepath.Dir(l.addr))
 		}
+	}
+	if c.pidFile != "" { // which is read and removed at the end
+		n.Read, n.Unlink = append(n.Read, c.pidFile), append(n.Unlink, filepath.Dir(c.pidFile))
 	}
 	reach, err := host.ReachOf(c.rules...)
 	for _, dir := range reach.Bind {

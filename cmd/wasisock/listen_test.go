@@ -94,7 +94,7 @@ func TestListenErrors(t *testing.T) {
 // TestPublish: the guest listens at a port, and clients find it at another.
 func TestPublish(t *testing.T) {
 	at := "127.0.0.1:" + freePort(t)
-	s := serveAt(t, "127.0.0.1:8080", nil, program(t), "--publish", at+":8080")
+	s := serveAt(t, "127.0.0.1:8080", nil, []string{"--publish", at + ":8080"}, program(t), "serve", "127.0.0.1:8080")
 	dial(t, at).Close()
 	s.url = "http://" + at
 	if text := s.get("/"); text != "hello /\n" {
@@ -117,7 +117,7 @@ func TestPublishDescriptor(t *testing.T) {
 	}
 	l.Close()
 	defer f.Close()
-	s := serveAt(t, "0.0.0.0:8080", []*os.File{f}, program(t), "--publish", "fd:3:8080")
+	s := serveAt(t, "0.0.0.0:8080", []*os.File{f}, []string{"--publish", "fd:3:8080"}, program(t), "serve", "0.0.0.0:8080")
 	s.url = "http://" + l.Addr().String()
 	dial(t, l.Addr().String()).Close()
 	if text := s.get("/"); text != "hello /\n" {

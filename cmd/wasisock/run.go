@@ -66,8 +66,10 @@ target, some are, and the number of others.
                       new guest listens where --listen says, and when it has done so
                       for a second, the old one ends. One that fails is not used
   --grace TIME        how long a guest that listens may take, after SIGINT or SIGTERM
-                      or when it is replaced, to answer what it was asked: 10s by
-                      default. It gets no new connections
+                      or when it is replaced, until its connections are closed: 10s
+                      by default. It gets no new ones
+  --pid-file FILE     write the number of this process to FILE, for kill -HUP, and
+                      remove it at the end
   --dir HOST:GUEST    give the folder HOST to the guest as GUEST, an absolute
                       path; with :ro at the end it cannot be changed. UNIX
                       sockets whose path is in it are there too
@@ -159,7 +161,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var listeners listenFlag
 	var faults faults
 	var endpoints endpoints
-	var profile string
+	var profile, pidFile string
 	var confined confinement
 
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
@@ -178,6 +180,7 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.Var(&command.Restart, "restart", "")
 	flags.BoolVar(&command.Watch, "watch", false, "")
 	flags.Func("grace", "", runner.Time(&command.Grace, 0))
+	flags.StringVar(&pidFile, "pid-file", "", "")
 	flags.Func("instances", "", runner.Count(&command.Instances))
 	flags.Var(&faults, "fault", "")
 	flags.StringVar(&endpoints.metrics, "metrics", "", "")
@@ -286,6 +289,14 @@ func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			}
 			return nil
 		}
+	}
+	if pidFile != "" {
+		remove, err := writePIDFile(pidFile)
+		if err != nil {
+			return failed(messages, "--pid-file: %v", err)
+		}
+		defer remove()
+		confined.pidFile = pidFile
 	}
 	trace, finish, err := traced.start(messages)
 	if err != nil {

@@ -31,7 +31,7 @@ type service struct {
 func serve(t *testing.T, file string, flags ...string) *service {
 	t.Helper()
 	at := "127.0.0.1:" + freePort(t)
-	s := serveAt(t, at, nil, file, append(flags, "--listen", "tcp:"+at)...)
+	s := serveAt(t, at, nil, append(flags, "--listen", "tcp:"+at), file, "serve", at)
 	dial(t, at).Close()
 	s.get("/")
 	return s
@@ -45,14 +45,14 @@ func serveOn(t *testing.T, l *net.TCPListener, file string) *service {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	return serveAt(t, l.Addr().String(), []*os.File{f}, file, "--listen", "fd:3")
+	return serveAt(t, l.Addr().String(), []*os.File{f}, []string{"--listen", "fd:3"}, file, "serve", l.Addr().String())
 }
 
-func serveAt(t *testing.T, at string, files []*os.File, file string, flags ...string) *service {
+func serveAt(t *testing.T, at string, files []*os.File, flags []string, guest ...string) *service {
 	t.Helper()
 	s := &service{T: t, url: "http://" + at, client: http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}}
 	args := append([]string{"run", "--cache", filepath.Join(scratch, "cache")}, flags...)
-	s.cmd = exec.Command(executable(t), append(args, file, "serve", at)...)
+	s.cmd = exec.Command(executable(t), append(args, guest...)...)
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.ExtraFiles = &s.out, &s.out, files
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

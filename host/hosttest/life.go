@@ -108,6 +108,10 @@ var aboutLife = []sentence{
 		test: shutsDown,
 	},
 	{
+		says: "Shutdown waits for connections until its time is nearly over, and the guest then reads their ends",
+		test: shutdownWaits,
+	},
+	{
 		says: "Shutdown stops a guest that does not end in time",
 		test: shutdownEnds,
 	},

@@ -281,29 +281,43 @@ func shutsDown(t *testing.T, b *bench) {
 	}
 }
 
-// shutdownEnds shuts down a guest that has a request in work, which ends when time is
-// nearly over, and one that does not end by itself.
+// shutdownWaits has a connection on which the guest wrote last. The client closes it, or
+// time passes.
+func shutdownWaits(t *testing.T, b *bench) {
+	m := b.compiled(t, Config{})
+	for _, closes := range []bool{true, false} {
+		cmd := commandOf(t, m, "echo")
+		c, err := net.Dial("tcp", listening(t, cmd))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, "a")
+		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		const pause = 300 * time.Millisecond
+		began, limit := time.Now(), 5*pause
+		if closes {
+			limit = time.Minute
+			time.AfterFunc(pause, func() { c.Close() })
+		}
+		if err := cmd.Shutdown(within(t, limit)); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < pause || closes && took > limit/2 {
+			t.Errorf("client closes: %v; it takes %v of %v", closes, took, limit)
+		}
+		err = cmd.Wait()
+		if left := cmd.ProcessState.Connections; err != nil || left == 0 != closes {
+			t.Errorf("client closes: %v; %v, and %d connections are left", closes, err, left)
+		}
+	}
+}
+
 func shutdownEnds(t *testing.T, b *bench) {
 	m := b.compiled(t, Config{})
-	cmd := commandOf(t, m, "echo")
-	at := listening(t, cmd)
-	c, err := net.Dial("tcp", at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	io.WriteString(c, "a")
-	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Shutdown(within(t, 10*time.Second)); err != nil { // it reads the end of the connection
-		t.Error(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
-	}
-
-	cmd = commandOf(t, m, "sleep")
+	cmd := commandOf(t, m, "sleep")
 	if err := cmd.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

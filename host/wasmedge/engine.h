@@ -8,9 +8,6 @@
 // A stream is Stream in host/internal/system.
 typedef struct {
 	int32_t fd; // the system's, plus 1
-	bool accepted;
-	uint8_t stage;
-	bool stuck;
 } wasisock_stream;
 
 // A guest is what C knows of one.

@@ -10,9 +10,7 @@
 // Receiving and sending on a plain connection, two calls for a request of HTTP, which are
 // not worth the way to Go. What is not plain is left to it.
 
-_Static_assert(sizeof(wasisock_stream) == 8, "as Stream in host/internal/system");
-
-enum { asked = 1, answered, idle }; // stages: the same
+_Static_assert(sizeof(wasisock_stream) == 4, "as Stream in host/internal/system");
 
 // errnos are the guest's for the system's.
 static uint16_t errnos[wasisock_errno_count];
@@ -24,33 +22,25 @@ static int guest_errno(void) { return errno < wasisock_errno_count ? errnos[errn
 static uint32_t number(const WasmEdge_Value *params, uint32_t i) { return (uint32_t)WasmEdge_ValueGetI32(params[i]); }
 
 // received and sent answer an errno of the guest's, or -1 if Go is to say.
-static int received(wasisock_guest *guest, wasisock_stream *stream, ssize_t n)
+static int received(wasisock_guest *guest, ssize_t n)
 {
 	if (n > 0) {
 		guest->received += (uint64_t)n;
-		if (stream->accepted)
-			stream->stage = asked;
 		return 0;
 	}
 	if (n == 0 || errno == EINTR)
 		return -1;
-	if (errno == EAGAIN && stream->accepted && stream->stage >= answered)
-		stream->stage = idle;
 	return guest_errno();
 }
 
-static int sent(wasisock_guest *guest, wasisock_stream *stream, ssize_t n, size_t size)
+static int sent(wasisock_guest *guest, ssize_t n)
 {
 	if (n >= 0) {
 		guest->sent += (uint64_t)n;
-		stream->stuck = stream->accepted && (size_t)n < size;
-		if (stream->accepted && n > 0)
-			stream->stage = answered;
 		return 0;
 	}
 	if (errno == EPIPE || errno == EINTR)
 		return -1;
-	stream->stuck = stream->accepted && errno == EAGAIN;
 	return guest_errno();
 }
 
@@ -83,10 +73,10 @@ int wasisock_transfer(const wasisock_import *import, WasmEdge_MemoryInstanceCont
 	ssize_t n;
 	if (import->kind == wasisock_receives) {
 		n = recv(fd, data, buffer[1], MSG_DONTWAIT);
-		result = received(guest, stream, n);
+		result = received(guest, n);
 	} else {
 		n = send(fd, data, buffer[1], MSG_DONTWAIT | MSG_NOSIGNAL);
-		result = sent(guest, stream, n, buffer[1]);
+		result = sent(guest, n);
 	}
 	if (result == 0) {
 		uint32_t bytes = (uint32_t)n;

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -178,6 +179,7 @@ func (f *fleet) ended(p *place, cmd *host.Cmd, err error) {
 		return
 	}
 	delete(f.running, p)
+	f.tellCut(p, cmd, err)
 	switch {
 	case errors.Is(err, host.ErrNotInterruptible): // another guest computes, and all wait for it
 		f.fail(f.exitCode(err))
@@ -192,8 +194,6 @@ func (f *fleet) ended(p *place, cmd *host.Cmd, err error) {
 		f.drop("ended")
 	case p.crew != f.current && p.decides && errors.Is(err, host.ErrStopped):
 		f.say("%s: the old one did not end within %v of SIGTERM, and was stopped", f.name, f.Grace)
-	case p.crew != f.current && p.listens && errors.Is(err, host.ErrStopped):
-		f.say("%s: the old one had requests to answer after %v, and was stopped", f.name, f.Grace)
 	case p.crew != f.current:
 		f.tell(err)
 	case f.Restart.after(err):
@@ -201,6 +201,21 @@ func (f *fleet) ended(p *place, cmd *host.Cmd, err error) {
 	default:
 		f.fail(f.exitCode(err))
 	}
+}
+
+// tellCut reports connections that a guest had not answered to their ends when it was to
+// end. One that ended by itself after a signal that it handles has chosen so.
+func (f *fleet) tellCut(p *place, cmd *host.Cmd, err error) {
+	if n := cmd.Stats().Connections; n > 0 && p.released && (!p.decides || errors.Is(err, host.ErrStopped)) {
+		f.say("%s ended with %s open", f.name, connections(n))
+	}
+}
+
+func connections(n int) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprintf("%d connections", n)
 }
 
 func (f *fleet) fail(code int) {
@@ -263,24 +278,28 @@ func (f *fleet) end(s os.Signal) time.Duration {
 		l.Close()
 	}
 	within := stopTime
-	why := "is shutting down"
 	for p := range f.running {
 		f.release(p.crew, s)
-		switch {
-		case p.decides:
+		if p.decides || p.listens && !f.Abrupt {
 			within = f.Grace + stopTime
-		case p.listens && !f.Abrupt:
-			within, why = f.Grace+stopTime, "has requests to answer"
 		}
 	}
 	if within > time.Second {
 		time.AfterFunc(time.Second, func() {
 			f.post(func() {
-				f.say("%s %s, for %v at most; another signal ends it at once", f.name, why, f.Grace)
+				f.say("%s is shutting down, for %v at most, with %s open; another signal ends it at once", f.name, f.Grace, connections(f.open()))
 			})
 		})
 	}
 	return within
+}
+
+// open is how many connections the guests have accepted that are open.
+func (f *fleet) open() (n int) {
+	for p := range f.running {
+		n += p.cmd.Stats().Connections
+	}
+	return n
 }
 
 // pass gives a signal that ends nothing to the guests that handle it.

@@ -41,6 +41,8 @@ type Account struct {
 type Counters struct {
 	Received, Sent, Accepted, Dialled, Refused, Wakeups atomic.Uint64
 	limited                                             atomic.Uint64
+
+	Connections atomic.Int64 // accepted, and open now or when the guest ended
 }
 
 // A Background is the goroutines that work for a guest beside its calls.
@@ -121,12 +123,13 @@ func (a *Account) Limited(field string) {
 // Stats returns what was counted.
 func (a *Account) Stats() host.Stats {
 	return host.Stats{
-		Received: a.Received.Load(),
-		Sent:     a.Sent.Load(),
-		Accepted: a.Accepted.Load(),
-		Dialled:  a.Dialled.Load(),
-		Refused:  a.Refused.Load(),
-		Limited:  a.limited.Load(),
-		Wakeups:  a.Wakeups.Load(),
+		Received:    a.Received.Load(),
+		Sent:        a.Sent.Load(),
+		Accepted:    a.Accepted.Load(),
+		Connections: int(a.Connections.Load()),
+		Dialled:     a.Dialled.Load(),
+		Refused:     a.Refused.Load(),
+		Limited:     a.limited.Load(),
+		Wakeups:     a.Wakeups.Load(),
 	}
 }

@@ -98,7 +98,7 @@ func (g *guest) fdFdstatGet(c call) sockabi.Errno {
 	if !s.stream() {
 		stat.Filetype = sockabi.FILETYPE_SOCKET_DGRAM
 	}
-	if s.accepted {
+	if s.from != nil {
 		stat.RightsBase = sockabi.RIGHTS_ACCEPTED
 	}
 	stat.RightsInheriting = stat.RightsBase

@@ -139,119 +139,143 @@ func TestDrainServesTheQueue(t *testing.T) {
 	})
 }
 
-// TestDrainWaitsForWhatIsInWork goes through the stages of a connection.
-func TestDrainWaitsForWhatIsInWork(t *testing.T) {
+// TestDrainWaitsForConnections, whatever was said on them.
+func TestDrainWaitsForConnections(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
-		c := s.dial()
-		fd := s.accept()
 		quiet := func() {
 			t.Helper()
-			s.expectPoll("clock:1", read(s.l), timer(2*settling))
+			s.expectPoll("clock:1", read(s.l), timer(20*time.Millisecond))
 			s.acceptIs(sockabi.EAGAIN)
 		}
+		c := s.dial()
+		fd := s.accept()
+		silent := s.dial()
+		other := s.accept()
+		s.Drain(false)
+		quiet() // new
 		io.WriteString(c, "request")
 		s.waitFor(read(fd))
-		s.Drain(false)
 		quiet() // bytes to read
 		s.recv(fd)
 		quiet() // read
-		io.WriteString(c, "another")
-		s.waitFor(read(fd))
 		s.send(fd, "answer")
-		quiet() // answered, but there is more
-		s.recv(fd)
-		since := time.Now()
-		s.send(fd, "answer")
-		s.waitsFor(since, settling) // it may send more
-	})
-}
-
-// TestDrainEndsConnectionsThatWait: when a guest reads the next request of a
-// connection, it reads its end, but no other guest's does.
-func TestDrainEndsConnectionsThatWait(t *testing.T) {
-	services(t, func(t *testing.T, s service) {
-		c := s.dial()
-		fd := s.accept()
-		again := func(want string, errno sockabi.Errno) {
-			t.Helper()
-			if text, e := s.recv(fd); text != want || e != errno {
-				t.Errorf("receives %q, %s; want %q, %s", text, e.Name(), want, errno.Name())
-			}
+		if text, errno := s.recv(fd); errno != sockabi.EAGAIN {
+			t.Errorf("receives %q, %s", text, errno.Name())
 		}
-		again("", sockabi.EAGAIN)
-		io.WriteString(c, "request")
-		s.waitFor(read(fd))
-		again("request", 0)
-		s.Drain(false)
-		s.expectPoll("clock:1", read(s.l), timer(time.Millisecond))
-		again("", sockabi.EAGAIN) // the rest of it may come
-		s.send(fd, "answer")
-		iovs, n, flags := s.iovs("?"), s.alloc(4), s.alloc(2)
-		s.want(sockabi.EAGAIN, "sock_recv", fd, iovs, 1, sockabi.RI_PEEK, n, flags)
-		again("", 0)
-		s.waitsFor(time.Now(), 0) // it is idle, and need not settle
-		io.WriteString(c, "late")
-		s.waitFor(read(fd))
-		again("late", 0)
-	})
-}
-
-// TestDrainWakesWhoWaits: a guest that waits for the next request of a connection, and
-// has tried to read it, learns that there will be none.
-func TestDrainWakesWhoWaits(t *testing.T) {
-	services(t, func(t *testing.T, s service) {
-		c := s.dial()
-		fd := s.accept()
-		io.WriteString(c, "request")
-		s.waitFor(read(fd))
-		s.recv(fd)
-		s.send(fd, "answer")
-		if _, errno := s.recv(fd); errno != sockabi.EAGAIN {
-			t.Fatal(errno.Name())
-		}
-		s.expectPoll("clock:1", read(fd), timer(time.Millisecond))
-		time.AfterFunc(20*time.Millisecond, func() { s.Drain(false) })
-		s.expectPoll("read:0", read(fd), timer(time.Hour))
-		if text, errno := s.recv(fd); text != "" || errno != 0 {
+		quiet() // answered
+		s.ok("fd_close", fd)
+		silent.Close()
+		s.waitFor(read(other))
+		if text, errno := s.recv(other); text != "" || errno != 0 {
 			t.Errorf("receives %q, %s; want the end", text, errno.Name())
 		}
-		s.expectPoll("read:0", read(fd), timer(time.Hour))
-		s.ok("fd_close", fd)
+		quiet() // the client has closed it, and the guest has not
+		if n := s.Stats().Connections; n != 1 {
+			t.Errorf("%d connections are open, want 1", n)
+		}
+		s.ok("fd_close", other)
 		s.waitsFor(time.Now(), 0)
 	})
 }
 
-func TestDrainOfNewAndOldConnections(t *testing.T) {
-	services(t, func(t *testing.T, s service) {
-		for range 3 {
-			s.dial()
-			s.accept()
+// TestDrainOfAGuestThatHandlesIt leaves it to the guest when accepting fails, but in a hurry.
+func TestDrainOfAGuestThatHandlesIt(t *testing.T) {
+	const drain = 1 << sockabi.SIGDRAIN
+	told := func(s service, subs ...sockabi.Subscription) bool {
+		s.Helper()
+		for _, e := range s.poll(append(subs, timer(20*time.Millisecond))...) {
+			if e.Type == sockabi.EVENTTYPE_SIGNAL && e.NBytes == drain {
+				return true
+			}
 		}
-		since := time.Now()
+		return false
+	}
+	services(t, func(t *testing.T, s service) {
+		if told(s, signalRow(drain, 0)) {
+			t.Error("it is told before")
+		}
+		if s.Signal(sockabi.SIGDRAIN) {
+			t.Error("SIGDRAIN can be sent")
+		}
+		s.dial()
+		fd := s.accept()
 		s.Drain(false)
-		s.waitsFor(since, settling)
+		if !told(s, read(s.l), signalRow(drain, 0)) || told(s, read(s.l), signalRow(drain, 0)) {
+			t.Error("it is not told once")
+		}
+		s.acceptIs(sockabi.EAGAIN)
+		if told(s, read(s.l), signalRow(0, 0)) {
+			t.Error("it is told what it does not handle")
+		}
+		s.acceptIs(sockabi.EAGAIN) // one is open
+		if !told(s, read(s.l), signalRow(drain, 0)) {
+			t.Error("it is not told when it handles it again")
+		}
+		s.ok("fd_close", fd)
+		s.acceptIs(sockabi.EAGAIN) // the guest has not said so
+		s.polled(signalRow(0, 0), timer(0))
+		s.waitsFor(time.Now(), 0)
+	})
+	services(t, func(t *testing.T, s service) {
+		s.polled(signalRow(drain, 0), timer(0))
+		s.Drain(false)
+		s.expectPoll("clock:1", read(s.l), timer(time.Millisecond))
+		s.Drain(true)
+		s.waitsFor(time.Now(), 0)
+	})
+	services(t, func(t *testing.T, s service) {
+		s.Drain(false)
+		s.expectPoll("read:0", read(s.l), timer(time.Hour))
+		if !told(s, signalRow(drain, 0)) {
+			t.Error("it is not told when it begins to handle it")
+		}
 	})
 }
 
-func TestDrainWaitsForWhatIsNotTaken(t *testing.T) {
+// TestDrainInAHurryEndsConnections: once the guest has read what came, it reads their ends.
+func TestDrainInAHurryEndsConnections(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		c := s.dial()
 		fd := s.accept()
-		iovs, n := s.put(sockabi.IOVec{Len: memorySize}), s.alloc(4)
-		for {
-			errno := s.call("sock_send", fd, iovs, 1, 0, n)
-			if errno == sockabi.EAGAIN {
-				break
-			}
-			if errno != 0 {
-				t.Fatal(errno.Name())
+		io.WriteString(c, "request")
+		s.waitFor(read(fd))
+		s.Drain(true)
+		s.expectPoll("read:0", read(fd), timer(time.Hour))
+		if text, errno := s.recv(fd); text != "request" || errno != 0 {
+			t.Errorf("receives %q, %s", text, errno.Name())
+		}
+		for range 2 {
+			s.expectPoll("read:0", read(fd), timer(time.Hour))
+			if text, errno := s.recv(fd); text != "" || errno != 0 {
+				t.Errorf("receives %q, %s; want the end", text, errno.Name())
 			}
 		}
+		s.send(fd, "answer")
+		b := make([]byte, 6)
+		if io.ReadFull(c, b); string(b) != "answer" {
+			t.Errorf("its client receives %q", b)
+		}
+		s.waitsFor(time.Now(), 0)
+	})
+}
+
+// TestDrainWakesWhoWaits for bytes of a connection, when there is no time left.
+func TestDrainWakesWhoWaits(t *testing.T) {
+	services(t, func(t *testing.T, s service) {
+		s.dial()
+		fd := s.accept()
+		s.expectPoll("clock:1", read(fd), timer(time.Millisecond))
 		s.Drain(false)
-		s.expectPoll("clock:1", read(s.l), timer(2*settling))
-		go io.Copy(io.Discard, c)
-		s.waitFor(write(fd))
-		s.send(fd, "end")
+		s.expectPoll("clock:1", read(fd), timer(time.Millisecond))
+		time.AfterFunc(20*time.Millisecond, func() { s.Drain(true) })
+		s.expectPoll("read:0", read(fd), timer(time.Hour))
+		dialed := s.nonblock(s.open(inet4, tcp))
+		if s.given == nil {
+			l := ours(t, "tcp", "127.0.0.1:0")
+			s.call("sock_connect", dialed, s.addr("127.0.0.1"), port(l))
+			s.waitFor(write(dialed))
+			s.expectPoll("clock:1", read(dialed), timer(time.Millisecond)) // it is no client's
+		}
 		s.ok("fd_close", fd)
 		s.waitsFor(time.Now(), 0)
 	})
@@ -265,7 +289,7 @@ func TestDrainInAHurry(t *testing.T) {
 		s.waitFor(read(fd))
 		s.recv(fd)
 		s.Drain(false)
-		s.expectPoll("clock:1", read(s.l), timer(2*settling))
+		s.expectPoll("clock:1", read(s.l), timer(20*time.Millisecond))
 		since := time.Now()
 		time.AfterFunc(20*time.Millisecond, func() { s.Drain(true) })
 		s.waitsFor(since, 20*time.Millisecond)

@@ -2,18 +2,7 @@
 
 package system
 
-import (
-	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/wasisock/wasisock/host/internal/netos"
-)
-
-// settling is for how long a connection counts as in work that the guest has not yet
-// read from, or that it has just written to: its client may be about to ask, and the
-// guest to go on.
-const settling = 250 * time.Millisecond
+import "golang.org/x/sys/unix"
 
 // maxPending is how many connections are taken over from the queue of a listener.
 const maxPending = 4096
@@ -25,39 +14,27 @@ const (
 )
 
 // A drain is the guest's way to its end: no listener takes connections any more, and
-// once no connection has a request in work, or on demand, accept fails.
+// once none is open, or on demand, accept fails.
 type drain struct {
 	level int32 // what was asked for and has begun
-	began int64
-	over  bool // accept fails
+	over  bool  // accept fails
 }
-
-// A stage is how far a conversation with a client of the guest's has come.
-type stage uint8
-
-const (
-	fresh    stage = 0             // nothing has been read
-	asked    stage = StageAsked    // read, and nothing written since
-	answered stage = StageAnswered // written, and nothing read since
-	idle     stage = StageIdle     // answered, and reading was tried in vain
-)
 
 func (g *guest) drain(hurry bool) {
 	level := int32(drainAsked)
 	if hurry {
 		level = drainHurried
 	}
+	g.signals.drain()
 	g.wake.ask(level)
 }
 
-// heed begins what the guest was asked for meanwhile. It tells when to look again
-// whether a connection is in work, if that depends on time alone.
-func (g *guest) heed() (again int64) {
+// heed begins what the guest was asked for meanwhile.
+func (g *guest) heed() {
 	d := &g.draining
 	if g.wake.asked.Load() != d.level || g.wake.rung.Load() {
 		began := d.level > 0
 		if d.level = g.wake.heed(); d.level > 0 && !began {
-			d.began = netos.Clock()
 			g.revokeAll()
 			for s := range g.listening.addrs {
 				g.retire(s)
@@ -65,12 +42,9 @@ func (g *guest) heed() (again int64) {
 		}
 		g.releaseListeners()
 	}
-	if d.level == 0 || d.over {
-		return netos.Never
+	if d.level > 0 && !d.over {
+		d.over = d.level >= drainHurried || !g.inWork()
 	}
-	busy, again := g.inWork()
-	d.over = !busy || d.level >= drainHurried
-	return again
 }
 
 // retire makes s take no more connections. The host's own listener stays as it is, unless
@@ -126,9 +100,9 @@ func (g *guest) announce() {
 	if i := g.interest.signals; i >= 0 && g.signals.arrived() {
 		g.interest.done.add(i)
 	}
-	if g.draining.level > 0 {
+	if g.draining.level >= drainHurried {
 		for _, s := range g.table.sockets {
-			if s != nil && s.stage == idle && s.interest[reading] >= 0 {
+			if s != nil && s.from != nil && s.interest[reading] >= 0 {
 				g.interest.done.add(int(s.interest[reading]))
 			}
 		}
@@ -140,61 +114,33 @@ func (g *guest) announce() {
 	}
 }
 
-// inWork tells whether a connection that the guest has accepted has a request in work:
-// one that it has read from since it last wrote, that waits to be written to, or that
-// has bytes to read. If it is only settling, again is when to look again.
-func (g *guest) inWork() (busy bool, again int64) {
-	now := netos.Clock()
-	again = netos.Never
-	for _, s := range g.table.sockets {
-		switch {
-		case s == nil:
-		case len(s.pending) > 0:
-			return true, netos.Never
-		case !s.accepted || !s.stream():
-		case s.stage == asked || s.stuck:
-			return true, netos.Never
-		case s.stage != idle && now < g.settles(s):
-			again = min(again, g.settles(s))
-		case hasBytes(s.fd):
-			return true, netos.Never
+// inWork tells whether a connection that the guest has accepted, or is to accept, is open.
+// What is said on it tells nothing: a server may have written last and wait for the answer,
+// or compute what to write next. A guest with requests of its own to answer says so itself.
+func (g *guest) inWork() bool {
+	if g.signals.drains() || g.account.Connections.Load() > 0 {
+		return true
+	}
+	for s := range g.listening.addrs {
+		if len(s.pending) > 0 {
+			return true
 		}
 	}
-	return again != netos.Never, again
+	return false
 }
 
-func (g *guest) settles(s *socket) int64 { return max(s.since, g.draining.began) + int64(settling) }
-
-func hasBytes(fd int) bool {
-	var b [1]byte
-	n, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK)
-	return err == nil && n > 0
-}
-
-// enters notes the stage of an accepted connection, and since when if that matters.
-func (g *guest) enters(s *socket, st stage) {
-	if s.stage = st; g.draining.level > 0 {
-		s.since = netos.Clock()
-	}
-}
-
-// wrote notes how a send of the guest's has ended, with left still to be sent.
-func (g *guest) wrote(s *socket, n int, left [][]byte, err error) {
-	s.stuck = len(left) > 0 && (err == nil || err == unix.EAGAIN)
-	if n > 0 {
-		g.enters(s, answered)
-	}
-}
-
-// ends is asked when there was nothing to read from s. It tells whether that is to be
-// the end of the stream: of a connection that waits for the next request while the
-// guest is to end.
+// ends is asked when there was nothing to read from s. It tells whether that is to be the
+// end of the stream: of a connection for which there is no time left.
 func (g *guest) ends(s *socket) bool {
-	if !s.accepted || !s.stream() || s.stage < answered {
-		return false
-	}
-	s.stage = idle
-	return g.draining.level > 0
+	s.cut = s.from != nil && g.draining.level >= drainHurried
+	return s.cut
+}
+
+// left reports whether the peer of a stream has closed it, and all has been read.
+func (s *socket) left() bool {
+	var b [1]byte
+	n, _, err := unix.Recvfrom(s.fd, b[:], unix.MSG_PEEK)
+	return n == 0 && err == nil || err == unix.ECONNRESET
 }
 
 func (s *socket) closePending() {

@@ -27,9 +27,8 @@ func (g *guest) revoke(args []uint64) {
 	g.account.Sent.Add(*g.streams.Sent)
 	*g.streams.Received, *g.streams.Sent = 0, 0
 	for _, fd := range args[:min(numbers, len(args))] {
-		if s, st := g.granted(uint32(fd)); s != nil && st.FD != 0 {
+		if s, st := g.granted(uint32(fd)); s != nil {
 			st.FD = 0
-			s.stage, s.stuck = stage(st.Stage), st.Stuck
 		}
 	}
 }
@@ -47,7 +46,7 @@ func (g *guest) grant(args []uint64) {
 	}
 	for _, fd := range args[:min(numbers, len(args))] {
 		if s, st := g.granted(uint32(fd)); s != nil && s.isPlain() {
-			*st = Stream{FD: int32(s.fd) + 1, Accepted: s.accepted, Stage: uint8(s.stage), Stuck: s.stuck}
+			*st = Stream{FD: int32(s.fd) + 1}
 		}
 	}
 }

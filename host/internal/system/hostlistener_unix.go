@@ -305,7 +305,7 @@ func (g *guest) releaseListeners() {
 // host's: the kernel does so only for those that it makes from this very socket.
 func (g *guest) setOption(s *socket, o option, set func(*socket) error) error {
 	err := set(s)
-	if err != nil || len(g.hostListeners) == 0 || s.accepted || !s.stream() || o.name == "SO_REUSEADDR" || o.name == "SO_REUSEPORT" || o.name == "IPV6_V6ONLY" {
+	if err != nil || len(g.hostListeners) == 0 || s.from != nil || !s.stream() || o.name == "SO_REUSEADDR" || o.name == "SO_REUSEPORT" || o.name == "IPV6_V6ONLY" {
 		return err
 	}
 	for i, p := range s.presets {

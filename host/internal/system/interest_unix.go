@@ -245,12 +245,12 @@ func (g *guest) wait() bool {
 		first = min(first, r.deadline)
 	}
 	for {
-		again := min(first, g.heed())
+		g.heed()
 		g.announce()
 		if in.errors.n+in.done.n > 0 {
-			again, first = start, min(first, start)
+			first = min(first, start)
 		}
-		timeout := netos.Remaining(again)
+		timeout := netos.Remaining(first)
 		err := g.poller.wait(timeout, in.lowFDs)
 		if timeout != 0 {
 			g.account.Wakeups.Add(1)

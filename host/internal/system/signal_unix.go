@@ -13,12 +13,35 @@ import (
 type signals struct {
 	mu                        sync.Mutex
 	handled, ignored, pending uint64
+	draining                  bool
+}
+
+const drainBit = 1 << sockabi.SIGDRAIN
+
+// drain raises SIGDRAIN, now or when the guest handles it.
+func (s *signals) drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.draining {
+		s.draining = true
+		s.pending |= s.handled & drainBit
+	}
+}
+
+// drains reports whether the guest handles SIGDRAIN.
+func (s *signals) drains() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.handled&drainBit != 0
 }
 
 // set notes what the guest handles and ignores from now on.
 func (s *signals) set(handled, ignored uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.draining {
+		s.pending |= handled &^ s.handled & drainBit
+	}
 	s.handled, s.ignored = handled, ignored&^handled
 	s.pending &= handled
 }

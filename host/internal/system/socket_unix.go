@@ -28,13 +28,12 @@ type socket struct {
 
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
-	accepted bool
-	from     *socket // the listener that accepted it
-	named    bool    // bound by the guest, or accepted
+	from  *socket // the listener that accepted it
+	named bool    // bound by the guest, or accepted
+	cut   bool    // accepted, and the guest has read an end that its client did not make
 
 	judgement
 	acceptance
-	conversation
 	watched
 	faulty faulty
 }
@@ -55,13 +54,6 @@ type acceptance struct {
 	shut        bool      // the guest has shut it down, and it is the host's
 	pending     []backend // connections of one that is retired
 	presets     []preset  // of a listener of the host's, or of what may become one
-}
-
-// A conversation is how far an accepted stream has come.
-type conversation struct {
-	stage stage
-	stuck bool  // it did not take all that the guest sent
-	since int64 // when the stage began, if that was while draining
 }
 
 // A watched is what polls and the poller know of a socket.
@@ -141,13 +133,13 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: b.queue(), backend: b, family: l.family, kind: l.kind, flags: flags, accepted: true, from: l, named: true,
+	s := &socket{fd: b.queue(), backend: b, family: l.family, kind: l.kind, flags: flags, from: l, named: true,
 		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, watched: unwatched}
 	s.inherit(l)
-	g.enters(s, fresh)
 	g.table.add(s)
 	g.connected(l, 1)
 	g.account.Accepted.Add(1)
+	g.account.Connections.Add(1)
 	return s, nil
 }
 
@@ -254,7 +246,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			} else {
 				got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, part, nil, flags)
 			}
-			if err == unix.EAGAIN && !peek && g.ends(s) {
+			if err == unix.EAGAIN && g.ends(s) {
 				got, err = 0, nil
 			}
 			return err
@@ -271,9 +263,6 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		n += got
 		if !peek {
 			g.account.Received.Add(uint64(got))
-			if s.accepted && got > 0 {
-				g.enters(s, asked)
-			}
 			g.account.Spend(&g.account.In, got, s.stream())
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
@@ -288,9 +277,6 @@ func (g *guest) send(s *socket, bufs [][]byte, to address.Endpoint) (n int, err 
 	sa, err := to.Reach()
 	if err != nil {
 		return 0, err
-	}
-	if s.accepted {
-		defer func() { g.wrote(s, n, bufs, err) }()
 	}
 	if bufs, err = g.fault(s, writing, bufs, false); err != nil {
 		return 0, err
@@ -367,6 +353,12 @@ func (g *guest) closeSocket(s *socket) {
 	if s.lingers {
 		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, netos.Linger, &unix.Linger{})
 	}
+	if s.from != nil {
+		g.connected(s.from, -1)
+		if !s.cut && (!g.closed || s.left()) {
+			g.account.Connections.Add(-1)
+		}
+	}
 	s.backend.close()
 	s.closePending()
 	g.listening.remove(s)
@@ -374,9 +366,6 @@ func (g *guest) closeSocket(s *socket) {
 		g.listeners--
 	}
 	g.rename(s, nil)
-	if s.from != nil {
-		g.connected(s.from, -1)
-	}
 	g.table.remove(s)
 }
 

@@ -15,16 +15,7 @@ type Streams struct {
 	Received, Sent *uint64  // bytes that the engine has, and no row knows of yet
 }
 
-// A Stream is one of them. The engine keeps Stage and Stuck, of one that is Accepted.
+// A Stream is one of them.
 type Stream struct {
-	FD       int32 // the operating system's, plus 1; 0 is that the row is to be called
-	Accepted bool
-	Stage    uint8 // one of Stage*, or 0 at the beginning
-	Stuck    bool  // the last send did not take all
+	FD int32 // the operating system's, plus 1; 0 is that the row is to be called
 }
-
-const (
-	StageAsked    = 1 + iota // bytes have come
-	StageAnswered            // bytes have gone, and none come since
-	StageIdle                // after that there was nothing to read
-)

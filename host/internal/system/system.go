@@ -231,9 +231,9 @@ func (s *System) Interrupt() { s.interrupt() }
 
 // Drain makes the guest's listeners take no more connections: the host's are no longer
 // accepted from, the guest's own refuse them once their queue is served. When no
-// connection has a request in work, or at once if hurry, accepting is EINVAL, as on a
-// listener that was shut down; until then polls of them wait. A connection that waits
-// for its next request is at its end when it is read from.
+// accepted connection is open, or the guest does not handle SIGDRAIN any more, accepting is
+// EINVAL, as on a listener that was shut down; until then polls of them wait. With hurry,
+// that is at once, and connections are at their end when nothing is left to read.
 func (s *System) Drain(hurry bool) { s.drain(hurry) }
 
 // Signal delivers a signal of WASI's number to a guest that handles it, and reports

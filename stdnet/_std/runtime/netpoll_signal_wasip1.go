@@ -24,6 +24,9 @@ type pollSignals struct {
 	wanted  uint64
 	ignored uint64
 	waiting guintptr // the goroutine of os/signal, in notetsleepg
+
+	drain   bool     // SIGDRAIN has come
+	drainer guintptr // waits for it
 }
 
 // signalsByDefault are those that the runtime handles itself.
@@ -34,6 +37,13 @@ func sigdisable(s uint32) { netpolls.setSignal(s, false, signal_ignored(s)) }
 func sigignore(s uint32)  { netpolls.setSignal(s, false, true) }
 
 func (p *netpollState) setSignal(s uint32, wanted, ignored bool) {
+	if s < _NSIG {
+		p.handle(s, wanted, ignored)
+	}
+}
+
+// handle is setSignal, of SIGDRAIN too.
+func (p *netpollState) handle(s uint32, wanted, ignored bool) {
 	netpollGenericInit()
 	h := &p.signals
 	bit := uint64(1) << s
@@ -84,6 +94,13 @@ func (p *netpollState) signalled(e *sockabi.Event) {
 	for s := uint32(1); s < _NSIG; s++ {
 		if e.NBytes&(1<<s) != 0 {
 			p.raise(s)
+		}
+	}
+	if e.NBytes&(1<<sockabi.SIGDRAIN) != 0 {
+		p.signals.drain = true
+		if gp := p.signals.drainer.ptr(); gp != nil {
+			p.signals.drainer = 0
+			p.toRun.push(gp)
 		}
 	}
 }
@@ -137,6 +154,34 @@ func awaitSignal(gp *g, _ unsafe.Pointer) bool {
 	netpollAdjustWaiters(1)
 	return true
 }
+
+// netpollOnDrain has f called when the host wants the program to end what it has in work,
+// until when it waits for netpollDrained. The goroutine for that is the runtime's by its
+// name, and so in no count of the program's; nor does it keep the program from having
+// nothing left to wait for.
+//
+//go:linkname netpollOnDrain net/http.onDrain
+func netpollOnDrain(f func()) { go netpollDrainer(f) }
+
+func netpollDrainer(f func()) {
+	netpolls.handle(sockabi.SIGDRAIN, true, false)
+	for !netpolls.signals.drain {
+		gopark(awaitDrain, nil, waitReasonIOWait, traceBlockGeneric, 1)
+	}
+	f()
+}
+
+// awaitDrain is called when gp has parked, and reports whether it may stay so.
+func awaitDrain(gp *g, _ unsafe.Pointer) bool {
+	if netpolls.signals.drain {
+		return false
+	}
+	netpolls.signals.drainer.set(gp)
+	return true
+}
+
+//go:linkname netpollDrained net/http.drained
+func netpollDrained() { netpolls.handle(sockabi.SIGDRAIN, false, false) }
 
 // netpollKill raises a signal of the program's own, and reports whether it goes on.
 //

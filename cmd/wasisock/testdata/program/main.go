@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ func main() {
 	switch args[0] {
 	case "serve":
 		err = serve(args[1])
+	case "talk":
+		err = talk(args[1])
 	case "get":
 		err = get(args[1])
 	case "dial":
@@ -48,6 +51,18 @@ func handler() http.Handler {
 			fmt.Println("asleep")
 			d, _ := time.ParseDuration(r.URL.RawQuery)
 			time.Sleep(d)
+		case "/stream": // with pauses of that time
+			d, _ := time.ParseDuration(r.URL.RawQuery)
+			for range 3 {
+				fmt.Fprint(w, word, " ")
+				http.NewResponseController(w).Flush()
+				time.Sleep(d)
+			}
+		case "/upload":
+			fmt.Println("uploads")
+			n, err := io.Copy(io.Discard, r.Body)
+			fmt.Fprintln(w, n, err)
+			return
 		case "/exit":
 			code, _ := strconv.Atoi(r.URL.RawQuery)
 			os.Exit(code)
@@ -78,7 +93,32 @@ func serve(addr string) error {
 	if os.Getenv("QUIET") == "" {
 		fmt.Println(l.Addr())
 	}
-	return http.Serve(l, handler())
+	s := http.Server{Handler: handler(), Protocols: new(http.Protocols)}
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	return s.Serve(l)
+}
+
+// talk is a server that speaks first, as one of SMTP, and answers each line.
+func talk(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer c.Close()
+			fmt.Fprintln(c, word)
+			for lines := bufio.NewScanner(c); lines.Scan() && lines.Text() != "bye"; {
+				fmt.Fprintln(c, word, lines.Text())
+			}
+		}()
+	}
 }
 
 // lookup prints how many addresses a name has, and what it is an alias of.
