@@ -184,6 +184,7 @@ func TestImportGraph(t *testing.T) {
 var hostLayers = [][]string{
 	{"netos", "rootfs"},
 	{"account", "address"},
+	{"bridge"},
 	{"system"},
 	{"preview1"},
 	{"compiler"},

@@ -16,6 +16,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/bridge"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -27,7 +28,7 @@ type hostListener struct {
 	addr   net.Addr         // the host's
 	at     address.Endpoint // where it is for the guest
 	port   uint16           // if the guest gets it at any address and that port
-	bridge *listenerBridge  // where connections come from if fd is no socket, but copies its tokens
+	bridge *bridge.Listener // where connections come from if fd is no socket, but copies its tokens
 	taker  *socket          // which has it now, or nil
 
 	released bool // fd is closed: the listener ends with the copies of guests
@@ -64,12 +65,11 @@ func (l *listenerCopy) accept() (backend, error) {
 	case !l.listening:
 		return nil, unix.EINVAL
 	case l.of.bridge != nil:
-		c, err := l.of.bridge.accept(l.fd, l.of.at.Family, l.background)
+		c, err := l.of.bridge.Accept(l.fd, l.of.at.Family, l.background)
 		if err != nil {
 			return nil, err
 		}
-		c.port = l.of.port
-		return c, nil
+		return &connBridge{&kernelSocket{fd: c.FD(), port: l.of.port}, c}, nil
 	}
 	fd, err := netos.Accept(l.fd)
 	if err != nil {
@@ -186,11 +186,11 @@ func (h *hostListener) openBridge(l net.Listener) (err error) {
 	case h.port == 0 && h.at.Family == sockabi.AF_UNSPEC:
 		return fmt.Errorf("no guest can listen there; give a host.Published with a port")
 	}
-	if h.bridge, err = bridgeOf(l); err != nil {
+	if h.bridge, err = bridge.Open(l); err != nil {
 		return err
 	}
-	if h.fd, err = h.bridge.copyTokens(); err != nil {
-		h.bridge.release()
+	if h.fd, err = h.bridge.CopyTokens(); err != nil {
+		h.bridge.Release()
 	}
 	return err
 }
@@ -200,7 +200,7 @@ func (h *hostListener) close() {
 		unix.Close(h.fd)
 	}
 	if h.bridge != nil {
-		h.bridge.release()
+		h.bridge.Release()
 	}
 }
 

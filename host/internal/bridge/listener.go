@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package system
+package bridge
 
 import (
 	"net"
@@ -16,14 +16,14 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// backlog is how many connections of a listenerBridge wait for guests.
+// backlog is how many connections of a Listener wait for guests.
 const backlog = 128
 
-// A listenerBridge accepts from a listener that is no socket of the operating system. All
+// A Listener accepts from a listener that is no socket of the operating system. All
 // guests that are given the listener, one after the other or at once, have the same bridge,
 // which lasts as long as the listener: a connection that came between two of them is not
 // lost.
-type listenerBridge struct {
+type Listener struct {
 	tokens *os.File // a pipe, with a byte for each of conns
 	more   *os.File
 	slots  chan struct{} // as many as conns, and one while accepting
@@ -36,11 +36,11 @@ type listenerBridge struct {
 
 var bridges struct {
 	sync.Mutex
-	of map[net.Listener]*listenerBridge
+	of map[net.Listener]*Listener
 }
 
-// bridgeOf is the bridge of l, with one more user. l is comparable.
-func bridgeOf(l net.Listener) (*listenerBridge, error) {
+// Open returns the bridge of l, with one more user. l is comparable.
+func Open(l net.Listener) (*Listener, error) {
 	bridges.Lock()
 	defer bridges.Unlock()
 	f := bridges.of[l]
@@ -49,9 +49,9 @@ func bridgeOf(l net.Listener) (*listenerBridge, error) {
 		if err != nil {
 			return nil, err
 		}
-		f = &listenerBridge{tokens: r, more: w, slots: make(chan struct{}, backlog)}
+		f = &Listener{tokens: r, more: w, slots: make(chan struct{}, backlog)}
 		if bridges.of == nil {
-			bridges.of = map[net.Listener]*listenerBridge{}
+			bridges.of = map[net.Listener]*Listener{}
 		}
 		bridges.of[l] = f
 		go f.run(l)
@@ -62,8 +62,8 @@ func bridgeOf(l net.Listener) (*listenerBridge, error) {
 	return f, nil
 }
 
-// copyTokens is a copy of tokens, readable when a connection waits, or none will come.
-func (f *listenerBridge) copyTokens() (fd int, err error) {
+// CopyTokens returns a copy of tokens, readable when a connection waits, or none will come.
+func (f *Listener) CopyTokens() (fd int, err error) {
 	raw, err := f.tokens.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -75,7 +75,7 @@ func (f *listenerBridge) copyTokens() (fd int, err error) {
 	return fd, err
 }
 
-func (f *listenerBridge) run(l net.Listener) {
+func (f *Listener) run(l net.Listener) {
 	for {
 		f.slots <- struct{}{}
 		conn, err := accept(l)
@@ -109,8 +109,8 @@ func accept(l net.Listener) (net.Conn, error) {
 	}
 }
 
-// release is for a user that needs it no more.
-func (f *listenerBridge) release() {
+// Release is for a user that needs it no more.
+func (f *Listener) Release() {
 	f.mu.Lock()
 	f.users--
 	f.mu.Unlock()
@@ -118,7 +118,7 @@ func (f *listenerBridge) release() {
 }
 
 // clear closes the connections that nobody will accept.
-func (f *listenerBridge) clear() {
+func (f *Listener) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.over || f.users > 0 {
@@ -130,16 +130,16 @@ func (f *listenerBridge) clear() {
 	f.conns = nil
 }
 
-// accept returns a socket of that family that is bridged to the next connection. tokens is
-// what copyTokens has returned. EINVAL is that there will be no connection.
-func (f *listenerBridge) accept(tokens int, family uint8, bg *account.Background) (*connBridge, error) {
+// Accept returns a socket of that family that is bridged to the next connection. tokens is
+// what CopyTokens has returned. EINVAL is that there will be no connection.
+func (f *Listener) Accept(tokens int, family uint8, bg *account.Background) (*Conn, error) {
 	var token [1]byte
 	if n, err := unix.Read(tokens, token[:]); err != nil {
 		return nil, err
 	} else if n == 0 {
 		return nil, unix.EINVAL
 	}
-	c, err := newBridged(family, bg)
+	c, err := newSocket(family, bg)
 	if err != nil {
 		f.more.Write(token[:])
 		return nil, err
@@ -150,9 +150,9 @@ func (f *listenerBridge) accept(tokens int, family uint8, bg *account.Background
 	f.mu.Unlock()
 	<-f.slots
 	c.connected = true
-	c.localEnd, c.peerEnd = address.For(family, conn.LocalAddr()), address.For(family, conn.RemoteAddr())
-	if c.peerEnd.Family == sockabi.AF_UNSPEC {
-		c.peerEnd = address.Unspecified(family, 0)
+	c.local, c.peer = address.For(family, conn.LocalAddr()), address.For(family, conn.RemoteAddr())
+	if c.peer.Family == sockabi.AF_UNSPEC {
+		c.peer = address.Unspecified(family, 0)
 	}
 	bg.Go(func() {
 		defer c.end.Close()
@@ -162,13 +162,13 @@ func (f *listenerBridge) accept(tokens int, family uint8, bg *account.Background
 	return c, nil
 }
 
-// newBridged is a socket of that family and the bridge that it is an end of.
-func newBridged(family uint8, bg *account.Background) (*connBridge, error) {
+// newSocket is a socket of that family and the bridge that it is an end of.
+func newSocket(family uint8, bg *account.Background) (*Conn, error) {
 	fd, err := netos.NewSocket(netos.Domain(family), unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newConnBridge(&kernelSocket{fd: fd}, bg)
+	c, err := newConn(fd, bg)
 	if err != nil {
 		unix.Close(fd)
 	}
