@@ -184,7 +184,8 @@ func TestImportGraph(t *testing.T) {
 var hostLayers = [][]string{
 	{"netos", "rootfs"},
 	{"account", "address"},
-	{"bridge"},
+	{"bridge", "names"},
+	{"names/namestest"},
 	{"system"},
 	{"preview1"},
 	{"compiler"},

@@ -5,9 +5,7 @@ package system
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"math"
-	"net"
 	"net/netip"
 	"strconv"
 
@@ -175,70 +173,18 @@ func (g *guest) allow(op host.Op, s *socket, e address.Endpoint) sockabi.Errno {
 		r.Resolve = e.Place.RealPath
 	}
 	if op != host.OpListen {
-		r.Names = g.names.of(r.Addr.Addr())
+		r.Names = g.names.Known(r.Addr.Addr())
 	}
 	r.Route = op == host.OpDial && s.network() == "udp" && e.Addr.Port() == discard && !s.routed.Addr.IsValid()
 	errno := g.account.Ask(r)
 	if errno != 0 && op != host.OpListen {
-		g.renew(r.Addr.Addr())
+		g.names.Renew(r.Addr.Addr())
 	}
 	return errno
 }
 
-// renew looks up the names again by which a was known, beside the guest: a program that has
-// looked a name up once may go on using its address.
-func (g *guest) renew(a netip.Addr) {
-	for _, m := range g.names.over(a) {
-		select {
-		case g.answering <- struct{}{}:
-		default:
-			return // there is much to look up already
-		}
-		g.account.Go(func() {
-			defer g.finish()
-			defer func() { recover() }() // see answerSafely
-			if !g.account.Renews(host.Request{Op: host.OpResolve, Host: m.name}) || !g.account.MayLookUp() {
-				return
-			}
-			addrs, err := g.resolver.LookupNetIP(g.account.Ended, "ip", m.asked)
-			if err != nil {
-				return
-			}
-			for _, found := range addrs {
-				g.learn(found.Unmap().WithZone(""), m.name, m.asked)
-			}
-		})
-	}
-}
-
 // discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
 const discard = 9
-
-// resolution is the door from the resolver's errors to those of
-// sock_getaddrinfo. Once interrupted, every error is EINTR.
-func (g *guest) resolution(err error) sockabi.Errno {
-	if err == nil {
-		return 0
-	}
-	g.account.Rec.Failed(err)
-	var dns *net.DNSError
-	var none *net.AddrError
-	switch {
-	case g.interrupted():
-		return sockabi.EINTR
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return sockabi.EINTR
-	case errors.As(err, &none):
-		return sockabi.EAI_NODATA
-	case !errors.As(err, &dns):
-		return sockabi.EAI_FAIL
-	case dns.IsNotFound:
-		return sockabi.EAI_NONAME
-	case dns.IsTimeout || dns.IsTemporary:
-		return sockabi.EAI_AGAIN
-	}
-	return sockabi.EAI_FAIL
-}
 
 // wire is the errno of err for the guest. The text of an error that the
 // extension has no number for goes to the trace.

@@ -3,12 +3,8 @@
 package system
 
 import (
-	"context"
-	"encoding/binary"
-	"io"
 	"net/netip"
 	"os"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -50,22 +46,6 @@ func (d *dnsSocket) at(port uint16) address.Endpoint {
 	return address.Inet(a, port)
 }
 
-// maxDatagram is the longest answer in a datagram: what DNS flag day 2020 recommends.
-const maxDatagram = 1232
-
-// maxAnswering is how many queries of one guest are looked up at once. The others wait
-// in their sockets.
-const maxAnswering = 32
-
-// maxAsking is how many sockets of one guest may be connected to the nameserver at once:
-// each has a goroutine. It goes on after the socket was closed, while it waits for its turn
-// to look up.
-const maxAsking = 256
-
-// maxQuery is the longest query in a datagram, which need not be longer than 512 bytes
-// (RFC 1035, section 4.2.1).
-const maxQuery = 4096
-
 // isNameserver is whether e is where the host's own nameserver is.
 func (g *guest) isNameserver(s *socket, e address.Endpoint) bool {
 	return g.nameserver && s.family != sockabi.AF_UNIX &&
@@ -80,7 +60,7 @@ func (g *guest) attach(s *socket) error {
 		return unix.EINVAL
 	case !ok:
 		return unix.EISCONN
-	case g.asking.Load() >= maxAsking:
+	case g.names.Full():
 		g.account.Limited("")
 		return unix.ENOBUFS
 	}
@@ -101,83 +81,6 @@ func (g *guest) attach(s *socket) error {
 	s.unjudged = false
 	f := os.NewFile(uintptr(ours), "nameserver")
 	s.backend = &dnsSocket{kernelSocket: k, end: f, family: s.family}
-	ctx, cancel := context.WithCancel(g.account.Ended)
-	serve := g.serveDatagrams
-	if s.stream() {
-		serve = g.serveStream
-	}
-	g.asking.Add(1)
-	g.account.Go(func() {
-		defer g.asking.Add(-1)
-		defer cancel()
-		serve(ctx, f)
-	})
+	g.names.Serve(f, s.stream())
 	return nil
-}
-
-func (g *guest) serveDatagrams(ctx context.Context, f *os.File) {
-	buf := make([]byte, maxQuery)
-	var answering sync.WaitGroup
-	defer answering.Wait()
-	for {
-		n, err := f.Read(buf)
-		if err != nil {
-			return
-		}
-		query := append([]byte(nil), buf[:n]...)
-		if !g.begin(ctx) {
-			return
-		}
-		answering.Go(func() {
-			defer g.finish()
-			if a := g.answerSafely(ctx, query, maxDatagram); a != nil {
-				f.Write(a)
-			}
-		})
-	}
-}
-
-// serveStream answers one query after the other, each behind its length in two bytes.
-func (g *guest) serveStream(ctx context.Context, f *os.File) {
-	const longest = 1<<16 - 1
-	var length [2]byte
-	for {
-		if _, err := io.ReadFull(f, length[:]); err != nil {
-			return
-		}
-		query := make([]byte, binary.BigEndian.Uint16(length[:]))
-		if _, err := io.ReadFull(f, query); err != nil || !g.begin(ctx) {
-			return
-		}
-		a := g.answerSafely(ctx, query, longest)
-		g.finish()
-		if a == nil {
-			return
-		}
-		if _, err := f.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(a))), a...)); err != nil {
-			return
-		}
-	}
-}
-
-func (g *guest) begin(ctx context.Context) bool {
-	select {
-	case g.answering <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (g *guest) finish() { <-g.answering }
-
-// answerSafely answers nothing where the embedder's policy or resolver panics: this is
-// no call of the guest's, which such a panic would end.
-func (g *guest) answerSafely(ctx context.Context, query []byte, size int) (answer []byte) {
-	defer func() {
-		if recover() != nil {
-			answer = nil
-		}
-	}()
-	return g.answer(ctx, query, size)
 }

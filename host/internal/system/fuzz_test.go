@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/names/namestest"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -64,7 +65,7 @@ func FuzzRows(f *testing.F) {
 		p := tape(data)
 		before := openFiles(t)
 		g := newTester(t, Config{Policy: onLoopback, Limits: host.Limits{Sockets: 32}})
-		g.resolver = fewNames{}
+		g.names.Resolver = namestest.Resolver{}
 		l := queue(g)
 		fds := []uint32{l, readable(g), waiting(g), g.open(local, dgram), g.open(inet6, tcp)}
 		texts := g.iovs("text", "", "more")

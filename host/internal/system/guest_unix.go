@@ -15,6 +15,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/names"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -23,11 +24,8 @@ type guest struct {
 	account    account.Account
 	engineStat func(context.Context, Memory, uint32) (uint8, sockabi.Errno)
 	nanotime   func() int64
-	resolver   resolver
 	nameserver bool // its own is offered
-	answering  chan struct{}
-	asking     atomic.Int32 // how many of these there are
-	names      nameCache
+	names      names.Names
 	stdio      [3]stdio
 	onListen   func(net.Addr)
 	dial       func(ctx context.Context, network, address string) (net.Conn, error)
@@ -70,12 +68,12 @@ func (g *guest) open(cfg Config) error {
 	g.engineStat, g.nanotime = cfg.FDStat, cfg.Nanotime
 	g.trace, g.calls, g.onListen = cfg.Trace, cfg.Calls, cfg.OnListen
 	g.dial = cfg.Dial
-	g.resolver = net.DefaultResolver
+	resolver := net.DefaultResolver
 	if cfg.Resolver != nil {
-		g.resolver = cfg.Resolver
+		resolver = cfg.Resolver
 	}
-	g.nameserver, g.answering = cfg.Nameserver, make(chan struct{}, maxAnswering)
-	g.setFaults(cfg.Faults)
+	g.names.Open(&g.account, resolver, len(cfg.Listeners) > 0)
+	g.nameserver = cfg.Nameserver
 	if cfg.Trace == nil && cfg.Calls == nil && !g.account.Injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
 		g.streams = cfg.Streams
 	}

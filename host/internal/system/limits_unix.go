@@ -2,11 +2,7 @@
 
 package system
 
-import (
-	"net/netip"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // room returns EMFILE if the guest may have no more sockets.
 func (g *guest) room() error {
@@ -54,11 +50,4 @@ func (g *guest) roomToListen(s *socket) error {
 	}
 	g.account.Limited("Listeners")
 	return unix.ENOBUFS
-}
-
-// learn remembers what the guest is told that a name means.
-func (g *guest) learn(a netip.Addr, name, asked string) {
-	if !g.names.add(a, name, asked) {
-		g.account.Limited("")
-	}
 }

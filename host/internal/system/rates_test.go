@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/names/namestest"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -121,7 +122,7 @@ func TestADelayEndsWithTheGuest(t *testing.T) {
 
 func TestLookupsAreLimited(t *testing.T) {
 	g := newTester(t, Config{Limits: host.Limits{LookupRate: 2}})
-	g.resolver = fewNames{}
+	g.names.Resolver = namestest.Resolver{}
 	ask := func() sockabi.Errno {
 		return g.call("sock_getaddrinfo", g.ask("four.test", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(2, 26, 0))...)
 	}

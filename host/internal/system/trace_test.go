@@ -15,6 +15,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/hosttrace"
 	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/names/namestest"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -27,7 +28,7 @@ func TestTrace(t *testing.T) {
 		}
 		return nil
 	}})
-	g.resolver = fewNames{}
+	g.names.Resolver = namestest.Resolver{}
 	port := func(fd uint32) string { return fmt.Sprint(g.local(fd).Port()) }
 	// told is what f is traced as, in the form of hosttrace.Text, with the descriptor
 	// in front and the port of each socket in names replaced by its name.

@@ -1,4 +1,4 @@
-package system
+package names
 
 import (
 	"net/netip"
@@ -33,13 +33,14 @@ type meaning struct {
 // renewEvery is how often a name that is over is looked up again, at most.
 const renewEvery = time.Minute
 
-// add remembers that name means a, which the resolver was asked as asked. It returns false if
+// add remembers that name means a, which the resolver was asked as asked, for as long
+// as life. It returns false if
 // it forgot other pairs for that, of those that were not over.
-func (c *nameCache) add(a netip.Addr, name, asked string) (room bool) {
+func (c *nameCache) add(a netip.Addr, name, asked string, life time.Duration) (room bool) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until := now.Add(nameLife)
+	until := now.Add(life)
 	for i, m := range c.byAddr[a] {
 		if m.name == name {
 			c.byAddr[a][i].until, c.byAddr[a][i].asked = until, strings.Clone(asked)

@@ -1,4 +1,4 @@
-package system
+package names
 
 import (
 	"encoding/binary"
@@ -28,13 +28,13 @@ func TestNameCacheHasAnEnd(t *testing.T) {
 		var c nameCache
 		for i := range maxNames + 10 {
 			a, name := test.pair(i)
-			if room := c.add(a, name, name); room != (i != maxNames) {
+			if room := c.add(a, name, name, nameLife); room != (i != maxNames) {
 				t.Fatalf("%s: pair %d has room: %v", test.name, i, room)
 			}
 			if got := c.of(a); !slices.Contains(got, name) {
 				t.Fatalf("%s: pair %d is not known", test.name, i)
 			}
-			if c.add(a, name, name); c.pairs > maxNames {
+			if c.add(a, name, name, nameLife); c.pairs > maxNames {
 				t.Fatalf("%s: there are %d pairs", test.name, c.pairs)
 			}
 		}
@@ -52,15 +52,15 @@ func TestNameCacheHasAnEnd(t *testing.T) {
 func TestNameCacheForgets(t *testing.T) {
 	var c nameCache
 	for i := range maxNames {
-		c.add(numbered(i), "name", "name")
+		c.add(numbered(i), "name", "name", nameLife)
 	}
 	old, young := numbered(0), numbered(1)
 	c.byAddr[old][0].until = time.Now().Add(-time.Second)
-	if room := c.add(numbered(maxNames), "name", "name"); !room {
+	if room := c.add(numbered(maxNames), "name", "name", nameLife); !room {
 		t.Error("there was no room, and one was over")
 	}
-	c.add(young, "another", "another")
-	c.add(young, "name", "name")
+	c.add(young, "another", "another", nameLife)
+	c.add(young, "name", "name", nameLife)
 	if got := c.of(young); !slices.Equal(got, []string{"another", "name"}) {
 		t.Errorf("%q", got)
 	}
