@@ -39,6 +39,7 @@ func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	if g.Guest, err = m.imports.NewGuest(c, g.pages.size.Load, system.Streams{}); err != nil {
 		return nil, err
 	}
+	g.OnCall(g.makeRoom)
 	if m.library {
 		g.Library()
 	}

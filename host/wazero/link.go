@@ -54,8 +54,6 @@ func (m *module) link(ctx context.Context) (err error) {
 func function(f preview1.Function) api.GoModuleFunction {
 	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
 		g := guestOf(ctx)
-		g.Pause()
-		g.makeRoom()
 		ticks := g.sampler.ticks.Load()
 		f.Call(ctx, g.Guest, module, stack)
 		g.sampler.forget(ticks)

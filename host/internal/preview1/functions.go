@@ -139,6 +139,9 @@ func remedy(module string) string {
 // module must have been instantiated with the guest's Config. Its memory is the guest's.
 func (f Function) Call(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
 	g.Pause()
+	if g.onCall != nil {
+		g.onCall()
+	}
 	f.serve(ctx, g, module, stack)
 	g.resume()
 }

@@ -43,6 +43,7 @@ type Guest struct {
 	stage  stage
 
 	interruptible bool
+	onCall        func()
 	fits          func() bool // see OnThread
 
 	requests chan request // nil for a program
@@ -171,6 +172,10 @@ func (g *Guest) Config() wazero.ModuleConfig { return g.config }
 
 // OnEnd has f called when the guest has ended, before what was there earlier is freed.
 func (g *Guest) OnEnd(f func()) { g.closers.Add(f) }
+
+// OnCall has f called at the beginning of each call, when the guest does not compute any
+// more. It may panic as Pause does.
+func (g *Guest) OnCall(f func()) { g.onCall = f }
 
 // Close frees all that a guest has that does not run.
 func (g *Guest) Close() {

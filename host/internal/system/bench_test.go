@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -33,7 +34,7 @@ func BenchmarkPoll(b *testing.B) {
 					b.Skipf("%d descriptors are too many here: %v", 2*idle, err)
 				}
 				unix.SetNonblock(ends[0], true)
-				s := &socket{fd: ends[0], family: sockabi.AF_UNIX, kind: sockabi.SOCK_STREAM, flags: sockabi.FDFLAG_NONBLOCK, interest: [2]int32{-1, -1}}
+				s := &socket{fd: ends[0], backend: &kernelSocket{fd: ends[0]}, family: sockabi.AF_UNIX, kind: sockabi.SOCK_STREAM, flags: sockabi.FDFLAG_NONBLOCK, watched: unwatched}
 				g.table.add(s)
 				peers[s.number] = ends[1]
 				subs = append(subs, read(s.number))
@@ -105,7 +106,7 @@ func BenchmarkRequest(b *testing.B) {
 			s, buf := g.table.get(fd).fd, make([]byte, size)
 			return func() {
 				unix.Read(s, buf)
-				unix.SendmsgN(s, buf, nil, nil, sendFlags)
+				unix.SendmsgN(s, buf, nil, nil, netos.SendFlags)
 			}
 		})
 	})

@@ -5,14 +5,13 @@ package system
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"math"
-	"net"
+	"net/netip"
 	"strconv"
 
-	"net/netip"
-
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -81,16 +80,16 @@ func (g *guest) rows() []Row {
 		rows[i] = Row{
 			Function: f,
 			Shared:   Shared(f),
-			Call: g.traced(f, g.observed(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
+			Call: g.wrapped(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
 				g.mu.Lock()
 				defer g.mu.Unlock()
 				args = g.numbered(f, args)
-				g.takeBack(args)
+				g.revoke(args)
 				errno := h(g, call{ctx, mem, args})
 				clear(g.bufs) // guest memory may not outlive the guest
-				g.lend(args)
+				g.grant(args)
 				return errno
-			})),
+			}),
 		}
 	}
 	return rows
@@ -142,10 +141,7 @@ func (g *guest) iovecs(c call, i int) (bufs [][]byte, size uint32, errno sockabi
 		size += n
 	}
 	g.bufs = bufs
-	if g.rec != nil {
-		g.rec.args[i] = strconv.FormatUint(uint64(size), 10) + " bytes"
-		g.rec.args[i+1] = ""
-	}
+	g.account.Rec.Argf(i, func() string { return strconv.FormatUint(uint64(size), 10) + " bytes" }, i+1)
 	return bufs, size, 0
 }
 
@@ -166,100 +162,39 @@ func (g *guest) lookup(c call) (*socket, sockabi.Errno) {
 
 // allow is the one place that asks the policy about an address: s is about to
 // use it. The address is the guest's no more, but the one that will be used.
-func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
+func (g *guest) allow(op host.Op, s *socket, e address.Endpoint) sockabi.Errno {
 	r := host.Request{
 		Op:      op,
 		Network: s.network(),
-		Addr:    netip.AddrPortFrom(e.addr.Addr().Unmap(), e.addr.Port()),
-		Path:    e.path,
+		Addr:    netip.AddrPortFrom(e.Addr.Addr().Unmap(), e.Addr.Port()),
+		Path:    e.Path,
 	}
-	if e.place != nil {
-		r.Resolve = e.place.realPath
+	if e.Place != nil {
+		r.Resolve = e.Place.RealPath
 	}
 	if op != host.OpListen {
-		r.Names = g.known.of(r.Addr.Addr())
+		r.Names = g.names.Known(r.Addr.Addr())
 	}
-	r.Route = op == host.OpDial && s.network() == "udp" && e.addr.Port() == discard && !s.routed.addr.IsValid()
-	errno := g.ask(r)
+	r.Route = op == host.OpDial && s.network() == "udp" && e.Addr.Port() == discard && !s.routed.Addr.IsValid()
+	errno := g.account.Ask(r)
 	if errno != 0 && op != host.OpListen {
-		g.renew(r.Addr.Addr())
+		g.names.Renew(r.Addr.Addr())
 	}
 	return errno
-}
-
-// renew looks up the names again by which a was known, beside the guest: a program that has
-// looked a name up once may go on using its address.
-func (g *guest) renew(a netip.Addr) {
-	for _, m := range g.known.over(a) {
-		select {
-		case g.answering <- struct{}{}:
-		default:
-			return // there is much to look up already
-		}
-		g.serving.Go(func() {
-			defer g.finish()
-			defer func() { recover() }() // see answerSafely
-			if g.policy(host.Request{Op: host.OpResolve, Host: m.name}) != nil || !g.mayLookUp() {
-				return
-			}
-			addrs, err := g.resolver.LookupNetIP(g.ended, "ip", m.asked)
-			if err != nil {
-				return
-			}
-			for _, found := range addrs {
-				g.learn(found.Unmap().WithZone(""), m.name, m.asked)
-			}
-		})
-	}
 }
 
 // discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
 const discard = 9
 
-// ask is the door from the policy's refusals to EACCES.
-func (g *guest) ask(r host.Request) sockabi.Errno {
-	err := errNoPolicy
-	if g.policy != nil {
-		err = g.policy(r)
-	}
+// wire is the errno of err for the guest. The text of an error that the
+// extension has no number for goes to the trace.
+func (g *guest) wire(err error) sockabi.Errno {
 	if err == nil {
-		return 0
+		return sockabi.ESUCCESS
 	}
-	if !r.Route {
-		g.count.refused.Add(1)
+	errno, known := netos.Errno(err)
+	if !known {
+		g.account.Rec.Failed(err)
 	}
-	if g.rec != nil {
-		g.rec.why = "denied: " + err.Error()
-	}
-	return sockabi.EACCES
-}
-
-var errNoPolicy = errors.New("there is no policy")
-
-// resolution is the door from the resolver's errors to those of
-// sock_getaddrinfo. Once interrupted, every error is EINTR.
-func (g *guest) resolution(err error) sockabi.Errno {
-	if err == nil {
-		return 0
-	}
-	if g.rec != nil {
-		g.rec.why = err.Error()
-	}
-	var dns *net.DNSError
-	var none *net.AddrError
-	switch {
-	case g.interrupted():
-		return sockabi.EINTR
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return sockabi.EINTR
-	case errors.As(err, &none):
-		return sockabi.EAI_NODATA
-	case !errors.As(err, &dns):
-		return sockabi.EAI_FAIL
-	case dns.IsNotFound:
-		return sockabi.EAI_NONAME
-	case dns.IsTimeout || dns.IsTemporary:
-		return sockabi.EAI_AGAIN
-	}
-	return sockabi.EAI_FAIL
+	return errno
 }

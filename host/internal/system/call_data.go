@@ -3,11 +3,10 @@
 package system
 
 import (
-	"strconv"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -75,28 +74,24 @@ func (g *guest) receive(c call, p receiving) sockabi.Errno {
 	if err != nil {
 		return g.wire(err)
 	}
-	from = g.inGuest(from)
+	from = g.paths.InGuest(from)
 	if storage {
 		putStorage(addr, from)
 	} else {
 		putAddress(addr, from)
 	}
-	if port != nil && from.addr.IsValid() {
-		port[0], port[1] = byte(from.addr.Port()>>8), byte(from.addr.Port())
+	if port != nil && from.Addr.IsValid() {
+		port[0], port[1] = byte(from.Addr.Port()>>8), byte(from.Addr.Port())
 	}
 	le.PutUint32(nread, uint32(n))
 	le.PutUint16(roflags, 0)
 	if cut {
 		le.PutUint16(roflags, sockabi.RO_DATA_TRUNCATED)
 	}
-	if g.rec != nil {
-		if g.rec.result = strconv.Itoa(n); from.family != sockabi.AF_UNSPEC && p.addr >= 0 {
-			g.rec.result += " from " + from.String()
-		}
-		if cut {
-			g.rec.result += ", truncated"
-		}
+	if p.addr < 0 {
+		from = address.Endpoint{}
 	}
+	recordReceived(g.account.Rec, n, cut, from)
 	return 0
 }
 
@@ -104,7 +99,7 @@ func (g *guest) sockSend(c call) sockabi.Errno {
 	if !c.aligned(4, 1, 4) {
 		return sockabi.EADDRNOTAVAIL
 	}
-	return g.transmit(c, 3, 4, endpoint{})
+	return g.transmit(c, 3, 4, address.Endpoint{})
 }
 
 // sock_send_to of a connected TCP socket sends to its peer, whatever the address.
@@ -116,11 +111,11 @@ func (g *guest) sockSendTo(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	defer e.release()
+	defer e.Release()
 	return g.transmit(c, 5, 6, e)
 }
 
-func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno {
+func (g *guest) transmit(c call, flags, nwritten int, to address.Endpoint) sockabi.Errno {
 	if c.u32(flags) != 0 || c.u32(2) > sockabi.MaxIOVecs {
 		return sockabi.EINVAL
 	}
@@ -136,10 +131,10 @@ func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno
 	if errno != 0 {
 		return errno
 	}
-	if to.family != sockabi.AF_UNSPEC && s.network() == "tcp" {
-		to = endpoint{}
+	if to.Family != sockabi.AF_UNSPEC && s.network() == "tcp" {
+		to = address.Endpoint{}
 	}
-	if to.family != sockabi.AF_UNSPEC {
+	if to.Family != sockabi.AF_UNSPEC {
 		if err := s.suits(to, false); err != nil {
 			return g.wire(err)
 		}
@@ -147,7 +142,7 @@ func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno
 			if err := g.attach(s); err != nil && err != unix.EISCONN {
 				return g.wire(err)
 			}
-			to = endpoint{}
+			to = address.Endpoint{}
 		} else if to, errno = g.permitted(s, to); errno != 0 {
 			return errno
 		}
@@ -161,23 +156,23 @@ func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno
 
 // beyondRoute asks the policy about the first datagram of a socket that was connected for
 // the route, if it goes there.
-func (g *guest) beyondRoute(s *socket, to endpoint) sockabi.Errno {
-	if !s.routed.addr.IsValid() || to.family != sockabi.AF_UNSPEC {
+func (g *guest) beyondRoute(s *socket, to address.Endpoint) sockabi.Errno {
+	if !s.routed.Addr.IsValid() || to.Family != sockabi.AF_UNSPEC {
 		return 0
 	}
 	if errno := g.allow(host.OpDial, s, s.routed); errno != 0 {
 		return errno
 	}
-	s.routed = endpoint{}
+	s.routed = address.Endpoint{}
 	return 0
 }
 
 // permitted is to as it is reached, if s may send there.
-func (g *guest) permitted(s *socket, to endpoint) (endpoint, sockabi.Errno) {
-	if s.virtual != nil {
+func (g *guest) permitted(s *socket, to address.Endpoint) (address.Endpoint, sockabi.Errno) {
+	if _, dns := s.backend.(*dnsSocket); dns {
 		return to, g.wire(unix.EISCONN)
 	}
-	to = to.reachable()
+	to = to.Reachable()
 	return to, g.allow(host.OpSend, s, to)
 }
 
@@ -186,8 +181,6 @@ func (g *guest) putCount(result []byte, n int, err error) sockabi.Errno {
 		return g.wire(err)
 	}
 	le.PutUint32(result, uint32(n))
-	if g.rec != nil {
-		g.rec.result = strconv.Itoa(n)
-	}
+	g.account.Rec.Counted(n)
 	return 0
 }

@@ -5,6 +5,7 @@ package system
 import (
 	"encoding/binary"
 
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -39,10 +40,10 @@ func (g *guest) fdWrite(c call) sockabi.Errno {
 	if size == 0 {
 		return g.putCount(result, 0, nil)
 	}
-	if errno := g.beyondRoute(s, endpoint{}); errno != 0 {
+	if errno := g.beyondRoute(s, address.Endpoint{}); errno != 0 {
 		return errno
 	}
-	n, err := g.send(s, bufs, endpoint{})
+	n, err := g.send(s, bufs, address.Endpoint{})
 	return g.putCount(result, n, err)
 }
 

@@ -56,7 +56,7 @@ func (g *guest) pollOneoff(c call) sockabi.Errno {
 	if !ok1 || !ok2 || !ok3 {
 		return sockabi.EFAULT
 	}
-	if n == 0 || n > moreSubscriptions+2*uint64(g.limits.Sockets) {
+	if n == 0 || n > moreSubscriptions+2*uint64(g.account.Limits.Sockets) {
 		return sockabi.EINVAL
 	}
 	if g.closed {
@@ -113,9 +113,7 @@ func (g *guest) subscribe(c call, subs []byte) {
 		g.arm(int(i))
 	}
 	g.changed = changed
-	if g.rec != nil {
-		g.rec.args[0] = listed(n, g.subscriptionText)
-	}
+	g.account.Rec.Argf(0, func() string { return listed(n, g.subscriptionText) })
 }
 
 // tell writes what happened, in the order of the subscriptions, and returns how
@@ -147,7 +145,7 @@ func (g *guest) tell(events []byte) int {
 				ev[eventFlags] = sockabi.EVENTRW_HANGUP
 			}
 		}
-		if g.rec != nil && told < mostListed {
+		if g.account.Rec != nil && told < mostListed {
 			text = append(text, g.eventText(i))
 		}
 		if a == i {
@@ -157,9 +155,9 @@ func (g *guest) tell(events []byte) int {
 			b = in.errors.next(i + 1)
 		}
 	}
-	if g.rec != nil {
-		g.rec.result = strconv.Itoa(told) + " " + listed(told, func(i int) string { return text[i] })
-	}
+	g.account.Rec.Succeeded(func() string {
+		return strconv.Itoa(told) + " " + listed(told, func(i int) string { return text[i] })
+	})
 	return told
 }
 

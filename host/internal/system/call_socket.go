@@ -4,9 +4,12 @@ package system
 
 import (
 	"encoding/binary"
+	"errors"
 	"strconv"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -21,9 +24,8 @@ func (g *guest) sockOpen(c call) sockabi.Errno {
 	if !ok {
 		return sockabi.EFAULT
 	}
-	if g.rec != nil {
-		g.rec.args[0], g.rec.args[1] = familyName(family), kindName(kind)
-	}
+	g.account.Rec.Argf(0, func() string { return familyName(family) })
+	g.account.Rec.Argf(1, func() string { return kindName(kind) })
 	if family < sockabi.AF_INET4 || family > sockabi.AF_UNIX || kind < sockabi.SOCK_DGRAM || kind > sockabi.SOCK_STREAM {
 		return sockabi.EINVAL
 	}
@@ -37,12 +39,7 @@ func (g *guest) sockOpen(c call) sockabi.Errno {
 
 func (g *guest) putNumber(result []byte, s *socket) {
 	le.PutUint32(result, s.number)
-	if g.rec != nil {
-		g.rec.result = strconv.FormatUint(uint64(s.number), 10)
-		if g.rec.fd < 0 {
-			g.rec.fd = int64(s.number)
-		}
-	}
+	g.account.Rec.Opened(s.number)
 }
 
 func (g *guest) sockBind(c call) sockabi.Errno {
@@ -53,7 +50,7 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	defer e.release()
+	defer e.Release()
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
@@ -61,14 +58,14 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if err := s.suits(e, true); err != nil {
 		return g.wire(err)
 	}
-	if gv := g.givenAt(s, e); gv != nil {
-		return g.wire(g.take(s, gv))
+	if l := g.hostListenerAt(s, e); l != nil {
+		return g.wire(g.take(s, l))
 	}
 	if s.bindsFree(e) {
 		return g.wire(g.bindFree(s, e))
 	}
-	if e.place != nil {
-		e.place.noFollow = true
+	if e.Place != nil {
+		e.Place.NoFollow = true
 	}
 	if errno := g.allow(host.OpListen, s, e); errno != 0 {
 		return errno
@@ -129,7 +126,7 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	defer e.release()
+	defer e.Release()
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
@@ -140,13 +137,13 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 	if g.isNameserver(s, e) {
 		return g.wire(g.attach(s))
 	}
-	e = e.reachable()
-	s.routed = endpoint{}
+	e = e.Reachable()
+	s.routed = address.Endpoint{}
 	if errno := g.allow(host.OpDial, s, e); errno != 0 {
 		return errno
 	}
 	err := g.connect(s, e)
-	if err == nil && s.network() == "udp" && e.addr.Port() == discard {
+	if err == nil && s.network() == "udp" && e.Addr.Port() == discard {
 		s.routed = e
 	}
 	return g.wire(err)
@@ -191,9 +188,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if g.rec != nil {
-		g.rec.args[1], g.rec.args[2] = "", o.name
-	}
+	g.account.Rec.Arg(2, o.name, 1)
 	var value [optionSize]byte
 	n := 0
 	switch o.form {
@@ -206,11 +201,12 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 			return g.wire(err)
 		}
 		n, _ = binary.Encode(value[:], le, int32(v))
-		if g.rec != nil {
-			if g.rec.result = strconv.Itoa(v); o.form == formErrno && v != 0 {
-				g.rec.result = sockabi.Errno(v).Name()
+		g.account.Rec.Succeeded(func() string {
+			if o.form == formErrno && v != 0 {
+				return sockabi.Errno(v).Name()
 			}
-		}
+			return strconv.Itoa(v)
+		})
 	case formLinger:
 		v, err := getLinger(s)
 		if err != nil {
@@ -224,7 +220,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 		}
 		n, _ = binary.Encode(value[:], le, v)
 	case formDevice:
-		name, err := boundDevice(s.fd)
+		name, err := netos.BoundDevice(s.fd)
 		if err != nil {
 			return g.wire(err)
 		}
@@ -254,16 +250,12 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if g.rec != nil {
-		g.rec.args[1], g.rec.args[2], g.rec.args[4] = "", o.name, ""
-	}
+	g.account.Rec.Arg(2, o.name, 1, 4)
 	switch o.form {
 	case formFixed, formType, formErrno:
 		return sockabi.ENOPROTOOPT
 	case formDevice:
-		if g.rec != nil {
-			g.rec.why = "denied: binding to a device"
-		}
+		g.account.Rec.Denied(errDevice)
 		return sockabi.EACCES
 	case formLinger:
 		var v sockabi.Linger
@@ -282,11 +274,11 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 		return sockabi.EINVAL
 	}
 	v := int(int32(le.Uint32(value)))
-	if g.rec != nil {
-		g.rec.args[3] = strconv.Itoa(v)
-	}
+	g.account.Rec.Argf(3, func() string { return strconv.Itoa(v) })
 	return g.wire(g.setOption(s, o, func(s *socket) error { return setInt(s, o, v) }))
 }
+
+var errDevice = errors.New("binding to a device")
 
 const (
 	fdflags    = sockabi.FDFLAG_APPEND | sockabi.FDFLAG_DSYNC | sockabi.FDFLAG_NONBLOCK | sockabi.FDFLAG_RSYNC | sockabi.FDFLAG_SYNC

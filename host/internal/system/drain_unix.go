@@ -35,12 +35,12 @@ func (g *guest) heed() {
 	if g.wake.asked.Load() != d.level || g.wake.rung.Load() {
 		began := d.level > 0
 		if d.level = g.wake.heed(); d.level > 0 && !began {
-			g.takeAllBack()
+			g.revokeAll()
 			for s := range g.listening.addrs {
 				g.retire(s)
 			}
 		}
-		g.releaseGivens()
+		g.releaseListeners()
 	}
 	if d.level > 0 && !d.over {
 		d.over = d.level >= drainHurried || !g.inWork()
@@ -56,23 +56,19 @@ func (g *guest) retire(s *socket) {
 	}
 	s.retired = true
 	g.poller.arm(s, 0)
-	switch {
-	case s.given == nil:
+	if s.backend.owned() {
 		g.takeQueue(s)
-		unix.Shutdown(s.fd, unix.SHUT_RDWR)
-	case s.given.released:
-		g.takeQueue(s)
-		s.closeLent()
+		s.backend.retire()
 	}
 }
 
 // takeQueue takes over the connections that wait for s.
 func (g *guest) takeQueue(s *socket) {
 	for len(s.pending) < maxPending {
-		fd, err := acceptSocket(s.queue())
+		b, err := s.backend.accept()
 		switch err {
 		case nil:
-			s.pending = append(s.pending, fd)
+			s.pending = append(s.pending, b)
 			continue
 		case unix.EINTR, unix.ECONNABORTED:
 			continue
@@ -82,21 +78,18 @@ func (g *guest) takeQueue(s *socket) {
 }
 
 // next is a connection from the queue of l.
-func (g *guest) next(l *socket) (fd int, r *relay, err error) {
+func (g *guest) next(l *socket) (b backend, err error) {
 	g.heed()
 	switch {
-	case !l.retired && l.given != nil && l.given.feed != nil:
-		return g.fetch(l)
 	case !l.retired:
-		fd, err = acceptSocket(l.queue())
-		return fd, nil, err
+		return l.backend.accept()
 	case len(l.pending) > 0:
-		fd, l.pending = l.pending[0], l.pending[1:]
-		return fd, nil, nil
+		b, l.pending = l.pending[0], l.pending[1:]
+		return b, nil
 	case g.failing(l):
-		return 0, nil, unix.EINVAL // as Linux says of a listener that was shut down
+		return nil, unix.EINVAL // as Linux says of a listener that was shut down
 	}
-	return 0, nil, unix.EAGAIN
+	return nil, unix.EAGAIN
 }
 
 func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
@@ -125,7 +118,7 @@ func (g *guest) announce() {
 // What is said on it tells nothing: a server may have written last and wait for the answer,
 // or compute what to write next. A guest with requests of its own to answer says so itself.
 func (g *guest) inWork() bool {
-	if g.signals.drains() || g.count.connections.Load() > 0 {
+	if g.signals.drains() || g.account.Connections.Load() > 0 {
 		return true
 	}
 	for s := range g.listening.addrs {
@@ -151,7 +144,7 @@ func (s *socket) left() bool {
 }
 
 func (s *socket) closePending() {
-	for _, fd := range s.pending {
-		unix.Close(fd)
+	for _, b := range s.pending {
+		b.close()
 	}
 }

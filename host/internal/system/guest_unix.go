@@ -13,50 +13,38 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/names"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
 // guest is the System of the systems that it works on.
 type guest struct {
-	policy     host.Policy
-	limits     limits
+	account    account.Account
 	engineStat func(context.Context, Memory, uint32) (uint8, sockabi.Errno)
 	nanotime   func() int64
-	resolver   resolver
 	nameserver bool // its own is offered
-	answering  chan struct{}
-	serving    sync.WaitGroup // sockets of the nameserver
-	virtual    atomic.Int32   // how many of these there are
-	known      known
+	names      names.Names
 	stdio      [3]stdio
 	onListen   func(net.Addr)
-	onLimit    func(string)
-	met        sync.Map // limits that onLimit was told of
 	dial       func(ctx context.Context, network, address string) (net.Conn, error)
-	tracer
 
-	injects bool // some of faults
-	faults  hostfault.Faults
-
+	trace     host.Tracer
 	calls     func(name string, errno sockabi.Errno, took time.Duration)
-	count     counters
 	listening listening
 
 	mu        sync.Mutex // held during a call
 	closed    bool
 	wake      wake
-	ended     context.Context // done once interrupted
 	interrupt func()
 
-	givens []*given
-
-	listenersOf []net.Listener // that the givens are of
-	toRelease   []atomic.Bool
+	listenersOf   []net.Listener  // the host's
+	hostListeners []*hostListener // of listenersOf
+	toRelease     []atomic.Bool
 
 	preopened []*socket // by number less FirstPreopened; nil is closed
-	dirs      []*dir    // of the longest name in the guest first
-	made      map[string]made
+	paths     address.Paths
 	draining  drain
 	signals   signals
 	streams   Streams
@@ -76,17 +64,17 @@ type stdio struct {
 }
 
 func (g *guest) open(cfg Config) error {
-	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
-	g.limits.set(cfg.Limits)
-	g.tracer, g.calls, g.onListen, g.onLimit = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen, cfg.OnLimit
+	g.account.Open(cfg.Limits, cfg.Faults, cfg.Policy, cfg.OnLimit)
+	g.engineStat, g.nanotime = cfg.FDStat, cfg.Nanotime
+	g.trace, g.calls, g.onListen = cfg.Trace, cfg.Calls, cfg.OnListen
 	g.dial = cfg.Dial
-	g.resolver = net.DefaultResolver
+	resolver := net.DefaultResolver
 	if cfg.Resolver != nil {
-		g.resolver = cfg.Resolver
+		resolver = cfg.Resolver
 	}
-	g.nameserver, g.answering = cfg.Nameserver, make(chan struct{}, maxAnswering)
-	g.setFaults(cfg.Faults)
-	if cfg.Trace == nil && cfg.Calls == nil && !g.injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
+	g.names.Open(&g.account, resolver, len(cfg.Listeners) > 0)
+	g.nameserver = cfg.Nameserver
+	if cfg.Trace == nil && cfg.Calls == nil && !g.account.Injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
 		g.streams = cfg.Streams
 	}
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
@@ -100,13 +88,13 @@ func (g *guest) open(cfg Config) error {
 		g.wake.close()
 		return os.NewSyscallError("epoll_create", err)
 	}
-	if err := g.openGivens(cfg.Listeners); err != nil {
+	if err := g.openHostListeners(cfg.Listeners); err != nil {
 		g.poller.close()
 		g.wake.close()
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	g.ended = ctx
+	g.account.Ended = ctx
 	g.interrupt = func() { g.wake.interrupt(); cancel() }
 	if cfg.Preopen {
 		if err := g.preopen(); err != nil {
@@ -138,18 +126,17 @@ func (g *guest) close() error {
 		return nil
 	}
 	g.closed = true
-	g.takeAllBack()
+	g.revokeAll()
 	g.streams = Streams{}
 	for _, s := range g.table.sockets {
 		if s != nil {
 			g.closeSocket(s)
 		}
 	}
-	g.serving.Wait()
-	g.limits.Sockets = 0
-	g.closeGivens()
-	g.removeMade()
-	g.closeDirs()
+	g.account.Wait()
+	g.account.Limits.Sockets = 0
+	g.closeHostListeners()
+	g.paths.Close()
 	g.poller.close()
 	g.wake.close()
 	return nil
@@ -188,4 +175,10 @@ func (g *guest) forget(s *socket) {
 		}
 	}
 	g.poller.arm(s, 0)
+}
+
+func (g *guest) mount(guest, host string, readOnly bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.paths.Mount(guest, host, readOnly)
 }

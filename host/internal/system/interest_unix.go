@@ -5,6 +5,7 @@ package system
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -236,11 +237,11 @@ func (g *guest) report(s *socket, ready uint8, hungup bool) {
 // errors. It is false if interrupted before.
 func (g *guest) wait() bool {
 	in := &g.interest
-	start := clock()
-	first := int64(never)
+	start := netos.Clock()
+	first := int64(netos.Never)
 	for i := in.clocks.next(0); i >= 0; i = in.clocks.next(i + 1) {
 		r := &in.rows[i]
-		r.deadline = after(start, g.duration(r))
+		r.deadline = netos.After(start, g.duration(r))
 		first = min(first, r.deadline)
 	}
 	for {
@@ -249,10 +250,10 @@ func (g *guest) wait() bool {
 		if in.errors.n+in.done.n > 0 {
 			first = min(first, start)
 		}
-		timeout := remaining(first)
+		timeout := netos.Remaining(first)
 		err := g.poller.wait(timeout, in.lowFDs)
 		if timeout != 0 {
-			g.count.wakeups.Add(1)
+			g.account.Wakeups.Add(1)
 		}
 		if err != nil {
 			// Nothing that the guest could have caused or could wait for: all its
@@ -272,7 +273,7 @@ func (g *guest) wait() bool {
 				}
 			}
 		}
-		if now := clock(); now >= first {
+		if now := netos.Clock(); now >= first {
 			for i := in.clocks.next(0); i >= 0; i = in.clocks.next(i + 1) {
 				if in.rows[i].deadline <= now {
 					in.done.add(i)
@@ -290,7 +291,7 @@ func (g *guest) wait() bool {
 
 // duration is how long the clock of r has to run from now, in nanoseconds.
 func (g *guest) duration(r *row) int64 {
-	timeout := int64(min(r.timeout, never))
+	timeout := int64(min(r.timeout, netos.Never))
 	if !r.abstime {
 		return timeout
 	}

@@ -24,7 +24,7 @@ func (g *tester) pairs(n int) (fds []uint32, peers []int) {
 			g.Fatal(err)
 		}
 		unix.SetNonblock(ends[0], true)
-		s := &socket{fd: ends[0], family: local, kind: tcp, flags: sockabi.FDFLAG_NONBLOCK, interest: [2]int32{-1, -1}}
+		s := &socket{fd: ends[0], backend: &kernelSocket{fd: ends[0]}, family: local, kind: tcp, flags: sockabi.FDFLAG_NONBLOCK, watched: unwatched}
 		g.table.add(s)
 		fds, peers = append(fds, s.number), append(peers, ends[1])
 	}

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
 // A poller watches sockets for the guest. Each of its two forms, this one and
@@ -64,7 +66,7 @@ func (p *poller) arm(s *socket, want uint8) error {
 	if want&canWrite != 0 {
 		ev.Events |= unix.EPOLLOUT
 	}
-	if err := unix.EpollCtl(p.fd, op, s.queue(), &ev); err != nil {
+	if err := unix.EpollCtl(p.fd, op, s.backend.queue(), &ev); err != nil {
 		return err
 	}
 	s.armed = want
@@ -76,9 +78,9 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
 		// Few guests poll a terminal or a pipe, and epoll refuses files: poll(2)
 		// watches those, and the epoll descriptor with them.
 		p.polled = append(append(p.polled[:0], unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN}), more...)
-		n, err := pollFDs(p.polled, timeout)
+		n, err := netos.Poll(p.polled, timeout)
 		if err == unix.EINTR { // the time may be over too, and what is ready counts
-			n, err = pollFDs(p.polled, 0)
+			n, err = netos.Poll(p.polled, 0)
 		}
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
 // This poller is poll(2); poller_epoll.go says what it has to provide.
@@ -30,7 +32,7 @@ func (p *poller) arm(s *socket, want uint8) error {
 		return nil
 	case s.armed == 0:
 		s.slot = len(p.fds)
-		p.fds = append(p.fds, unix.PollFd{Fd: int32(s.queue())})
+		p.fds = append(p.fds, unix.PollFd{Fd: int32(s.backend.queue())})
 		p.sockets = append(p.sockets, s)
 	case want == 0:
 		last := len(p.fds) - 1
@@ -54,9 +56,9 @@ func (p *poller) arm(s *socket, want uint8) error {
 
 func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
 	fds := append(p.fds, more...)
-	n, err := pollFDs(fds, timeout)
+	n, err := netos.Poll(fds, timeout)
 	if err == unix.EINTR { // the time may be over too, and what is ready counts
-		n, err = pollFDs(fds, 0)
+		n, err = netos.Poll(fds, 0)
 	}
 	p.fds = fds[:len(p.fds)] // keeps what append allocated
 	if err != nil {

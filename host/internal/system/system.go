@@ -192,14 +192,8 @@ func New(cfg Config) (*System, error) {
 }
 
 // Rows is the function table, one row for each of sockabi.Functions and in that
-// order, in a slice of the caller's own. The rows are traced if Config.Trace is
-// set.
+// order, in a slice of the caller's own.
 func (s *System) Rows() []Row { return s.rows() }
-
-// Traced is call, telling Config.Trace of each call that does not fall through;
-// without Trace it is call itself. Rows are traced already; it is
-// for the functions of the engine's own that it wants to see among them.
-func (s *System) Traced(f sockabi.Function, call Func) Func { return s.traced(f, call) }
 
 // Shared reports whether a row for f is Shared.
 func Shared(f sockabi.Function) bool { return strings.HasPrefix(f.Name, "fd_") }

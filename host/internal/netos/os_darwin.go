@@ -1,4 +1,4 @@
-package system
+package netos
 
 import (
 	"math"
@@ -10,32 +10,31 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// See os_linux.go for what each operating system provides.
-
 const (
-	sendFlags   = 0 // SO_NOSIGPIPE is set instead
-	optLinger   = unix.SO_LINGER_SEC
-	optKeepIdle = unix.TCP_KEEPALIVE
+	SendFlags = 0 // SO_NOSIGPIPE is set instead
+	Linger    = unix.SO_LINGER_SEC
+	KeepIdle  = unix.TCP_KEEPALIVE
 
-	reqAvailable = 0x4004667f // FIONREAD
+	Available = 0x4004667f // FIONREAD
 
-	openDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
+	OpenDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 )
 
-// sockaddr is the resolved path: macOS connects to no descriptor. A process that changes
-// what the path passes between resolving and connecting can lead it elsewhere.
-func (p *place) sockaddr() (unix.Sockaddr, error) {
-	if len(p.real) >= len(unix.RawSockaddrUnix{}.Path) {
-		return nil, unix.ENAMETOOLONG
+// SocketAddress is the resolved path real: macOS connects to no descriptor. A process that
+// changes what the path passes between resolving and connecting can lead it elsewhere. fd
+// is -1.
+func SocketAddress(parent int, name, real string, fd int) (unix.Sockaddr, int, error) {
+	if len(real) >= len(unix.RawSockaddrUnix{}.Path) {
+		return nil, -1, unix.ENAMETOOLONG
 	}
-	return &unix.SockaddrUnix{Name: p.real}, nil
+	return &unix.SockaddrUnix{Name: real}, -1, nil
 }
 
-func newSocket(domain, kind int) (int, error) {
+func NewSocket(domain, kind int) (int, error) {
 	return adopt(func() (int, error) { return unix.Socket(domain, kind, 0) })
 }
 
-func acceptSocket(fd int) (int, error) {
+func Accept(fd int) (int, error) {
 	return adopt(func() (int, error) {
 		fd, _, err := unix.Accept(fd)
 		return fd, err
@@ -63,9 +62,9 @@ func adopt(create func() (int, error)) (int, error) {
 	return fd, nil
 }
 
-// pollFDs is poll(2) for at most timeout, rounded up to milliseconds; a
+// Poll is poll(2) for at most timeout, rounded up to milliseconds; a
 // negative timeout is for ever.
-func pollFDs(fds []unix.PollFd, timeout time.Duration) (int, error) {
+func Poll(fds []unix.PollFd, timeout time.Duration) (int, error) {
 	ms := -1
 	if timeout >= 0 {
 		ms = int(min((timeout+time.Millisecond-1)/time.Millisecond, math.MaxInt32))
@@ -73,7 +72,7 @@ func pollFDs(fds []unix.PollFd, timeout time.Duration) (int, error) {
 	return unix.Poll(fds, ms)
 }
 
-func newWake() (r, w int, err error) {
+func NewWake() (r, w int, err error) {
 	var p [2]int
 	syscall.ForkLock.RLock()
 	err = unix.Pipe(p[:])
@@ -85,25 +84,20 @@ func newWake() (r, w int, err error) {
 	return p[0], p[1], err
 }
 
-func wakeUp(w int) { unix.Write(w, []byte{1}) }
+func WakeUp(w int) { unix.Write(w, []byte{1}) }
 
-func boundDevice(int) (string, error) { return "", unix.ENOPROTOOPT }
+func BoundDevice(int) (string, error) { return "", unix.ENOPROTOOPT }
 
-// breakOff ends a connection. To reset it for the peer macOS would have to close it.
-func breakOff(fd int) {
+// BreakOff ends a connection. To reset it for the peer macOS would have to close it.
+func BreakOff(fd int) {
 	unix.Shutdown(fd, unix.SHUT_RDWR)
 	unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 }
 
-func osErrnoOf(e unix.Errno) (errno sockabi.Errno, known bool) {
-	if e == unix.EOPNOTSUPP {
-		return sockabi.ENOTSUP, true
-	}
-	return sockabi.EIO, false
-}
+var osErrnos = map[unix.Errno]sockabi.Errno{unix.EOPNOTSUPP: sockabi.ENOTSUP}
 
-// replace makes to what from is, and closes from.
-func replace(from, to int) error {
+// Replace makes to what from is, and closes from.
+func Replace(from, to int) error {
 	defer unix.Close(from)
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

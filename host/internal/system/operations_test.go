@@ -11,8 +11,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// moves is what a guest can do next.
-var moves = []func(*model){
+// operations is what a guest can do next.
+var operations = []func(*model){
 	(*model).doOpen, (*model).doBind, (*model).doListen, (*model).doAccept, (*model).doConnect, (*model).doSend, (*model).doReceive, (*model).doSendTo,
 	(*model).doShutdown, (*model).doOption, (*model).doSetOption, (*model).doAddress, (*model).doNames, (*model).doPoll, (*model).doFlags, (*model).doClose, (*model).doRenumber,
 }

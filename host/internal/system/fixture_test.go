@@ -8,11 +8,11 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A scene is arguments with which a call of the function succeeds.
-type scene func(g *tester) []uint32
+// A fixture is arguments with which a call of the function succeeds.
+type fixture func(g *tester) []uint32
 
 // pointee is the alignment and size of what the parameters point to, by name;
-// size -1 is that of an array or a text, which the scene made of 1 or more bytes.
+// size -1 is that of an array or a text, which the fixture made of 1 or more bytes.
 var pointees = map[string]struct{ align, size int }{
 	"fd*": {4, 4}, "newfd*": {4, 4}, "addr*": {4, 8}, "iovs*": {4, -1}, "nread*": {4, 4}, "nwritten*": {4, 4},
 	"roflags*": {2, 2}, "type*": {4, 4}, "port*": {4, 4}, "value*": {1, -1}, "size*": {4, 4},
@@ -56,8 +56,8 @@ func queue(g *tester) uint32 {
 	return l
 }
 
-// scenes has one for each function that takes pointers.
-var scenes = map[string]scene{
+// fixtures has one for each function that takes pointers.
+var fixtures = map[string]fixture{
 	"sock_open3": func(g *tester) []uint32 {
 		return []uint32{sockabi.AF_INET4, sockabi.SOCK_STREAM, g.alloc(4)}
 	},
@@ -109,13 +109,13 @@ var scenes = map[string]scene{
 }
 
 func init() {
-	for key, s := range scenes {
+	for key, s := range fixtures {
 		name, params := key[:len(key)-1], key[len(key)-1:]
 		if _, ok := handlers[name+"_v2"]; ok && handlers[name+"_v2"][int(params[0]-'0')] != nil {
-			scenes[name+"_v2"+params] = s
+			fixtures[name+"_v2"+params] = s
 		}
 	}
-	scenes["epoll_oneoff4"] = scenes["poll_oneoff4"]
+	fixtures["epoll_oneoff4"] = fixtures["poll_oneoff4"]
 }
 
 func argsOf(key string) string {

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package system
+package address
 
 import (
 	"path"
@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -24,31 +25,39 @@ type dir struct {
 	readOnly bool
 }
 
-func (g *guest) mount(guest, host string, readOnly bool) error {
+// A Paths is the directories that a guest has, and the sockets that it has made in files.
+// Mount must not run beside other methods.
+type Paths struct {
+	dirs []*dir // of the longest name in the guest first
+	made map[string]made
+}
+
+// Mount gives the guest the host's directory of an absolute path at the path guest.
+func (t *Paths) Mount(guest, host string, readOnly bool) error {
 	d := &dir{guest: path.Clean(guest), host: host, fd: -1, readOnly: readOnly}
 	var err error
 	if d.real, err = filepath.EvalSymlinks(host); err != nil {
 		return err
 	}
 	if d.real != "/" {
-		if d.fd, err = unix.Open(host, openDir, 0); err != nil {
+		if d.fd, err = unix.Open(host, netos.OpenDir, 0); err != nil {
 			return err
 		}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.dirs = append(g.dirs, d)
-	slices.SortStableFunc(g.dirs, func(a, b *dir) int { return len(b.guest) - len(a.guest) })
+	t.dirs = append(t.dirs, d)
+	slices.SortStableFunc(t.dirs, func(a, b *dir) int { return len(b.guest) - len(a.guest) })
 	return nil
 }
 
-func (g *guest) closeDirs() {
-	for _, d := range g.dirs {
+// Close removes the files of sockets that the guest has bound, and closes the directories.
+func (t *Paths) Close() {
+	t.removeMade()
+	for _, d := range t.dirs {
 		if d.fd >= 0 {
 			unix.Close(d.fd)
 		}
 	}
-	g.dirs = nil
+	t.dirs = nil
 }
 
 // below returns what follows dir in p, if p is dir or lies below it. Both are clean.
@@ -62,7 +71,7 @@ func below(p, dir string) (rest string, ok bool) {
 type place struct {
 	dir      *dir   // that the path lies in; nil for a path of the host
 	path     string // in dir, or on the host
-	noFollow bool   // a symbolic link at the end is not followed: bind(2) does not
+	NoFollow bool   // a symbolic link at the end is not followed: bind(2) does not
 
 	resolved bool
 	parent   int    // the directory, a descriptor
@@ -72,39 +81,39 @@ type place struct {
 	err      error
 }
 
-// at is the endpoint of a guest's absolute path: a path in a directory of the guest's is
+// At is the endpoint of a guest's absolute path: a path in a directory of the guest's is
 // one of the host's in that directory, and others are the host's as they are.
-func (g *guest) at(name string) endpoint {
-	e := endpoint{family: sockabi.AF_UNIX, path: name, place: &place{path: name, parent: -1, socket: -1}}
+func (t *Paths) At(name string) Endpoint {
+	e := Endpoint{Family: sockabi.AF_UNIX, Path: name, Place: &place{path: name, parent: -1, socket: -1}}
 	clean := path.Clean(name)
-	for _, d := range g.dirs {
+	for _, d := range t.dirs {
 		rest, ok := below(clean, d.guest)
 		if !ok {
 			continue
 		}
-		e.path = path.Join(d.host, rest)
-		if e.place.path = rest; name[len(name)-1] == '/' {
-			e.place.path += "/"
+		e.Path = path.Join(d.host, rest)
+		if e.Place.path = rest; name[len(name)-1] == '/' {
+			e.Place.path += "/"
 		}
-		if e.place.dir = d; d.fd < 0 {
-			e.place.path = e.path
+		if e.Place.dir = d; d.fd < 0 {
+			e.Place.path = e.Path
 		}
 		break
 	}
 	return e
 }
 
-// inGuest is the reverse: e as the guest names it.
-func (g *guest) inGuest(e endpoint) endpoint {
-	if e.path == "" || e.path[0] != '/' {
+// InGuest is the reverse: e as the guest names it.
+func (t *Paths) InGuest(e Endpoint) Endpoint {
+	if e.Path == "" || e.Path[0] != '/' {
 		return e
 	}
-	clean, longest := path.Clean(e.path), -1
-	for _, d := range g.dirs {
+	clean, longest := path.Clean(e.Path), -1
+	for _, d := range t.dirs {
 		for _, host := range []string{d.host, d.real} {
 			rest, ok := below(clean, host)
 			if name := path.Join(d.guest, rest); ok && len(host) > longest && len(name) <= sockabi.MaxUnixPath {
-				e.path, longest = name, len(host)
+				e.Path, longest = name, len(host)
 			}
 		}
 	}
@@ -132,7 +141,7 @@ func (p *place) walk() (err error) {
 	var names []string // of parent
 	enter := func(name string, flags int) error {
 		at := p.parent
-		if p.parent, err = unix.Openat(at, name, openDir|flags, 0); err != nil {
+		if p.parent, err = unix.Openat(at, name, netos.OpenDir|flags, 0); err != nil {
 			p.parent = -1
 		}
 		if at >= 0 {
@@ -143,9 +152,9 @@ func (p *place) walk() (err error) {
 	again := func(to []string) error { // from the beginning
 		p.close()
 		if names = to; confined {
-			p.parent, err = unix.Openat(p.dir.fd, ".", openDir, 0)
+			p.parent, err = unix.Openat(p.dir.fd, ".", netos.OpenDir, 0)
 		} else {
-			p.parent, err = unix.Open("/", openDir, 0)
+			p.parent, err = unix.Open("/", netos.OpenDir, 0)
 		}
 		for i := 0; i < len(to) && err == nil; i++ {
 			enter(to[i], unix.O_NOFOLLOW)
@@ -179,7 +188,7 @@ func (p *place) walk() (err error) {
 		err := unix.Fstatat(p.parent, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 		isLink := err == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK
 		switch {
-		case len(rest) == 0 && (!isLink || p.noFollow):
+		case len(rest) == 0 && (!isLink || p.NoFollow):
 			p.name, p.real = name, "/"+path.Join(append(names, name)...)
 			if confined {
 				p.real = path.Join(p.dir.real, p.real)
@@ -215,8 +224,8 @@ func (p *place) walk() (err error) {
 	return unix.ELOOP
 }
 
-// realPath is what policies are told; "" for what cannot be resolved.
-func (p *place) realPath() string {
+// RealPath is what policies are told; "" for what cannot be resolved.
+func (p *place) RealPath() string {
 	p.resolve()
 	return p.real
 }
@@ -228,27 +237,30 @@ func (p *place) close() {
 	p.parent = -1
 }
 
-// release ends the use of e, which can be reached no more.
-func (e endpoint) release() {
-	if e.place == nil {
+// Release ends the use of e, which can be reached no more.
+func (e Endpoint) Release() {
+	if e.Place == nil {
 		return
 	}
-	e.place.close()
-	if e.place.socket >= 0 {
-		unix.Close(e.place.socket)
+	e.Place.close()
+	if e.Place.socket >= 0 {
+		unix.Close(e.Place.socket)
 	}
-	e.place.socket = -1
+	e.Place.socket = -1
 }
 
-// reach is e for the kernel, to connect or to send to.
-func (e endpoint) reach() (unix.Sockaddr, error) {
-	if e.place == nil {
-		return e.sockaddr(), nil
+// Reach is e for the kernel, to connect or to send to.
+func (e Endpoint) Reach() (unix.Sockaddr, error) {
+	if e.Place == nil {
+		return e.Sockaddr(), nil
 	}
-	if err := e.place.resolve(); err != nil {
+	if err := e.Place.resolve(); err != nil {
 		return nil, err
 	}
-	return e.place.sockaddr()
+	p := e.Place
+	sa, fd, err := netos.SocketAddress(p.parent, p.name, p.real, p.socket)
+	p.socket = fd
+	return sa, err
 }
 
 // A mark tells a file that a guest has made from others that come to have its name.
@@ -274,9 +286,9 @@ type made struct {
 // maxMade is how many files of sockets are removed when the guest ends.
 const maxMade = 1024
 
-// bindPath binds by the resolved path: peers would see that of a descriptor. A process
+// Bind binds by the resolved path: peers would see that of a descriptor. A process
 // that renames directories between resolving and binding can move the file elsewhere.
-func (g *guest) bindPath(fd int, p *place) error {
+func (t *Paths) Bind(fd int, p *place) error {
 	if err := p.resolve(); err != nil {
 		return err
 	}
@@ -289,23 +301,23 @@ func (g *guest) bindPath(fd int, p *place) error {
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: p.real}); err != nil {
 		return err
 	}
-	if m, ok := p.mark(); ok && (len(g.made) < maxMade || g.made[p.real].place.path != "") {
-		if g.made == nil {
-			g.made = map[string]made{}
+	if m, ok := p.mark(); ok && (len(t.made) < maxMade || t.made[p.real].place.path != "") {
+		if t.made == nil {
+			t.made = map[string]made{}
 		}
-		g.made[p.real] = made{place{dir: p.dir, path: p.path, noFollow: true, parent: -1, socket: -1}, m}
+		t.made[p.real] = made{place{dir: p.dir, path: p.path, NoFollow: true, parent: -1, socket: -1}, m}
 	}
 	return nil
 }
 
 // removeMade removes the files of sockets that the guest has bound, which nobody can
 // connect to any more, and which would keep the next guest from its address.
-func (g *guest) removeMade() {
-	for _, f := range g.made {
+func (t *Paths) removeMade() {
+	for _, f := range t.made {
 		if m, ok := f.place.mark(); ok && m == f.mark {
 			unix.Unlinkat(f.place.parent, f.place.name, 0)
 		}
 		f.place.close()
 	}
-	g.made = nil
+	t.made = nil
 }

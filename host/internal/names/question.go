@@ -1,6 +1,4 @@
-//go:build linux || darwin
-
-package system
+package names
 
 import (
 	"context"
@@ -23,28 +21,28 @@ type resolver interface {
 	LookupPort(ctx context.Context, network, service string) (int, error)
 }
 
-// A question is what sock_getaddrinfo asks.
-type question struct {
-	node, service  string // "" is none
-	flags          uint16 // sockabi.AI_*
-	family         uint8  // sockabi.AF_*
-	kind, protocol uint8  // sockabi.SOCK_*, sockabi.IPPROTO_*
+// A Question is what sock_getaddrinfo asks.
+type Question struct {
+	Node, Service  string // "" is none
+	Flags          uint16 // sockabi.AI_*
+	Family         uint8  // sockabi.AF_*
+	Kind, Protocol uint8  // sockabi.SOCK_*, sockabi.IPPROTO_*
 }
 
-// An answer is one address to use.
-type answer struct {
-	addr           netip.AddrPort
-	kind, protocol uint8
+// An Answer is one address to use.
+type Answer struct {
+	Addr           netip.AddrPort
+	Kind, Protocol uint8
 }
 
 // transports is what the kind and protocol asked for come to, streams first.
-func (q question) transports() []answer {
-	var all []answer
-	for _, t := range []answer{
-		{kind: sockabi.SOCK_STREAM, protocol: sockabi.IPPROTO_TCP},
-		{kind: sockabi.SOCK_DGRAM, protocol: sockabi.IPPROTO_UDP},
+func (q Question) transports() []Answer {
+	var all []Answer
+	for _, t := range []Answer{
+		{Kind: sockabi.SOCK_STREAM, Protocol: sockabi.IPPROTO_TCP},
+		{Kind: sockabi.SOCK_DGRAM, Protocol: sockabi.IPPROTO_UDP},
 	} {
-		if (q.kind == sockabi.SOCK_ANY || q.kind == t.kind) && (q.protocol == sockabi.IPPROTO_IP || q.protocol == t.protocol) {
+		if (q.Kind == sockabi.SOCK_ANY || q.Kind == t.Kind) && (q.Protocol == sockabi.IPPROTO_IP || q.Protocol == t.Protocol) {
 			all = append(all, t)
 		}
 	}
@@ -53,25 +51,25 @@ func (q question) transports() []answer {
 
 // ports puts the port of the service into those of the transports that have it.
 // There is none of them if the service is unknown.
-func (q question) ports(ctx context.Context, r resolver, transports []answer) ([]answer, sockabi.Errno) {
-	if q.service == "" {
+func (q Question) ports(ctx context.Context, r resolver, transports []Answer) ([]Answer, sockabi.Errno) {
+	if q.Service == "" {
 		return transports, 0
 	}
-	number, err := strconv.ParseUint(q.service, 10, 16)
-	if err != nil && q.flags&sockabi.AI_NUMERICSERV != 0 {
+	number, err := strconv.ParseUint(q.Service, 10, 16)
+	if err != nil && q.Flags&sockabi.AI_NUMERICSERV != 0 {
 		return nil, sockabi.EAI_NONAME
 	}
-	var found []answer
+	var found []Answer
 	for _, t := range transports {
 		if err != nil {
-			network := map[uint8]string{sockabi.IPPROTO_TCP: "tcp", sockabi.IPPROTO_UDP: "udp"}[t.protocol]
-			port, err := r.LookupPort(ctx, network, q.service)
+			network := map[uint8]string{sockabi.IPPROTO_TCP: "tcp", sockabi.IPPROTO_UDP: "udp"}[t.Protocol]
+			port, err := r.LookupPort(ctx, network, q.Service)
 			if err != nil {
 				continue
 			}
 			number = uint64(port)
 		}
-		t.addr = netip.AddrPortFrom(netip.Addr{}, uint16(number))
+		t.Addr = netip.AddrPortFrom(netip.Addr{}, uint16(number))
 		found = append(found, t)
 	}
 	if len(found) == 0 {
@@ -82,26 +80,26 @@ func (q question) ports(ctx context.Context, r resolver, transports []answer) ([
 
 // literal is the addresses that need no resolver: of no node, and of a number.
 // ok is false if the node is a name.
-func (q question) literal() (addrs []netip.Addr, errno sockabi.Errno, ok bool) {
+func (q Question) literal() (addrs []netip.Addr, errno sockabi.Errno, ok bool) {
 	v4, v6 := netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()
-	if q.flags&sockabi.AI_PASSIVE != 0 {
+	if q.Flags&sockabi.AI_PASSIVE != 0 {
 		v4, v6 = netip.IPv4Unspecified(), netip.IPv6Unspecified()
 	}
 	switch {
-	case q.node != "":
-		addr, err := netip.ParseAddr(q.node)
+	case q.Node != "":
+		addr, err := netip.ParseAddr(q.Node)
 		if err != nil || addr.Zone() != "" { // no call of the extension takes a zone
-			return nil, sockabi.EAI_NONAME, q.flags&sockabi.AI_NUMERICHOST != 0
+			return nil, sockabi.EAI_NONAME, q.Flags&sockabi.AI_NUMERICHOST != 0
 		}
 		if addrs = q.choose([]netip.Addr{addr}); addrs == nil {
 			return nil, sockabi.EAI_ADDRFAMILY, true
 		}
 		return addrs, 0, true
-	case q.family == sockabi.AF_INET4:
+	case q.Family == sockabi.AF_INET4:
 		return []netip.Addr{v4}, 0, true
-	case q.family == sockabi.AF_INET6:
+	case q.Family == sockabi.AF_INET6:
 		return []netip.Addr{v6}, 0, true
-	case q.flags&sockabi.AI_PASSIVE != 0:
+	case q.Flags&sockabi.AI_PASSIVE != 0:
 		return []netip.Addr{v4, v6}, 0, true
 	}
 	return []netip.Addr{v6, v4}, 0, true
@@ -110,20 +108,20 @@ func (q question) literal() (addrs []netip.Addr, errno sockabi.Errno, ok bool) {
 // choose is the addresses of the family asked for. With AI_V4MAPPED the IPv4
 // ones come IPv4-mapped where there is no IPv6 address, and with AI_ALL too
 // beside those that there are.
-func (q question) choose(addrs []netip.Addr) []netip.Addr {
+func (q Question) choose(addrs []netip.Addr) []netip.Addr {
 	var v4, v6 []netip.Addr
 	for _, a := range addrs {
-		if a = a.WithZone(""); a.Is4() || a.Is4In6() && q.family != sockabi.AF_INET6 {
+		if a = a.WithZone(""); a.Is4() || a.Is4In6() && q.Family != sockabi.AF_INET6 {
 			v4 = append(v4, a.Unmap())
 		} else {
 			v6 = append(v6, a)
 		}
 	}
-	switch q.family {
+	switch q.Family {
 	case sockabi.AF_INET4:
 		return v4
 	case sockabi.AF_INET6:
-		if q.flags&sockabi.AI_V4MAPPED != 0 && (len(v6) == 0 || q.flags&sockabi.AI_ALL != 0) {
+		if q.Flags&sockabi.AI_V4MAPPED != 0 && (len(v6) == 0 || q.Flags&sockabi.AI_ALL != 0) {
 			for _, a := range v4 {
 				v6 = append(v6, netip.AddrFrom16(a.As16()))
 			}
@@ -139,7 +137,7 @@ func (q question) choose(addrs []netip.Addr) []netip.Addr {
 // configured is the family to ask for under AI_ADDRCONFIG: one that this machine
 // has an address of besides loopback. ok is false if that rules out the family
 // asked for.
-func (q question) configured(addrs []net.Addr) (family uint8, ok bool) {
+func (q Question) configured(addrs []net.Addr) (family uint8, ok bool) {
 	var v4, v6 bool
 	for _, a := range addrs {
 		if n, isNet := a.(*net.IPNet); isNet && !n.IP.IsLoopback() {
@@ -148,12 +146,12 @@ func (q question) configured(addrs []net.Addr) (family uint8, ok bool) {
 		}
 	}
 	switch {
-	case q.flags&sockabi.AI_ADDRCONFIG == 0 || v4 == v6 && q.family == sockabi.AF_UNSPEC:
-		return q.family, true
-	case q.family == sockabi.AF_INET4:
-		return q.family, v4
-	case q.family == sockabi.AF_INET6:
-		return q.family, v6 || v4 && q.flags&sockabi.AI_V4MAPPED != 0
+	case q.Flags&sockabi.AI_ADDRCONFIG == 0 || v4 == v6 && q.Family == sockabi.AF_UNSPEC:
+		return q.Family, true
+	case q.Family == sockabi.AF_INET4:
+		return q.Family, v4
+	case q.Family == sockabi.AF_INET6:
+		return q.Family, v6 || v4 && q.Flags&sockabi.AI_V4MAPPED != 0
 	case v4:
 		return sockabi.AF_INET4, true
 	}

@@ -1,6 +1,4 @@
-//go:build linux || darwin
-
-package system
+package names
 
 import (
 	"context"
@@ -25,7 +23,7 @@ const answerTTL = 60
 // answer is the answer to query, of at most size bytes without being marked as cut. In a
 // datagram, which is not longer than maxDatagram, it is at most what the query says it can
 // take. Nil is none.
-func (g *guest) answer(ctx context.Context, query []byte, size int) []byte {
+func (n *Names) answer(ctx context.Context, query []byte, size int) []byte {
 	var p dnsmessage.Parser
 	header, err := p.Start(query)
 	if err != nil || header.Response {
@@ -43,7 +41,7 @@ func (g *guest) answer(ctx context.Context, query []byte, size int) []byte {
 		reply.RCode = dnsmessage.RCodeNotImplemented
 	default:
 		reply.Questions = questions
-		reply.RCode, reply.Answers = g.records(ctx, questions[0])
+		reply.RCode, reply.Answers = n.records(ctx, questions[0])
 	}
 	payload, extended := payloadSize(&p)
 	if !extended {
@@ -88,23 +86,23 @@ func payloadSize(p *dnsmessage.Parser) (size int, ok bool) {
 }
 
 // records is the answers to q.
-func (g *guest) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.Resource) {
+func (n *Names) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.Resource) {
 	if q.Class != dnsmessage.ClassINET {
 		return dnsmessage.RCodeNotImplemented, nil
 	}
 	name := strings.TrimSuffix(q.Name.String(), ".")
-	if !g.isOwn(name) && !g.permits(host.Request{Op: host.OpResolve, Host: name}) {
+	if !n.isOwn(name) && !n.account.Permits(host.Request{Op: host.OpResolve, Host: name}) {
 		return dnsmessage.RCodeRefused, nil
 	}
-	if !g.mayLookUp() {
+	if !n.account.MayLookUp() {
 		return dnsmessage.RCodeServerFailure, nil
 	}
 	owner := q.Name // of the records
 	canonical := func() dnsmessage.Name { return owner }
 	if q.Type == dnsmessage.TypeA || q.Type == dnsmessage.TypeAAAA {
-		canonical = g.canonical(ctx, q.Name)
+		canonical = n.canonical(ctx, q.Name)
 	}
-	bodies, err := g.look(ctx, q.Type, absolute(name))
+	bodies, err := n.look(ctx, q.Type, absolute(name))
 	var dns *net.DNSError
 	var none *net.AddrError
 	switch {
@@ -136,7 +134,7 @@ func (g *guest) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 
 // canonical begins to look up what name is an alias of, and returns a function that waits
 // for it: name itself if it is none.
-func (g *guest) canonical(ctx context.Context, name dnsmessage.Name) func() dnsmessage.Name {
+func (n *Names) canonical(ctx context.Context, name dnsmessage.Name) func() dnsmessage.Name {
 	found := make(chan dnsmessage.Name, 1)
 	go func() {
 		canon := name
@@ -144,7 +142,7 @@ func (g *guest) canonical(ctx context.Context, name dnsmessage.Name) func() dnsm
 			recover() // see answerSafely
 			found <- canon
 		}()
-		text, err := g.resolver.LookupCNAME(ctx, absolute(strings.TrimSuffix(name.String(), ".")))
+		text, err := n.Resolver.LookupCNAME(ctx, absolute(strings.TrimSuffix(name.String(), ".")))
 		text = strings.TrimSuffix(text, ".") + "."
 		if n, nerr := dnsmessage.NewName(text); err == nil && nerr == nil && !strings.EqualFold(text, name.String()) {
 			canon = n
@@ -165,13 +163,13 @@ func absolute(name string) string {
 
 // isOwn reports whether name means the guest's own listeners: localhost, of a guest that has
 // some of the host's.
-func (g *guest) isOwn(name string) bool {
-	return len(g.givens) > 0 && strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
+func (n *Names) isOwn(name string) bool {
+	return n.localhost && strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
 }
 
 // look asks the resolver for what there is of an absolute name. It has no answer for the
 // types that package net does not know.
-func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (found []dnsmessage.ResourceBody, err error) {
+func (n *Names) look(ctx context.Context, kind dnsmessage.Type, name string) (found []dnsmessage.ResourceBody, err error) {
 	add := func(target string, body func(dnsmessage.Name) dnsmessage.ResourceBody) {
 		if n, err := dnsmessage.NewName(strings.TrimSuffix(target, ".") + "."); err == nil {
 			found = append(found, body(n))
@@ -180,7 +178,7 @@ func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (fo
 	switch kind {
 	case dnsmessage.TypeA, dnsmessage.TypeAAAA:
 		var addrs []netip.Addr
-		addrs, err = g.resolver.LookupNetIP(ctx, "ip", name)
+		addrs, err = n.Resolver.LookupNetIP(ctx, "ip", name)
 		for _, a := range addrs {
 			switch a = a.Unmap().WithZone(""); {
 			case a.Is4() && kind == dnsmessage.TypeA:
@@ -190,29 +188,29 @@ func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (fo
 			default:
 				continue
 			}
-			g.learn(a, strings.TrimSuffix(name, "."), name)
+			n.learn(a, strings.TrimSuffix(name, "."), name)
 		}
 	case dnsmessage.TypeCNAME:
 		var cname string
-		cname, err = g.resolver.LookupCNAME(ctx, name)
+		cname, err = n.Resolver.LookupCNAME(ctx, name)
 		if err == nil && strings.TrimSuffix(cname, ".") != strings.TrimSuffix(name, ".") {
 			add(cname, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.CNAMEResource{CNAME: n} })
 		}
 	case dnsmessage.TypeMX:
 		var records []*net.MX
-		records, err = g.resolver.LookupMX(ctx, name)
+		records, err = n.Resolver.LookupMX(ctx, name)
 		for _, r := range records {
 			add(r.Host, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.MXResource{Pref: r.Pref, MX: n} })
 		}
 	case dnsmessage.TypeNS:
 		var records []*net.NS
-		records, err = g.resolver.LookupNS(ctx, name)
+		records, err = n.Resolver.LookupNS(ctx, name)
 		for _, r := range records {
 			add(r.Host, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.NSResource{NS: n} })
 		}
 	case dnsmessage.TypeSRV:
 		var records []*net.SRV
-		_, records, err = g.resolver.LookupSRV(ctx, "", "", name)
+		_, records, err = n.Resolver.LookupSRV(ctx, "", "", name)
 		for _, r := range records {
 			add(r.Target, func(n dnsmessage.Name) dnsmessage.ResourceBody {
 				return &dnsmessage.SRVResource{Priority: r.Priority, Weight: r.Weight, Port: r.Port, Target: n}
@@ -220,13 +218,13 @@ func (g *guest) look(ctx context.Context, kind dnsmessage.Type, name string) (fo
 		}
 	case dnsmessage.TypeTXT:
 		var texts []string
-		texts, err = g.resolver.LookupTXT(ctx, name)
+		texts, err = n.Resolver.LookupTXT(ctx, name)
 		for _, t := range texts {
 			found = append(found, &dnsmessage.TXTResource{TXT: chunks(t)})
 		}
 	case dnsmessage.TypePTR:
 		var names []string
-		if names, err = g.resolver.LookupAddr(ctx, reversed(strings.TrimSuffix(name, "."))); err == nil {
+		if names, err = n.Resolver.LookupAddr(ctx, reversed(strings.TrimSuffix(name, "."))); err == nil {
 			for _, target := range names {
 				add(target, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.PTRResource{PTR: n} })
 			}

@@ -29,51 +29,51 @@ func (g *tester) checkStreams() {
 	}
 }
 
-// lentTo is what the engine has of a socket.
-func (g *tester) lentTo(fd uint32) *Stream { return &g.streams.Of[fd-FirstSocket] }
+// grantedTo is what the engine has of a socket.
+func (g *tester) grantedTo(fd uint32) *Stream { return &g.streams.Of[fd-FirstSocket] }
 
-func TestPlainConnectionsAreLent(t *testing.T) {
+func TestPlainConnectionsAreGranted(t *testing.T) {
 	g := newTester(t, Config{})
 	dialed, accepted := g.pair()
-	if st := g.lentTo(dialed); st.FD == 0 {
+	if st := g.grantedTo(dialed); st.FD == 0 {
 		t.Errorf("the one that has connected: %+v", st)
 	}
-	if st := g.lentTo(accepted); st.FD != 0 {
+	if st := g.grantedTo(accepted); st.FD != 0 {
 		t.Errorf("the one that was accepted, and not used: %+v", st)
 	}
 	g.want(sockabi.EAGAIN, "fd_read", accepted, g.iovs("???"), 1, g.alloc(4))
-	if st := g.lentTo(accepted); st.FD == 0 {
+	if st := g.grantedTo(accepted); st.FD == 0 {
 		t.Errorf("the one that was accepted: %+v", st)
 	}
 
 	g.ok("fd_fdstat_set_flags", accepted, 0)
-	if g.lentTo(accepted).FD != 0 {
-		t.Error("one that blocks is lent")
+	if g.grantedTo(accepted).FD != 0 {
+		t.Error("one that blocks is granted")
 	}
 	g.nonblock(accepted)
-	fd := g.lentTo(accepted).FD
+	fd := g.grantedTo(accepted).FD
 	g.ok("fd_renumber", accepted, dialed)
-	if g.lentTo(accepted).FD != 0 || g.lentTo(dialed).FD != fd {
-		t.Error("one with another number is not lent by that")
+	if g.grantedTo(accepted).FD != 0 || g.grantedTo(dialed).FD != fd {
+		t.Error("one with another number is not granted by that")
 	}
 	g.ok("fd_close", dialed)
-	if g.lentTo(dialed).FD != 0 {
-		t.Error("one that is closed is lent")
+	if g.grantedTo(dialed).FD != 0 {
+		t.Error("one that is closed is granted")
 	}
 	for _, kind := range []uint32{sockabi.SOCK_STREAM, sockabi.SOCK_DGRAM} {
 		for _, family := range []uint32{sockabi.AF_INET4, sockabi.AF_UNIX} {
 			fd := g.nonblock(g.open(family, kind))
-			if plain := family == sockabi.AF_INET4 && kind == sockabi.SOCK_STREAM; plain != (g.lentTo(fd).FD != 0) {
-				t.Errorf("family %d, kind %d: %+v", family, kind, g.lentTo(fd))
+			if plain := family == sockabi.AF_INET4 && kind == sockabi.SOCK_STREAM; plain != (g.grantedTo(fd).FD != 0) {
+				t.Errorf("family %d, kind %d: %+v", family, kind, g.grantedTo(fd))
 			}
 		}
 	}
-	if l, _ := g.listen(); g.lentTo(l).FD != 0 {
-		t.Error("a listener is lent")
+	if l, _ := g.listen(); g.grantedTo(l).FD != 0 {
+		t.Error("a listener is granted")
 	}
 }
 
-func TestWhatIsWatchedOrLimitedIsNotLent(t *testing.T) {
+func TestWhatIsWatchedOrLimitedIsNotGranted(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"traced":             {Trace: func(host.Call) {}},
 		"counted":            {Calls: func(string, sockabi.Errno, time.Duration) {}},
@@ -84,7 +84,7 @@ func TestWhatIsWatchedOrLimitedIsNotLent(t *testing.T) {
 		g := newTester(t, cfg)
 		fd := g.nonblock(g.open(sockabi.AF_INET4, sockabi.SOCK_STREAM))
 		if g.streams.Of != nil {
-			t.Errorf("%s: socket %d is lent", name, fd)
+			t.Errorf("%s: socket %d is granted", name, fd)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestWhatAnEngineHasDoneIsKnown(t *testing.T) {
 	dialed, accepted := g.pair()
 	g.send(dialed, "question")
 	g.want(0, "fd_read", accepted, g.iovs("???"), 1, g.alloc(4))
-	st := g.lentTo(accepted)
+	st := g.grantedTo(accepted)
 	buf := make([]byte, 100)
 	n, err := unix.Read(int(st.FD)-1, buf)
 	if n != 5 || err != nil {
@@ -115,9 +115,9 @@ func TestWhatAnEngineHasDoneIsKnown(t *testing.T) {
 		t.Errorf("%+v, then %+v", before, after)
 	}
 	if st.FD != 0 {
-		t.Error("a connection is still lent")
+		t.Error("a connection is still granted")
 	}
-	if g.recv(dialed); g.lentTo(dialed).FD != 0 {
-		t.Error("a connection is lent while the guest is to end")
+	if g.recv(dialed); g.grantedTo(dialed).FD != 0 {
+		t.Error("a connection is granted while the guest is to end")
 	}
 }

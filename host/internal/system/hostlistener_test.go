@@ -46,8 +46,8 @@ func (g *tester) meet(l net.Listener, fd uint32) (accepted uint32, peer net.Conn
 	return g.u32(out), peer
 }
 
-// TestGivenListener is one that guests have after each other, without a rule.
-func TestGivenListener(t *testing.T) {
+// TestHostListener is one that guests have after each other, without a rule.
+func TestHostListener(t *testing.T) {
 	leakCheck(t)
 	l := ours(t, "tcp", "127.0.0.1:0")
 	for round := range 3 {
@@ -119,9 +119,9 @@ func TestGivenListener(t *testing.T) {
 	l.Close()
 }
 
-// TestGivenListenerIsNothingElse tries to give it a second address, or a peer, or to
+// TestHostListenerIsNothingElse tries to give it a second address, or a peer, or to
 // accept before it listens, as no limit of listeners would know.
-func TestGivenListenerIsNothingElse(t *testing.T) {
+func TestHostListenerIsNothingElse(t *testing.T) {
 	l := ours(t, "tcp", "127.0.0.1:0")
 	g := newTester(t, Config{Listeners: []net.Listener{l}})
 	_, free := g.listen()
@@ -136,8 +136,8 @@ func TestGivenListenerIsNothingElse(t *testing.T) {
 	g.want(sockabi.EINVAL, "sock_accept", g.nonblock(fd), g.alloc(4))
 }
 
-// TestGivenListenersOfAllAddresses: which family it is, is the host's to choose.
-func TestGivenListenersOfAllAddresses(t *testing.T) {
+// TestHostListenersOfAllAddresses: which family it is, is the host's to choose.
+func TestHostListenersOfAllAddresses(t *testing.T) {
 	for _, at := range []struct{ network, addr string }{{"tcp4", "0.0.0.0:0"}, {"tcp", "[::]:0"}} {
 		l := ours(t, at.network, at.addr)
 		for _, asked := range []struct {
@@ -162,7 +162,7 @@ func TestGivenListenersOfAllAddresses(t *testing.T) {
 	}
 }
 
-func TestGivenUnixListener(t *testing.T) {
+func TestUnixHostListener(t *testing.T) {
 	dir, err := os.MkdirTemp("", "wasisock")
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +188,7 @@ func TestGivenUnixListener(t *testing.T) {
 	}
 }
 
-func TestListenersThatCannotBeGiven(t *testing.T) {
+func TestInvalidHostListeners(t *testing.T) {
 	leakCheck(t)
 	closed := ours(t, "tcp", "127.0.0.1:0")
 	closed.Close()
