@@ -184,7 +184,7 @@ func TestImportGraph(t *testing.T) {
 var hostLayers = [][]string{
 	{"netos", "rootfs"},
 	{"account", "address"},
-	{"bridge", "names"},
+	{"bridge", "names", "readiness"},
 	{"names/namestest"},
 	{"system"},
 	{"preview1"},
