@@ -76,9 +76,9 @@ test-all: ## run all tests on every engine, also what takes minutes to compile o
 	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
-check: ## check format, vet, tidy and that it builds for every system; must change no file; 2 minutes
+check: ## check format, vet, staticcheck, shellcheck, tidy and that it builds for every system; must change no file; 3 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
-	@$(MAKE) --no-print-directory check-format check-build check-tidy
+	@$(MAKE) --no-print-directory check-format check-build check-tidy check-static
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
 
 .PHONY: check-format
@@ -98,6 +98,14 @@ check-build-native:
 $(foreign:%=check-build-%): check-build-%:
 	@echo "vet and build $*" && export GOOS=$(*D) GOARCH=$(*F) && \
 	go vet $(packages) && go build -buildvcs=false -o /dev/null $(packages)
+
+# A tool that go.mod named would raise its go line.
+staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+.PHONY: check-static
+check-static:
+	@echo "staticcheck" && go run $(staticcheck) $(packages)
+	@type -P shellcheck >/dev/null || { echo "make check: no shellcheck in PATH; install Debian's package shellcheck" >&2; exit 1; }
+	@echo "shellcheck" && shellcheck .ci/run bench/*.sh scripts/*.sh
 
 .PHONY: check-tidy
 check-tidy:

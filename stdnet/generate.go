@@ -44,6 +44,7 @@ func generate(src fs.FS) (map[string][]byte, error) {
 		renamed("sigenable", "wasmSigenable"),
 		renamed("sigignore", "wasmSigignore"))
 	g.patch("runtime/os_wasip1.go",
+		renamed("exit", "hostExit"),
 		renamed("nanotime1", "hostNanotime"),
 		renamed("walltime", "hostWalltime"))
 

@@ -18,6 +18,7 @@ func TestGuest(t *testing.T) {
 			args  []string
 		}{
 			{"sockets", []string{"--dir", "/:/"}, []string{"-test.skip=TestLookup|TestServer|TestFiles|TestZone|TestStd"}},
+			{"gathered writes", []string{"--dir", "/:/", "--env", "WASISOCK_GATHER=1"}, []string{"-test.skip=TestLookup|TestServer|TestFiles|TestZone|TestStd"}},
 			{"the host's resolver", nil, []string{"-test.run=TestLookup"}},
 			{"no files", nil, []string{"-test.run=TestFilesNone"}},
 			{"DNS_SERVER", []string{"--env", "DNS_SERVER=" + server}, []string{"-test.run=TestServer"}},

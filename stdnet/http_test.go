@@ -5,6 +5,7 @@ package stdnet
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -118,7 +119,7 @@ func echoed(client *http.Client, url string, body []byte) error {
 	case err != nil:
 		return err
 	case response.StatusCode != http.StatusOK || !bytes.Equal(got, body):
-		return &http.ProtocolError{ErrorString: response.Status + " with another body"}
+		return fmt.Errorf("%s with another body", response.Status)
 	}
 	return nil
 }

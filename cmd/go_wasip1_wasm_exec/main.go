@@ -19,10 +19,10 @@ import (
 	"os"
 
 	"github.com/wasisock/wasisock/cmd/internal/goexec"
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/engine"
 )
 
 func main() {
-	runner.ServeCompiler()
+	engine.ServeCompiler()
 	os.Exit(goexec.Run("go_wasip1_wasm_exec", os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

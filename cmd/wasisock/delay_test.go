@@ -22,8 +22,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"sync"
 )
 
 func main() {
@@ -32,28 +30,16 @@ func main() {
 		panic(err)
 	}
 	fmt.Println(l.Addr())
-	if os.Args[1] == "gathering" {
-		l = gathering{l}
-	}
 	http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(make([]byte, 5000)) }))
 }
 
 `
 
-// TestSmallWrites holds docs/stdnet.md to what it says of TCP_NODELAY and of the code
-// that does without.
+// TestSmallWrites holds what docs/stdnet.md says of TCP_NODELAY, and of WASISOCK_GATHER
+// where there is none.
 func TestSmallWrites(t *testing.T) {
-	text, err := os.ReadFile("../../docs/stdnet.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, code, _ := strings.Cut(string(text), "```go\n// gather.go\n")
-	code, _, found := strings.Cut(code, "\n```\n")
-	if !found {
-		t.Fatal("docs/stdnet.md has no gather.go")
-	}
 	dir := t.TempDir()
-	for name, text := range map[string]string{"go.mod": "module example.com/delay\n\ngo 1.24\n", "main.go": delayMain + code} {
+	for name, text := range map[string]string{"go.mod": "module example.com/delay\n\ngo 1.24\n", "main.go": delayMain} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -64,8 +50,8 @@ func TestSmallWrites(t *testing.T) {
 	onEngines(t, func(t *testing.T, engine []string) {
 		guest := filepath.Join(dir, "delay.wasm")
 		const stall = 30 * time.Millisecond
-		plain := median(t, slices.Concat(engine, []string{guest, "plain"}))
-		gathering := median(t, slices.Concat(engine, []string{guest, "gathering"}))
+		plain := median(t, slices.Concat(engine, []string{guest}))
+		gathering := median(t, slices.Concat(engine, []string{"--env", "WASISOCK_GATHER=1", guest}))
 		t.Logf("5,000 bytes in %v, and gathered in %v", plain, gathering)
 		if gathering > stall {
 			t.Error("gathering does not help")

@@ -23,6 +23,9 @@ type model struct {
 	keeps   bool          // a host that keeps its interest set: only changes cost
 	signals int           // waits that a signal interrupts from now on
 
+	extended         bool   // a host that has signals for guests
+	handled, arrived uint64 // of them
+
 	epoll     map[int32]bool // what the kernel watches
 	data, old map[int32]*watched
 	timers    []timer
@@ -174,6 +177,14 @@ func (m *model) oneoff(subs []sockabi.Subscription, events []sockabi.Event) (int
 			m.timers = append(m.timers, timer{m.time + time.Duration(sub.Timeout), i})
 			continue
 		}
+		if sub.Tag == sockabi.EVENTTYPE_SIGNAL {
+			if !m.extended {
+				fail(i, sockabi.EINVAL)
+			}
+			m.handled = sub.Timeout
+			m.arrived &= m.handled
+			continue
+		}
 		fd, direction := int32(sub.Target), sub.Tag-sockabi.EVENTTYPE_FD_READ
 		if !m.keeps || i >= len(m.last) || m.last[i] != sub {
 			m.systemCall()
@@ -250,6 +261,12 @@ func (m *model) wait(told []sockabi.Event, valid []bool) {
 				if s.hangup && i >= 0 && i < len(told) && valid[i] {
 					told[i].Flags = sockabi.EVENTRW_HANGUP
 				}
+			}
+		}
+		for i := range told {
+			if told[i].Type == sockabi.EVENTTYPE_SIGNAL && m.extended && m.arrived != 0 {
+				told[i].NBytes, valid[i], over = m.arrived, true, true
+				m.arrived = 0
 			}
 		}
 		for _, t := range m.timers {

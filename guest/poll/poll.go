@@ -65,6 +65,10 @@ type Event struct {
 	// one, or an error of the connection, such as ECONNRESET, that was used up by
 	// finding out. Close what has one. Other descriptors are unaffected.
 	Err error
+
+	// Signal is a signal that has arrived, and 0 in events of descriptors: see
+	// [Poll.Notify].
+	Signal syscall.Signal
 }
 
 // DefaultColdLatency is used where Poll.ColdLatency is 0.
@@ -93,6 +97,8 @@ type Poll struct {
 	none   rows
 	events []sockabi.Event // room for what the host tells
 	stat   sockabi.FDStat  // the same
+
+	signals signals
 
 	full  fullPolls
 	rate  rate

@@ -259,3 +259,19 @@ func TestACrowd(t *testing.T) {
 		must(t, p.Deregister(servers[i].FD()))
 	}
 }
+
+// TestSignals: a host has signals, and Wait waits with them as without, or says that it has
+// none. That they arrive is a sentence of host/hosttest.
+func TestSignals(t *testing.T) {
+	client, server := pair(t)
+	var p Poll
+	if err := p.Notify(2, syscall.SIGTERM, syscall.SIGUSR1); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		t.Fatal(err)
+	}
+	silent(t, &p, 10*time.Millisecond)
+	must(t, p.Register(server.FD(), 1, Readable))
+	silent(t, &p, 10*time.Millisecond)
+	_, err := client.Write([]byte("x"))
+	must(t, err)
+	until(t, &p, 1)
+}

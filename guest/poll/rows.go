@@ -18,18 +18,22 @@ type rows struct {
 	subs []sockabi.Subscription
 }
 
-// with is the subscriptions, and after them the clock's, unless timeout is never.
-func (r *rows) with(timeout time.Duration) []sockabi.Subscription {
-	if timeout == never {
-		return r.subs
+// with is the subscriptions, and after them those to signals, if there is one, and of the
+// clock, unless timeout is never.
+func (r *rows) with(s *signals, timeout time.Duration) []sockabi.Subscription {
+	subs := r.subs
+	if s.on {
+		subs = append(subs, s.row)
 	}
-	subs := append(r.subs, sockabi.Subscription{
-		Userdata: clockUserdata,
-		Tag:      sockabi.EVENTTYPE_CLOCK,
-		Target:   sockabi.CLOCK_MONOTONIC,
-		Timeout:  uint64(max(0, timeout)),
-	})
-	r.subs = subs[:len(r.subs)] // keeps the room for the clock
+	if timeout != never {
+		subs = append(subs, sockabi.Subscription{
+			Userdata: clockUserdata,
+			Tag:      sockabi.EVENTTYPE_CLOCK,
+			Target:   sockabi.CLOCK_MONOTONIC,
+			Timeout:  uint64(max(0, timeout)),
+		})
+	}
+	r.subs = subs[:len(r.subs)] // keeps the room
 	return subs
 }
 

@@ -8,14 +8,14 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Wait waits until a registered descriptor is ready, fills events and returns how
+// Wait waits until a registered descriptor is ready or a signal of Notify arrives, fills events and returns how
 // many it filled. A timeout below 0 waits for ever and 0 asks and returns at once;
 // otherwise Wait returns 0 when it has passed, never earlier, and later by what the
 // host's clock and scheduling add. What does not fit into events is told by the next
 // Wait, before anything else is asked. With nothing registered Wait sleeps for the
 // timeout, or answers ErrIdle if there is none.
 //
-// A signal to the host's process does not end Wait. EINVAL is no room for events;
+// A signal to the host's process does not end Wait, unless Notify asked for it. EINVAL is no room for events;
 // any other error is the host's own, from poll_oneoff, and will hardly go away.
 func (p *Poll) Wait(events []Event, timeout time.Duration) (int, error) {
 	if len(events) == 0 {
@@ -25,7 +25,7 @@ func (p *Poll) Wait(events []Event, timeout time.Duration) (int, error) {
 	if n := p.tell(events); n > 0 {
 		return n, nil
 	}
-	if len(p.byFD) == 0 && timeout < 0 {
+	if len(p.byFD) == 0 && !p.signals.on && timeout < 0 {
 		return 0, ErrIdle
 	}
 	p.now = p.sys.now()
@@ -129,7 +129,7 @@ func (p *Poll) oneoff(r *rows, until time.Duration, cured bool) (a answer, err e
 	if until != never {
 		timeout = until - p.now
 	}
-	subs := r.with(timeout)
+	subs := r.with(&p.signals, timeout)
 	if len(p.events) < len(subs) {
 		p.events = make([]sockabi.Event, 2*len(subs))
 	}
@@ -146,6 +146,8 @@ func (p *Poll) oneoff(r *rows, until time.Duration, cured bool) (a answer, err e
 	for k := range p.events[:n] {
 		event := &p.events[k]
 		switch {
+		case event.Userdata == signalUserdata:
+			p.signalled(event)
 		case event.Errno == 0:
 			p.queue(event)
 		case event.Errno == sockabi.EINTR || event.Errno == sockabi.EEXIST:
@@ -194,7 +196,7 @@ func (p *Poll) enqueue(i int32) {
 
 // tell moves what is queued to events.
 func (p *Poll) tell(events []Event) int {
-	n, taken := 0, 0
+	n, taken := p.signals.tell(events), 0
 	for _, i := range p.ready {
 		if n == len(events) {
 			break

@@ -100,8 +100,16 @@ var aboutLife = []sentence{
 		test: interruptsOrSays,
 	},
 	{
+		says: "OnStop is called once with why a guest is to end, and not when it ends by itself",
+		test: toldToStop,
+	},
+	{
 		says: "Signal reaches a guest that handles the signal, and returns ErrSignal for others",
 		test: signals,
+	},
+	{
+		says: "Signal ends a wait of package poll that asked for the signal",
+		test: signalsPoll,
 	},
 	{
 		says: "Shutdown ends a guest that waits for connections",

@@ -207,6 +207,20 @@ var serving = regexp.MustCompile(`(?m)^serving (.*)$`)
 // serve runs TestServer until the end of t, before which it must not end.
 func (l library) serve(t *testing.T, e engine) []string {
 	t.Helper()
+	p, addrs := l.startServer(t, e)
+	t.Cleanup(func() {
+		select {
+		case <-p.ended:
+			t.Errorf("the server ended: %v\n%s", p.err, p.output())
+		default:
+		}
+	})
+	return addrs
+}
+
+// startServer starts TestServer, and stops it at the end of t.
+func (l library) startServer(t *testing.T, e engine) (p *process, addrs []string) {
+	t.Helper()
 	program, err := here.prepare(e, l.guest)
 	if err != nil {
 		t.Fatal(err)
@@ -214,22 +228,16 @@ func (l library) serve(t *testing.T, e engine) []string {
 	g := here.give()
 	g.allow = append([]string{"listen tcp 127.0.0.1:0"}, l.server...)
 	g.env["SERVE"], g.env["TLS_CERT"], g.env["TLS_KEY"] = "1", oneLine(here.tls.certText), oneLine(here.tls.keyText)
-	p, err := here.start(l.guest+"-server", nil, append(e.command(g), program, "-test.run=^TestServer$", "-test.timeout=0")...)
+	p, err = here.start(l.guest+"-server", nil, append(e.command(g), program, "-test.run=^TestServer$", "-test.timeout=0")...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		select {
-		case <-p.ended:
-			t.Errorf("the server ended: %v\n%s", p.err, p.output())
-		default:
-			p.stop()
-			if t.Failed() {
-				t.Logf("the server wrote\n%s", p.output())
-			}
+		p.stop()
+		if t.Failed() {
+			t.Logf("the server wrote\n%s", p.output())
 		}
 	})
-	var addrs []string
 	if err := p.await(func() error {
 		m := serving.FindSubmatch(p.output())
 		if m == nil {
@@ -240,7 +248,7 @@ func (l library) serve(t *testing.T, e engine) []string {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return addrs
+	return p, addrs
 }
 
 // runTests runs the tests of a guest. They all have to run and pass.

@@ -41,6 +41,7 @@ var subcommands = map[string]func(args []string){
 	"poll stdin":  pollStdin,
 	"sleep":       func([]string) { ready(); time.Sleep(time.Hour) },
 	"signal":      func([]string) { signalled() },
+	"signal poll": func([]string) { signalledPoll() },
 	"spin":        func([]string) { ready(); spin() },
 	"clock":       func([]string) { ready(); readClock() },
 	"read":        func([]string) { ready(); os.Stdin.Read(make([]byte, 1)) },

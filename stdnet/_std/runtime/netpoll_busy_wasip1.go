@@ -48,6 +48,9 @@ func (b *pollBusy) note(busy bool) {
 func checkTimeouts() {
 	b := &netpolls.busy
 	b.io = 0
+	if netpolls.gather.n > 0 {
+		systemstack(func() { netpolls.flushMost() })
+	}
 	if b.skip--; b.skip < 0 {
 		netpollBusy()
 	}
@@ -88,6 +91,9 @@ func netpollBeforeIO(fd int) uint32 {
 	p := &netpolls
 	if p.busy.io++; p.busy.io%ioEvery == 0 {
 		p.busy.yield()
+	}
+	if p.gather.n > 0 {
+		p.flushBefore(int32(fd))
 	}
 	if p.errs > 0 {
 		return p.takeError(int32(fd))

@@ -17,6 +17,7 @@ import (
 //   - netpoll_past_wasip1.go asks it before timers fire, and before reads and writes.
 //   - netpoll_hot_wasip1.go spares a host on which many rows are dear.
 //   - netpoll_signal_wasip1.go has signals from it.
+//   - netpoll_gather_wasip1.go lets small writes leave together, where that is wanted.
 //   - netpoll_spin_wasip1.go ends polls that return at once with nothing for ever.
 //
 // netpoll runs without a P, and so must not allocate: netpollopen makes all the room
@@ -51,6 +52,8 @@ type pollSlot struct {
 	looked     int64    // when a goroutine has last asked about it alone
 	mute       int64    // for how long writing is or was left out
 	mutedUntil int64    // 0 is not muted
+	unsent     uint16   // an error of what was kept back, for the next call
+	direct     bool     // nothing is kept back
 }
 
 // netpollState is the poller. rows[:cold] are cold ones, rows[cold:n] hot ones, and those
@@ -80,6 +83,7 @@ type netpollState struct {
 	past pollPast
 
 	signals pollSignals
+	gather  pollGather
 
 	toRun gList // what this poll has found
 	delta int32
@@ -196,6 +200,7 @@ func (p *netpollState) shut(i int32) {
 	}
 	p.unlink(i)
 	s.open = false
+	p.gatherClosed(i)
 }
 
 func netpollarm(pd *pollDesc, mode int) {
@@ -388,6 +393,7 @@ func (p *netpollState) ready(i int32, mode int32) {
 	}
 	if mode != 'r' {
 		p.drop(i, pollWriting)
+		p.gatherReady(i)
 	}
 	p.delta += netpollready(&p.toRun, p.slots[i].pd, mode)
 }

@@ -289,4 +289,15 @@ func end(port uint16) Sockaddr {
 	return sa
 }
 
-func Shutdown(fd int, how int) error { return errnoErr(sock_shutdown(int32(fd), uint32(how))) }
+func Shutdown(fd int, how int) error {
+	if gathers && how&SHUT_WR != 0 {
+		e, later := gatherEnd(fd, true)
+		if later {
+			how &^= SHUT_WR
+		}
+		if e != 0 || how == 0 {
+			return errnoErr(e)
+		}
+	}
+	return errnoErr(sock_shutdown(int32(fd), uint32(how)))
+}

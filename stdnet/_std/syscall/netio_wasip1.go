@@ -196,8 +196,35 @@ func Read(fd int, p []byte) (int, error) {
 	if fd == Stdin && stdinPolled && !readable(fd) {
 		return -1, EAGAIN
 	}
-	return readFile(fd, p)
+	n, err := readFile(fd, p)
+	if gathers && (err == EAGAIN || err == nil && n == 0 && len(p) > 0) {
+		if e := unsent(fd); e != 0 {
+			return -1, e
+		}
+	}
+	return n, err
 }
+
+// With WASISOCK_GATHER=1 the runtime keeps back what is written to streams until
+// goroutines wait: see netpoll_gather_wasip1.go.
+var gathers = gathering()
+
+func gathering() bool
+
+// gather writes bufs to fd, unless it is not ok.
+//
+//go:noescape
+func gather(fd int, bufs [][]byte) (n int, e Errno, ok bool)
+
+// unsent returns the error of what was kept back, once.
+func unsent(fd int) Errno
+
+// gatherEnd lets all leave before fd is shut down for writing, which the runtime does later
+// if it says so, or before an option is set.
+func gatherEnd(fd int, shut bool) (e Errno, later bool)
+
+// gatherClose lets all leave before fd is closed, which the runtime does later if it says so.
+func gatherClose(fd int) (e Errno, later bool)
 
 // notSocket is a descriptor that sock_send refused, the latest. The numbers of
 // sockets are random, or far from those of files, so one that comes to mean a socket
@@ -217,6 +244,11 @@ func Write(fd int, p []byte) (int, error) {
 		}
 		return pipe.write(fd, p)
 	}
+	if gathers {
+		if n, e, ok := gather(fd, [][]byte{p}); ok {
+			return n, errnoErr(e)
+		}
+	}
 	n, e := send(fd, p, false, 0)
 	if e == ENOTSOCK {
 		notSocket = fd
@@ -235,6 +267,11 @@ var iovecs [maxIOVecs]sockabi.IOVec
 //go:linkname sendBuffers
 func sendBuffers(fd int, bufs [][]byte) (int, error) {
 	beforeIO(-1)
+	if gathers {
+		if n, e, ok := gather(fd, bufs); ok {
+			return n, errnoErr(e)
+		}
+	}
 	n := 0
 	for _, b := range bufs {
 		if len(b) == 0 {

@@ -105,7 +105,7 @@ func Close(fd int) error {
 	p, end := pipeEnd(fd)
 	if p == nil {
 		unlock(fd)
-		return closeFile(fd)
+		return closeDescriptor(fd)
 	}
 	p.open[end] = false
 	if end == pipeRead {
@@ -113,6 +113,20 @@ func Close(fd int) error {
 	}
 	p.wake(fd, end)
 	return nil
+}
+
+func closeDescriptor(fd int) error {
+	if !gathers {
+		return closeFile(fd)
+	}
+	e, later := gatherClose(fd)
+	if later {
+		return nil
+	}
+	if err := closeFile(fd); err != nil {
+		return err
+	}
+	return errnoErr(e)
 }
 
 func Fstat(fd int, st *Stat_t) error {

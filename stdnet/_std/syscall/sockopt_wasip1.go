@@ -69,6 +69,11 @@ func SetsockoptInt(fd, level, opt int, value int) error {
 }
 
 func SetsockoptLinger(fd, level, opt int, l *Linger) error {
+	if gathers {
+		if e, _ := gatherEnd(fd, false); e != 0 {
+			return e
+		}
+	}
 	v := sockabi.Linger{OnOff: l.Onoff, Seconds: l.Linger}
 	return errnoErr(sock_setsockopt(int32(fd), int32(level), int32(opt), unsafe.Pointer(&v), sockabi.LingerSize))
 }

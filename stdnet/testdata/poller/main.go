@@ -30,6 +30,7 @@ func main() {
 		"signals":   signals,
 		"asleep":    asleep,
 		"raises":    raises,
+		"exits":     exits,
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
 		fmt.Println("failed:", err)

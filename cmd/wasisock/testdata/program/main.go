@@ -26,6 +26,9 @@ func main() {
 		err = serve(args[1])
 	case "talk":
 		err = talk(args[1])
+	case "signals":
+		n, _ := strconv.Atoi(args[1])
+		err = signals(args[2], n)
 	case "get":
 		err = get(args[1])
 	case "dial":

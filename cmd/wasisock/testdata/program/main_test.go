@@ -2,12 +2,15 @@ package main
 
 import (
 	"crypto/x509"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 	"testing"
 )
 
@@ -67,4 +70,14 @@ func TestOutside(t *testing.T) {
 	} else {
 		c.Close()
 	}
+}
+
+func TestSignalled(t *testing.T) {
+	if os.Getenv("SIGNALLED") == "" {
+		t.Skip("runs where SIGNALLED is set")
+	}
+	c := make(chan os.Signal, 10)
+	signal.Notify(c, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+	os.Stdout.WriteString("ready\n")
+	fmt.Println("got", <-c)
 }

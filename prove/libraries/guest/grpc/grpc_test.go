@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os/signal"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,8 +26,13 @@ func TestServer(t *testing.T) {
 	l := given.Listen(t)
 	s := grpc.NewServer(grpc.Creds(credentials.NewTLS(given.ServerTLS(t))), grpc.MaxRecvMsgSize(16<<20))
 	pb.RegisterTestServiceServer(s, interop.NewTestServer())
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, s.GracefulStop)
 	given.Serving(l.Addr())
-	t.Fatal(s.Serve(l))
+	if err := s.Serve(l); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func dial(t *testing.T) (*grpc.ClientConn, pb.TestServiceClient) {

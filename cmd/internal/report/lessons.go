@@ -1,4 +1,4 @@
-package runner
+package report
 
 import (
 	"maps"
@@ -11,16 +11,21 @@ import (
 // mostLessons is how many rules are worth learning: a guest with more needs wider ones.
 const mostLessons = 1000
 
-// lessons is what a run used of the network.
-type lessons struct {
+// Lessons is what a run used of the network.
+type Lessons struct {
 	policy host.Policy
 	mu     sync.Mutex
 	rules  map[string]bool
 	named  map[string]bool // names that other rules permit to resolve
 }
 
-// learn is the policy.
-func (l *lessons) learn(r host.Request) error {
+// NewLessons returns those of what policy permits.
+func NewLessons(policy host.Policy) *Lessons {
+	return &Lessons{policy: policy, rules: map[string]bool{}, named: map[string]bool{}}
+}
+
+// Learn is the policy.
+func (l *Lessons) Learn(r host.Request) error {
 	if err := l.policy(r); err != nil {
 		return err
 	}
@@ -41,8 +46,8 @@ func (l *lessons) learn(r host.Request) error {
 	return nil
 }
 
-// told returns what the run needed, in lines.
-func (l *lessons) told() []string {
+// Lines returns what the run needed, in lines.
+func (l *Lessons) Lines() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.rules) == 0 {

@@ -1,4 +1,6 @@
-package runner
+// Package report prints what happens to guests: what is refused, what a limit does, and
+// which rules a run needed.
+package report
 
 import (
 	"fmt"

@@ -1,6 +1,7 @@
-// Package runner runs one guest the way a command does: with signals, exit codes, and
-// messages that say what to do.
-package runner
+// Package supervisor runs the guests of one command: with signals, exit codes, restarts, new
+// versions, and messages that say what to do. A supervisor has generations, one for each
+// version of the module, and these have instances, in each of which one guest runs at a time.
+package supervisor
 
 import (
 	"bytes"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/cmd/internal/confine"
+	"github.com/wasisock/wasisock/cmd/internal/engine"
+	"github.com/wasisock/wasisock/cmd/internal/report"
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/printable"
 )
@@ -35,7 +38,7 @@ type Command struct {
 	Name   string // what messages begin with
 	File   string // the guest
 	Guest  host.Cmd
-	Engine Engine
+	Engine engine.Engine
 	Stderr io.Writer // for messages
 
 	// Learn tells at the end which rules would have permitted what was done.
@@ -73,7 +76,7 @@ type Command struct {
 	// a call that does not return.
 	Abandoned func()
 
-	better func() // of Engine.compile
+	better func() // of Engine.Compile
 
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string
@@ -87,15 +90,15 @@ type Command struct {
 // Run runs the guest and tells what goes wrong. The result is the exit code, for
 // os.Exit at once: after a signal, a guest that computes may still run.
 func (c Command) Run() int {
-	refused := refusals{say: c.say, remedy: c.remedy}
-	defer refused.end()
-	c.Guest.Policy = refused.watch(c.Guest.Policy)
-	c.Guest.OnLimit = c.met()
+	refusals := report.Refusals{Say: c.say, Remedy: c.remedy}
+	defer refusals.End()
+	c.Guest.Policy = refusals.Watch(c.Guest.Policy)
+	c.Guest.OnLimit = report.Limits(func(what string) { c.say("%s is at its limit: %s", c.File, what) })
 	if c.Learn {
-		l := lessons{policy: c.Guest.Policy, rules: map[string]bool{}, named: map[string]bool{}}
-		c.Guest.Policy = l.learn
+		lessons := report.NewLessons(c.Guest.Policy)
+		c.Guest.Policy = lessons.Learn
 		defer func() {
-			lines := l.told()
+			lines := lessons.Lines()
 			c.say("%s", lines[0])
 			for _, line := range lines[1:] {
 				c.print(line)
@@ -114,7 +117,7 @@ func (c Command) Run() int {
 			signals <- syscall.SIGHUP
 		}
 	}
-	return newFleet(&c).run(signals)
+	return newSupervisor(&c).run(signals)
 }
 
 // remedy returns what to do about a refusal.
@@ -152,7 +155,7 @@ func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	if len(c.Guest.Listeners) > 0 {
 		guests *= 2 // for others in their places
 	}
-	module, err := c.Engine.compile(ctx, wasm, guests, c.better)
+	module, err := c.Engine.Compile(ctx, wasm, guests, c.better)
 	if err == nil && c.Observe != nil {
 		module = c.Observe(module)
 	}
@@ -187,7 +190,7 @@ func (c Command) exitCode(err error) int {
 	case errors.As(err, &limit):
 		c.say("%v", limit)
 		return ExitLimit
-	case errors.Is(err, errors.ErrUnsupported) && !c.Engine.wasmEdge:
+	case errors.Is(err, errors.ErrUnsupported) && c.Engine.Kind != engine.WasmEdge:
 		c.say("guests cannot run on this operating system; use Linux or macOS")
 	default:
 		c.say("%v", confine.Explain(err))

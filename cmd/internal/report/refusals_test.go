@@ -1,4 +1,4 @@
-package runner
+package report
 
 import (
 	"fmt"
@@ -15,15 +15,15 @@ import (
 func TestRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines []string
-		s := refusals{
-			say:    func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) },
-			remedy: func(host.Request) string { return "" },
+		s := Refusals{
+			Say:    func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) },
+			Remedy: func(host.Request) string { return "" },
 		}
 		none, err := host.ParsePolicy()
 		if err != nil {
 			t.Fatal(err)
 		}
-		policy := s.watch(none)
+		policy := s.Watch(none)
 		dial := func(network, addr string, port int) {
 			policy(host.Request{Op: host.OpDial, Network: network, Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(port))})
 		}
@@ -68,13 +68,13 @@ func TestRefusals(t *testing.T) {
 
 		time.Sleep(2 * summaries)
 		shows(2, "refused: 200802 more uses of the network, which are not shown", func() { dial("tcp", "192.0.2.9", 9) })
-		shows(0, "", s.end)
+		shows(0, "", s.End)
 		shows(1100, "169.254.3.", func() { // link-local addresses without end
 			for i := range 60_000 {
 				dial("udp", netip.AddrFrom4([4]byte{169, 254, byte(i >> 8), byte(i)}).String(), 1)
 			}
 		})
-		shows(1, "more uses", s.end)
+		shows(1, "more uses", s.End)
 	})
 }
 
@@ -85,8 +85,8 @@ func TestRefusalsAreForgotten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := refusals{say: func(string, ...any) {}, remedy: func(host.Request) string { return "" }}
-		policy := s.watch(none)
+		s := Refusals{Say: func(string, ...any) {}, Remedy: func(host.Request) string { return "" }}
+		policy := s.Watch(none)
 		for i := range 3 * mostRefusals {
 			time.Sleep(time.Second)
 			policy(host.Request{Op: host.OpResolve, Host: fmt.Sprintf("a.b%d", i)})

@@ -1,9 +1,9 @@
-package runner
+// Package engine compiles guests for the engines that the command has.
+package engine
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -17,7 +17,7 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// An Engine compiles guests. The zero value is wazero.
+// An Engine compiles guests, as its flags say. The zero value is wazero.
 type Engine struct {
 	Name          string // what Progress calls the guest
 	Interruptible bool
@@ -34,33 +34,17 @@ type Engine struct {
 
 	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil is none
 
-	wasmEdge bool
-	aot      wasmedge.AOT
-	aotGiven bool
+	Kind Kind
+	AOT  *wasmedge.AOT // of WasmEdge; nil is AOTAuto
 }
 
-// Register has flags say which engine it is.
-func (e *Engine) Register(flags *flag.FlagSet) {
-	e.aot = wasmedge.AOTAuto
-	flags.Func("engine", "", choice(map[string]func(){
-		"wazero":   func() { e.wasmEdge = false },
-		"wasmedge": func() { e.wasmEdge = true },
-	}, "wazero or wasmedge"))
-	flags.Func("aot", "", choice(map[string]func(){
-		"auto": func() { e.aot, e.aotGiven = wasmedge.AOTAuto, true },
-		"wait": func() { e.aot, e.aotGiven = wasmedge.AOTWait, true },
-		"off":  func() { e.aot, e.aotGiven = wasmedge.AOTOff, true },
-	}, "auto, wait or off"))
-	flags.BoolVar(&e.Interruptible, "interruptible", false, "")
-	flags.Func("rewrite", "", choice(map[string]func(){
-		"on":  func() { e.AsIs = false },
-		"off": func() { e.AsIs = true },
-	}, "on or off"))
-	flags.StringVar(&e.CacheDir, "cache", "", "")
-	flags.Func("cache-size", "", size(&e.CacheSize))
-	flags.Func("compile-memory", "", size(&e.CompileMemory))
-	flags.Func("compile-timeout", "", Time(&e.CompileTimeout, 1))
-}
+// A Kind is an engine.
+type Kind string
+
+const (
+	Wazero   Kind = "wazero"
+	WasmEdge Kind = "wasmedge"
+)
 
 // Cache returns the directory that compiled code is kept in, or "" if there is none. It makes
 // the directory.
@@ -68,7 +52,7 @@ func (e *Engine) Cache() string {
 	dir := e.CacheDir
 	if dir == "" {
 		name := "wazero"
-		if e.wasmEdge {
+		if e.Kind == WasmEdge {
 			name = aotcache.DirName
 		}
 		var err error
@@ -80,17 +64,6 @@ func (e *Engine) Cache() string {
 		return ""
 	}
 	return dir
-}
-
-func choice(choices map[string]func(), all string) func(string) error {
-	return func(v string) error {
-		choose, ok := choices[v]
-		if !ok {
-			return fmt.Errorf("write %s", all)
-		}
-		choose()
-		return nil
-	}
 }
 
 // ServeCompiler compiles a module and exits, if this process was started as a compiler by
@@ -109,15 +82,15 @@ func self() (string, error) {
 	return os.Executable()
 }
 
-// compile compiles a module of which so many guests at most run at once. better is
+// Compile compiles a module of which so many guests at most run at once. better is
 // called when guests that start from now on are faster.
-func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better func()) (host.Module, error) {
+func (e Engine) Compile(ctx context.Context, wasm []byte, guests int, better func()) (host.Module, error) {
 	compiler, err := self()
 	if err != nil {
 		return nil, err
 	}
-	if !e.wasmEdge {
-		if e.aotGiven {
+	if e.Kind != WasmEdge {
+		if e.AOT != nil {
 			return nil, errors.New("--aot is for WasmEdge, and wazero always compiles; add --engine wasmedge, or leave out --aot")
 		}
 		cfg := wazero.Config{
@@ -133,8 +106,12 @@ func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better fun
 	if e.CPUProfile != nil {
 		return nil, errors.New("--cpu-profile is of guests that wazero runs; leave out --engine wasmedge")
 	}
+	aot := wasmedge.AOTAuto
+	if e.AOT != nil {
+		aot = *e.AOT
+	}
 	m, err := wasmedge.Compile(ctx, wasm, wasmedge.Config{
-		AOT: e.aot, Interruptible: e.Interruptible, AsIs: e.AsIs, Name: e.Name, Progress: e.Progress,
+		AOT: aot, Interruptible: e.Interruptible, AsIs: e.AsIs, Name: e.Name, Progress: e.Progress,
 		CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
 		Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
 		OnCompiled: func(err error) {
@@ -148,7 +125,7 @@ func (e Engine) compile(ctx context.Context, wasm []byte, guests int, better fun
 	if err != nil {
 		return nil, err
 	}
-	if e.aot == wasmedge.AOTAuto && !m.Compiled() && e.Progress != nil {
+	if aot == wasmedge.AOTAuto && !m.Compiled() && e.Progress != nil {
 		fmt.Fprintf(e.Progress, "%s is interpreted until it is compiled, a minute for a program with net/http\n", e.Name)
 	}
 	return m, nil

@@ -1,8 +1,7 @@
-package runner
+package supervisor
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
@@ -16,19 +15,6 @@ const (
 	RestartOnFailure         // unless its exit code was 0
 	RestartAlways
 )
-
-// Set makes it the value of a flag.
-func (r *Restart) Set(v string) error {
-	for i, name := range [...]string{"no", "on-failure", "always"} {
-		if v == name {
-			*r = Restart(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is none; write no, on-failure or always", v)
-}
-
-func (r *Restart) String() string { return "" }
 
 // after tells whether a guest that ended so is followed by another. What the host could
 // not do would not go better the next time.

@@ -1,4 +1,4 @@
-package runner
+package report
 
 import (
 	"errors"
@@ -26,11 +26,11 @@ const mostRefusals = 4096
 // summaries is how often at most the number of those that were not shown is.
 const summaries = time.Minute
 
-// A refusals shows what the policy refuses: each rule that a guest lacks once, but a
+// A Refusals shows what the policy refuses: each rule that a guest lacks once, but a
 // guest that asks for many cannot fill the log, nor hide what matters.
-type refusals struct {
-	say    func(format string, args ...any)
-	remedy func(host.Request) string
+type Refusals struct {
+	Say    func(format string, args ...any)
+	Remedy func(host.Request) string
 
 	mu     sync.Mutex
 	told   map[string]bool // rules, and targets that are internal
@@ -39,8 +39,8 @@ type refusals struct {
 	next   time.Time // when the next summary may be
 }
 
-// watch returns policy, which shows its refusals then.
-func (s *refusals) watch(policy host.Policy) host.Policy {
+// Watch returns policy, which shows its refusals then.
+func (s *Refusals) Watch(policy host.Policy) host.Policy {
 	return func(r host.Request) error {
 		err := policy(r)
 		if err != nil && !r.Route {
@@ -50,7 +50,7 @@ func (s *refusals) watch(policy host.Policy) host.Policy {
 	}
 }
 
-func (s *refusals) refused(r host.Request, err error) {
+func (s *Refusals) refused(r host.Request, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.told == nil || len(s.told) > mostRefusals || len(s.meters) > mostRefusals {
@@ -74,13 +74,13 @@ func (s *refusals) refused(r host.Request, err error) {
 	s.told[rule] = true
 	var refusal *host.Refusal
 	if errors.As(err, &refusal) && refusal.Rule != "" {
-		s.say("refused: %s; '%s' denies it", rule, refusal.Rule)
+		s.Say("refused: %s; '%s' denies it", rule, refusal.Rule)
 	} else {
-		s.say("refused: %s; %s", rule, s.remedy(r))
+		s.Say("refused: %s; %s", rule, s.Remedy(r))
 	}
 }
 
-func (s *refusals) mayShow(r host.Request, now time.Time) bool {
+func (s *Refusals) mayShow(r host.Request, now time.Time) bool {
 	kind := string(r.Op) + " " + r.Network
 	target := kind + " " + targetOf(r)
 	if r.Internal() && !s.told[target] && s.meter("internal", ofInternal).spend(now) {
@@ -108,15 +108,15 @@ func targetOf(r host.Request) string {
 }
 
 // summarize says how many refusals were not shown.
-func (s *refusals) summarize() {
+func (s *Refusals) summarize() {
 	if s.hidden > 0 {
-		s.say("refused: %d more uses of the network, which are not shown; --trace shows each", s.hidden)
+		s.Say("refused: %d more uses of the network, which are not shown; --trace shows each", s.hidden)
 	}
 	s.hidden = 0
 }
 
-// end is for when no guest runs any more.
-func (s *refusals) end() {
+// End is for when no guest runs any more.
+func (s *Refusals) End() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.summarize()
@@ -135,7 +135,7 @@ type meter struct {
 	at   time.Time
 }
 
-func (s *refusals) meter(name string, a allowance) *meter {
+func (s *Refusals) meter(name string, a allowance) *meter {
 	m := s.meters[name]
 	if m == nil {
 		m = &meter{allowance: a, left: float64(a.burst)}
