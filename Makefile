@@ -28,11 +28,18 @@ wasm: ## compile the guests into build/; seconds
 # What runs inside wasm, and is tested there too.
 guests := ./sockabi ./guest/...
 
-# RACE=-race is for the race detector, which needs a C compiler.
+# RACE=-race is for the race detector, which needs a C compiler. What the packages of alone do
+# is done by one goroutine, or by other processes.
+alone := /(stdnet|internal/rewrite|internal/wasm|prove)(/|$$)
 SHORT := -short
 .PHONY: test
 test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
-	go test $(SHORT) $(RACE) -timeout 60m $(packages)
+ifdef RACE
+	go test $(SHORT) $(RACE) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)')
+	go test $(SHORT) -timeout 60m $$(go list $(packages) | grep -E '$(alone)')
+else
+	go test $(SHORT) -timeout 60m $(packages)
+endif
 	@$(MAKE) --no-print-directory test-guests
 
 # The packages that run inside wasm, on wazero.
@@ -52,7 +59,6 @@ test-engines: wasm ## run make test with those that take long, and on the progra
 		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
-	@$(if $(RACE),WASISOCK_GO_VERSIONS=$(other_go) go test ./internal/rewrite)
 	cd bench && go test ./...
 
 # Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
