@@ -182,9 +182,9 @@ func TestImportGraph(t *testing.T) {
 // hostLayers is the packages of host/internal from the bottom up. One may need those of
 // the layers below its own.
 var hostLayers = [][]string{
-	{"netos", "rootfs"},
+	{"netos", "rootfs", "inspect"},
 	{"account", "address"},
-	{"bridge", "names"},
+	{"bridge", "names", "readiness"},
 	{"names/namestest"},
 	{"system"},
 	{"preview1"},

@@ -27,6 +27,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/cengine"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/preview1"
 	"github.com/wasisock/wasisock/host/internal/system"
 	"github.com/wasisock/wasisock/internal/wasm"
@@ -65,13 +66,13 @@ func (m *memory) Free()                                          {}
 
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
-	limit, err := preview1.MemoryLimit(c.Limits.Memory, m.elements, element)
+	limit, err := inspect.MemoryLimit(c.Limits.Memory, m.elements, element)
 	if err != nil {
 		return nil, err
 	}
 	g := &guest{module: m, code: m.code.Load(), limit: limit}
 	if g.limit > 0 && m.least > g.limit { // WasmEdge would give it less than its least
-		return nil, preview1.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
+		return nil, inspect.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
 	}
 	streams, free := g.makeStreams()
 	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
@@ -151,7 +152,7 @@ func (g *guest) run(ctx context.Context) error {
 	case err != nil, ctx.Err() != nil:
 		return preview1.ErrStopped
 	case !bool(C.WasmEdge_ResultOK(result)):
-		return preview1.Unusable("it does not start: %s; ask whoever built it", message(result))
+		return inspect.Unusable("it does not start: %s; ask whoever built it", message(result))
 	}
 	if !g.module.cfg.Library {
 		_, err := g.call("_start", nil)
@@ -166,7 +167,7 @@ func (g *guest) run(ctx context.Context) error {
 		case !ok || name == "_initialize":
 			return nil, fmt.Errorf("the guest exports no function %q", name)
 		case len(f.params) != params:
-			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name, preview1.NewSignature(f.params, f.results), params)
+			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name, inspect.NewSignature(f.params, f.results), params)
 		case slices.ContainsFunc(slices.Concat(f.params, f.results), isNoNumber):
 			return nil, fmt.Errorf("the guest's %s takes or returns other values than numbers, which cannot be passed", name)
 		}
@@ -215,7 +216,7 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 	case g.ctx.Err() != nil && (g.inC.interrupted != 0 || C.WasmEdge_ResultGetCode(result) == interrupted):
 		return nil, preview1.ErrStopped
 	}
-	return nil, preview1.Trap(message(result))
+	return nil, inspect.Trap(message(result))
 }
 
 // cancelWith stops what the guest runs when ctx ends, until release is called. A guest

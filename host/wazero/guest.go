@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/preview1"
 	"github.com/wasisock/wasisock/host/internal/system"
 )
@@ -31,7 +32,7 @@ func guestOf(ctx context.Context) *guest { return ctx.Value(guestKey{}).(*guest)
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	const element = 8 // bytes that wazero gives one
-	limit, err := preview1.MemoryLimit(c.Limits.Memory, m.elements, element)
+	limit, err := inspect.MemoryLimit(c.Limits.Memory, m.elements, element)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (g *guest) run(ctx context.Context) error {
 	case strings.Contains(err.Error(), "(recovered by wazero)\n"): // a panic of the host's
 		return err
 	}
-	return preview1.Trap(err.Error())
+	return inspect.Trap(err.Error())
 }
 
 // withoutTrace is an error of a call, without what wazero writes behind it.
@@ -110,7 +111,7 @@ func (g *guest) serve(ctx context.Context, instance api.Module) error {
 			return nil, fmt.Errorf("the guest exports no function %q", name)
 		case len(f.Definition().ParamTypes()) != params:
 			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name,
-				preview1.NewSignature(f.Definition().ParamTypes(), f.Definition().ResultTypes()), params)
+				inspect.NewSignature(f.Definition().ParamTypes(), f.Definition().ResultTypes()), params)
 		}
 		return func(args []uint64) ([]uint64, error) { return g.call(ctx, f, args) }, nil
 	})
@@ -141,7 +142,7 @@ func (g *guest) instantiate(ctx context.Context) (instance api.Module, err error
 	}
 	var exit *sys.ExitError
 	if err != nil && !errors.As(err, &exit) && !errors.Is(err, preview1.ErrStopped) && !errors.Is(err, host.ErrNotInterruptible) {
-		err = preview1.Unusable("it does not start: %s; ask whoever built it", firstLine(err))
+		err = inspect.Unusable("it does not start: %s; ask whoever built it", firstLine(err))
 	}
 	return instance, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/preview1"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -14,16 +15,16 @@ import (
 // link makes the host module that guests import from, with what they import and no more.
 func (m *module) link(ctx context.Context) (err error) {
 	imports := m.compiled.ImportedFunctions()
-	exports := preview1.Exports{
-		Functions: map[string]preview1.Signature{},
+	exports := inspect.Exports{
+		Functions: map[string]inspect.Signature{},
 		Memories:  slices.Collect(maps.Keys(m.compiled.ExportedMemories())),
 	}
 	for name, f := range m.compiled.ExportedFunctions() {
-		exports.Functions[name] = preview1.NewSignature(f.ParamTypes(), f.ResultTypes())
+		exports.Functions[name] = inspect.NewSignature(f.ParamTypes(), f.ResultTypes())
 	}
-	check := preview1.CheckCommand
+	check := inspect.CheckCommand
 	if m.library {
-		check = preview1.CheckLibrary
+		check = inspect.CheckLibrary
 	}
 	if err := check(exports, len(imports)); err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/preview1"
 	"github.com/wasisock/wasisock/host/wazero/internal/workaround"
 	"github.com/wasisock/wasisock/internal/codecache"
@@ -123,8 +124,8 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 
 // prepare reads the module, compiles and links it.
 func (m *module) prepare(ctx context.Context, wasm []byte, cfg Config) (err error) {
-	defer preview1.Recover("wazero", &err)
-	inspected, err := preview1.Inspect(wasm)
+	defer inspect.Recover("wazero", &err)
+	inspected, err := inspect.Module(wasm)
 	if err != nil {
 		return err
 	}
@@ -201,23 +202,23 @@ func (m *module) finished(wasm []byte) ([]byte, error) {
 	if !m.asIs {
 		rewritten, _, err := rewrite.Module(wasm)
 		if err != nil {
-			return nil, preview1.Damaged(err)
+			return nil, inspect.Damaged(err)
 		}
 		wasm = rewritten
 	}
-	inspected, err := preview1.Inspect(wasm)
+	inspected, err := inspect.Module(wasm)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := workaround.Apply(inspected); err != nil {
-		return nil, preview1.Damaged(err)
+		return nil, inspect.Damaged(err)
 	}
 	return inspected.Encode(), nil
 }
 
 func damaged(err error) error {
 	if err != nil {
-		err = preview1.Damaged(errors.New(firstLine(err)))
+		err = inspect.Damaged(errors.New(firstLine(err)))
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
+	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/system"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -91,26 +92,26 @@ func (fs *Functions) Choose(imports []Import) (map[string]Function, error) {
 	for _, f := range imports {
 		name := f.Name
 		if f.Module != sockabi.Module {
-			return nil, Unusable("it imports %s of %q, which nobody provides; %s", name, f.Module, remedy(f.Module))
+			return nil, inspect.Unusable("it imports %s of %q, which nobody provides; %s", name, f.Module, remedy(f.Module))
 		}
-		wanted := NewSignature(f.Params, f.Results)
+		wanted := inspect.NewSignature(f.Params, f.Results)
 		if c, ok := chosen[name]; ok {
-			if got := NewSignature(c.Params, c.Results); got != wanted {
-				return nil, Unusable("it imports %s as both %s and %s; build it with one, of which %s_v2 is the newer where that exists", name, got, wanted, name)
+			if got := inspect.NewSignature(c.Params, c.Results); got != wanted {
+				return nil, inspect.Unusable("it imports %s as both %s and %s; build it with one, of which %s_v2 is the newer where that exists", name, got, wanted, name)
 			}
 			continue
 		}
 		candidates := fs.all[name]
 		if candidates == nil {
-			return nil, Unusable("it imports %s, which neither WASI preview 1 nor WasmEdge's sockets have; build it without", name)
+			return nil, inspect.Unusable("it imports %s, which neither WASI preview 1 nor WasmEdge's sockets have; build it without", name)
 		}
-		i := slices.IndexFunc(candidates, func(p Function) bool { return NewSignature(p.Params, p.Results) == wanted })
+		i := slices.IndexFunc(candidates, func(p Function) bool { return inspect.NewSignature(p.Params, p.Results) == wanted })
 		if i < 0 {
 			var all []string
 			for _, p := range candidates {
-				all = append(all, fmt.Sprintf("%s, %s", p.text, NewSignature(p.Params, p.Results)))
+				all = append(all, fmt.Sprintf("%s, %s", p.text, inspect.NewSignature(p.Params, p.Results)))
 			}
-			return nil, Unusable("it imports %s as %s; correct that to %s", name, wanted, strings.Join(all, ", or "))
+			return nil, inspect.Unusable("it imports %s as %s; correct that to %s", name, wanted, strings.Join(all, ", or "))
 		}
 		chosen[name] = candidates[i]
 	}
@@ -121,13 +122,13 @@ func (fs *Functions) Choose(imports []Import) (map[string]Function, error) {
 func remedy(module string) string {
 	switch {
 	case module == "gojs" || module == "go":
-		return "it was built for GOOS=js: " + BuildGuest
+		return "it was built for GOOS=js: " + inspect.BuildGuest
 	case module == "wasi_unstable":
 		return "that is WASI before preview 1: build it with a newer compiler"
 	case module == "wasi":
 		return "threads cannot run here: build it without"
 	case strings.HasPrefix(module, "wasi:"):
-		return "that is WASI preview 2: " + BuildGuest
+		return "that is WASI preview 2: " + inspect.BuildGuest
 	}
 	return "build it without"
 }

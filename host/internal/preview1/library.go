@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
 // A request is one Call, and a reply what it came to.
@@ -47,7 +48,7 @@ func (g *Guest) Serve(find func(name string, params int) (func(args []uint64) ([
 // Call is as Cmd.Call says.
 func (g *Guest) Call(ctx context.Context, name string, args []uint64) ([]uint64, error) {
 	if g.requests == nil {
-		return nil, Unusable("it is a program, and only functions of libraries can be called; compile it as one")
+		return nil, inspect.Unusable("it is a program, and only functions of libraries can be called; compile it as one")
 	}
 	r := request{name, args, make(chan reply, 1)}
 	select {

@@ -8,6 +8,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
 // What wazero provides, as audited. When this list changes with a new wazero, read
@@ -75,7 +77,7 @@ func TestWhatWazeroProvides(t *testing.T) {
 	want := strings.Split(strings.TrimSpace(wazeroFunctions), "\n")
 	var got []string
 	for name, def := range wasi.ExportedFunctions() {
-		f := name + string(NewSignature(def.ParamTypes(), def.ResultTypes()))
+		f := name + string(inspect.NewSignature(def.ParamTypes(), def.ResultTypes()))
 		got = append(got, f)
 		if !slices.Contains(want, f) {
 			t.Errorf("%s is new", f)

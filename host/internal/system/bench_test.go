@@ -34,7 +34,7 @@ func BenchmarkPoll(b *testing.B) {
 					b.Skipf("%d descriptors are too many here: %v", 2*idle, err)
 				}
 				unix.SetNonblock(ends[0], true)
-				s := &socket{fd: ends[0], backend: &kernelSocket{fd: ends[0]}, family: sockabi.AF_UNIX, kind: sockabi.SOCK_STREAM, flags: sockabi.FDFLAG_NONBLOCK, watched: unwatched}
+				s := &socket{fd: ends[0], backend: &kernelSocket{fd: ends[0]}, family: sockabi.AF_UNIX, kind: sockabi.SOCK_STREAM, flags: sockabi.FDFLAG_NONBLOCK}
 				g.table.add(s)
 				peers[s.number] = ends[1]
 				subs = append(subs, read(s.number))
@@ -48,8 +48,8 @@ func BenchmarkPoll(b *testing.B) {
 			ctx := context.Background()
 			pollArgs := []uint64{uint64(in), uint64(out), uint64(len(subs)), uint64(n)}
 			recvArgs := []uint64{uint64(active.Target), uint64(iovs), 1, 0, uint64(nread), uint64(flags)}
-			at, last := g.mem[in:][len(subs)/2*subSize:][:subSize], g.mem[in:][(len(subs)-1)*subSize:][:subSize]
-			row := make([]byte, subSize)
+			at, last := g.mem[in:][len(subs)/2*sockabi.SubscriptionSize:][:sockabi.SubscriptionSize], g.mem[in:][(len(subs)-1)*sockabi.SubscriptionSize:][:sockabi.SubscriptionSize]
+			row := make([]byte, sockabi.SubscriptionSize)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {

@@ -2,7 +2,11 @@
 
 package system
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/readiness"
+)
 
 // maxPending is how many connections are taken over from the queue of a listener.
 const maxPending = 4096
@@ -26,15 +30,15 @@ func (g *guest) drain(hurry bool) {
 		level = drainHurried
 	}
 	g.signals.drain()
-	g.wake.ask(level)
+	g.wake.Ask(level)
 }
 
 // heed begins what the guest was asked for meanwhile.
 func (g *guest) heed() {
 	d := &g.draining
-	if g.wake.asked.Load() != d.level || g.wake.rung.Load() {
+	if g.wake.Due(d.level) {
 		began := d.level > 0
-		if d.level = g.wake.heed(); d.level > 0 && !began {
+		if d.level = g.wake.Heed(); d.level > 0 && !began {
 			g.revokeAll()
 			for s := range g.listening.addrs {
 				g.retire(s)
@@ -55,7 +59,7 @@ func (g *guest) retire(s *socket) {
 		return
 	}
 	s.retired = true
-	g.poller.arm(s, 0)
+	g.polls.Disarm(&s.watched)
 	if s.backend.owned() {
 		g.takeQueue(s)
 		s.backend.retire()
@@ -97,19 +101,19 @@ func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
 // announce adds to what is told by this poll what no operating system tells of: signals,
 // the listeners that have a connection, or an end, and the connections that have one.
 func (g *guest) announce() {
-	if i := g.interest.signals; i >= 0 && g.signals.arrived() {
-		g.interest.done.add(i)
+	if g.signals.arrived() {
+		g.polls.TellSignals()
 	}
 	if g.draining.level >= drainHurried {
 		for _, s := range g.table.sockets {
-			if s != nil && s.from != nil && s.interest[reading] >= 0 {
-				g.interest.done.add(int(s.interest[reading]))
+			if s != nil && s.from != nil {
+				g.polls.Tell(&s.watched, readiness.Reading)
 			}
 		}
 	}
 	for s := range g.listening.addrs {
-		if i := s.interest[reading]; i >= 0 && s.retired && (len(s.pending) > 0 && !s.full || g.failing(s)) {
-			g.interest.done.add(int(i))
+		if s.retired && (len(s.pending) > 0 && !s.full || g.failing(s)) {
+			g.polls.Tell(&s.watched, readiness.Reading)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/hostfault"
 	"github.com/wasisock/wasisock/host/hosttrace"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -348,7 +349,7 @@ func TestFaultsFollowTheSeed(t *testing.T) {
 					seen[i] += fmt.Sprint(" r", len(text), errno)
 				}
 				for { // the rest
-					if text, errno := g.recv(fds[i]); text == "" && (errno != sockabi.EAGAIN || g.table.get(fds[i]).faulty.dice[reading].Spared == false) {
+					if text, errno := g.recv(fds[i]); text == "" && (errno != sockabi.EAGAIN || g.table.get(fds[i]).faulty.dice[readiness.Reading].Spared == false) {
 						break
 					}
 				}

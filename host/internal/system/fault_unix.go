@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/netos"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 )
 
 // Faults are injected beneath the rows, where arguments are known to be good, the
@@ -33,7 +34,7 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 	}
 	f := &g.account.Faults
 	if s.faulty.reset {
-		if direction == reading {
+		if direction == readiness.Reading {
 			return nil, errEnd
 		}
 		return nil, unix.EPIPE
@@ -48,7 +49,7 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 	}
 	// All are thrown every time: the probability of one changes no other.
 	late, dns, reset, again := d.Roll(f.Delay), d.Roll(f.DNS), d.Roll(f.Reset), d.Roll(f.Again)
-	short := d.Roll([...]float64{reading: f.ShortRead, writing: f.ShortWrite}[direction])
+	short := d.Roll([...]float64{readiness.Reading: f.ShortRead, readiness.Writing: f.ShortWrite}[direction])
 	part := d.Uint64()
 
 	if late {
@@ -59,11 +60,11 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 	spared := d.Spared
 	d.Spared = false
 	size := sizeOf(bufs)
-	if direction == reading {
+	if direction == readiness.Reading {
 		size = min(size, available(s))
 	}
 	switch {
-	case dns && direction == writing && asksAbroad(s):
+	case dns && direction == readiness.Writing && asksAbroad(s):
 		g.account.Rec.Faulted("dns")
 		return nil, unix.ECONNREFUSED
 	case reset && s.stream() && isConnected(s):
@@ -94,7 +95,7 @@ func (g *guest) late() error {
 // something waits until there is something to receive or room to send, as a call would.
 func (g *guest) something(s *socket, direction int) error {
 	events, timeout := int16(unix.POLLIN), s.rcvtimeo
-	if direction == writing {
+	if direction == readiness.Writing {
 		events, timeout = unix.POLLOUT, s.sndtimeo
 	}
 	if !s.blocks() {

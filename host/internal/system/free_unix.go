@@ -10,6 +10,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -85,9 +86,7 @@ func (g *guest) judge(s *socket) sockabi.Errno {
 	if !s.stream() {
 		g.listens(s)
 	}
-	if i := s.interest[reading]; i >= 0 {
-		g.arm(int(i))
-	}
+	g.polls.Rearm(&s.watched, readiness.Reading)
 	return 0
 }
 

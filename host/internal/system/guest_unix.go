@@ -16,6 +16,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/names"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -36,7 +37,7 @@ type guest struct {
 
 	mu        sync.Mutex // held during a call
 	closed    bool
-	wake      wake
+	wake      readiness.Wake
 	interrupt func()
 
 	listenersOf   []net.Listener  // the host's
@@ -50,10 +51,8 @@ type guest struct {
 	streams   Streams
 	table     table
 	listeners int // open
-	poller    poller
-	interest  interest
-	snapshot  []byte   // the subscriptions that interest.rows stand for, as the guest wrote them
-	changed   []int32  // scratch space of subscribe
+	polls     readiness.Set
+	polling   call     // that polls
 	bufs      [][]byte // scratch space of iovecs
 }
 
@@ -80,22 +79,21 @@ func (g *guest) open(cfg Config) error {
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
 		g.stdio[i] = stdioOf(v)
 	}
-	g.interest.signals = -1
-	if err := g.wake.open(); err != nil {
+	if err := g.wake.Open(); err != nil {
 		return os.NewSyscallError("eventfd", err)
 	}
-	if err := g.poller.open(g); err != nil {
-		g.wake.close()
+	if err := g.polls.Open(FirstSocket, pollGuest{g}, &g.account, &g.wake); err != nil {
+		g.wake.Close()
 		return os.NewSyscallError("epoll_create", err)
 	}
 	if err := g.openHostListeners(cfg.Listeners); err != nil {
-		g.poller.close()
-		g.wake.close()
+		g.polls.Close()
+		g.wake.Close()
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g.account.Ended = ctx
-	g.interrupt = func() { g.wake.interrupt(); cancel() }
+	g.interrupt = func() { g.wake.Interrupt(); cancel() }
 	if cfg.Preopen {
 		if err := g.preopen(); err != nil {
 			g.close()
@@ -116,7 +114,7 @@ func stdioOf(v any) stdio {
 }
 
 func (g *guest) owns(fd uint32) bool { return g.table.get(g.number(fd)) != nil }
-func (g *guest) interrupted() bool   { return g.wake.set.Load() }
+func (g *guest) interrupted() bool   { return g.wake.Interrupted() }
 
 func (g *guest) close() error {
 	g.interrupt()
@@ -137,8 +135,8 @@ func (g *guest) close() error {
 	g.account.Limits.Sockets = 0
 	g.closeHostListeners()
 	g.paths.Close()
-	g.poller.close()
-	g.wake.close()
+	g.polls.Close()
+	g.wake.Close()
 	return nil
 }
 
@@ -166,16 +164,8 @@ func (g *guest) fdstat(c call, fd uint32) (filetype uint8, errno sockabi.Errno) 
 	return 0, sockabi.EBADF
 }
 
-// forget makes the poller and the subscriptions lose sight of s, which is about
-// to be closed or renumbered.
-func (g *guest) forget(s *socket) {
-	for _, i := range s.interest {
-		if i >= 0 {
-			g.invalidate(int(i))
-		}
-	}
-	g.poller.arm(s, 0)
-}
+// forget makes polls lose sight of s, whose descriptor or number is about to become another's.
+func (g *guest) forget(s *socket) { g.polls.Forget(&s.watched) }
 
 func (g *guest) mount(guest, host string, readOnly bool) error {
 	g.mu.Lock()

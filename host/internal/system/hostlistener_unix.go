@@ -280,7 +280,7 @@ func (g *guest) release(l net.Listener) {
 	for i := range g.listenersOf {
 		if g.listenersOf[i] == l {
 			g.toRelease[i].Store(true)
-			g.wake.ring()
+			g.wake.Ring()
 		}
 	}
 }

@@ -2,7 +2,11 @@
 
 package system
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/readiness"
+)
 
 // room returns EMFILE if the guest may have no more sockets.
 func (g *guest) room() error {
@@ -38,8 +42,8 @@ func (g *guest) connected(l *socket, n int) {
 		return
 	}
 	l.full = full
-	if i := l.interest[reading]; i >= 0 && !full {
-		g.arm(int(i))
+	if !full {
+		g.polls.Rearm(&l.watched, readiness.Reading)
 	}
 }
 

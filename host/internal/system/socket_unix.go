@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -34,8 +35,8 @@ type socket struct {
 
 	judgement
 	acceptance
-	watched
-	faulty faulty
+	watched readiness.Watched
+	faulty  faulty
 }
 
 // A judgement is what the policy has still to be asked about a socket.
@@ -56,14 +57,14 @@ type acceptance struct {
 	presets     []preset  // of a listener of the host's, or of what may become one
 }
 
-// A watched is what polls and the poller know of a socket.
-type watched struct {
-	interest [2]int32 // the subscription to read and to write, or -1
-	armed    uint8    // what the poller watches for: canRead, canWrite
-	slot     int      // the poll(2) poller's
-}
+// Queue, Waits and Listens are for polls.
+func (s *socket) Queue() int    { return s.backend.queue() }
+func (s *socket) Listens() bool { return s.listener }
 
-var unwatched = watched{interest: [2]int32{-1, -1}}
+func (s *socket) Waits(direction int) bool {
+	unready := s.full || s.unjudged && !s.stream()
+	return !s.retired && !(unready && direction == readiness.Reading)
+}
 
 func (s *socket) blocks() bool { return s.flags&sockabi.FDFLAG_NONBLOCK == 0 }
 func (s *socket) stream() bool { return s.kind == sockabi.SOCK_STREAM }
@@ -95,7 +96,7 @@ func (g *guest) socket(family, kind uint8) (*socket, error) {
 		return nil, err
 	}
 	k := &kernelSocket{fd: fd}
-	s := &socket{fd: fd, backend: k, family: family, kind: kind, watched: unwatched}
+	s := &socket{fd: fd, backend: k, family: family, kind: kind}
 	if g.dial != nil && s.stream() {
 		k.dial = func(to address.Endpoint) (backend, error) { return g.dialled(s, k, to) }
 	}
@@ -134,7 +135,7 @@ func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{fd: b.queue(), backend: b, family: l.family, kind: l.kind, flags: flags, from: l, named: true,
-		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, watched: unwatched}
+		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo}
 	s.inherit(l)
 	g.table.add(s)
 	g.connected(l, 1)
@@ -231,7 +232,7 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		return 0, false, address.Endpoint{}, err
 	}
 	all = all && !peek && s.stream() && s.blocks()
-	if bufs, err = g.fault(s, reading, bufs, all); err == errEnd {
+	if bufs, err = g.fault(s, readiness.Reading, bufs, all); err == errEnd {
 		return 0, false, address.Endpoint{}, nil
 	} else if err != nil {
 		return 0, false, address.Endpoint{}, err
@@ -278,7 +279,7 @@ func (g *guest) send(s *socket, bufs [][]byte, to address.Endpoint) (n int, err 
 	if err != nil {
 		return 0, err
 	}
-	if bufs, err = g.fault(s, writing, bufs, false); err != nil {
+	if bufs, err = g.fault(s, readiness.Writing, bufs, false); err != nil {
 		return 0, err
 	}
 	for {

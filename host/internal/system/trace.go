@@ -59,56 +59,6 @@ func recordReceived(r *account.Recorder, n int, cut bool, from address.Endpoint)
 	}
 }
 
-// mostListed is how many subscriptions and events of a poll are told.
-const mostListed = 8
-
-// listed is a list of n texts, or of the first of them.
-func listed(n int, text func(i int) string) string {
-	var texts []string
-	for i := range min(n, mostListed) {
-		texts = append(texts, text(i))
-	}
-	if n > mostListed {
-		texts = append(texts, "…")
-	}
-	return "[" + strings.Join(texts, ", ") + "]"
-}
-
-// subscriptionText is what subscription i waits for.
-func (g *guest) subscriptionText(i int) string {
-	r := &g.interest.rows[i]
-	target := strconv.FormatUint(uint64(le.Uint32(g.snapshot[i*subSize:][subTarget:])), 10)
-	switch {
-	case r.tag == sockabi.EVENTTYPE_CLOCK && r.errno == 0:
-		return "clock " + time.Duration(g.duration(r)).String()
-	case r.tag == sockabi.EVENTTYPE_CLOCK:
-		return "clock"
-	case r.tag == sockabi.EVENTTYPE_FD_READ:
-		return "read " + target
-	case r.tag == sockabi.EVENTTYPE_FD_WRITE:
-		return "write " + target
-	case r.tag == sockabi.EVENTTYPE_SIGNAL:
-		return "signal"
-	}
-	return target
-}
-
-// eventText is what came of subscription i.
-func (g *guest) eventText(i int) string {
-	r := &g.interest.rows[i]
-	text := "clock"
-	if r.tag != sockabi.EVENTTYPE_CLOCK {
-		text = g.subscriptionText(i)
-	}
-	if r.errno != 0 {
-		return text + " " + r.errno.Name()
-	}
-	if g.interest.hungup.has(i) {
-		return text + " hangup"
-	}
-	return text
-}
-
 func familyName(family uint32) string {
 	switch family {
 	case sockabi.AF_INET4:

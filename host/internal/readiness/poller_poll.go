@@ -1,6 +1,6 @@
 //go:build darwin || (linux && wasisock_poll)
 
-package system
+package readiness
 
 import (
 	"time"
@@ -12,34 +12,32 @@ import (
 
 // This poller is poll(2); poller_epoll.go says what it has to provide.
 type poller struct {
-	g       *guest
 	fds     []unix.PollFd // the wake descriptor, then one of each watched socket
-	sockets []*socket     // beside fds
+	sockets []*Watched    // beside fds
 }
 
-func (p *poller) open(g *guest) error {
-	p.g = g
-	p.fds = []unix.PollFd{{Fd: int32(g.wake.r), Events: unix.POLLIN}}
-	p.sockets = []*socket{nil}
+func (p *poller) open(wake int) error {
+	p.fds = []unix.PollFd{{Fd: int32(wake), Events: unix.POLLIN}}
+	p.sockets = []*Watched{nil}
 	return nil
 }
 
 func (p *poller) close() {}
 
-func (p *poller) arm(s *socket, want uint8) error {
+func (p *poller) arm(w *Watched, want uint8) error {
 	switch {
-	case want == s.armed:
+	case want == w.armed:
 		return nil
-	case s.armed == 0:
-		s.slot = len(p.fds)
-		p.fds = append(p.fds, unix.PollFd{Fd: int32(s.backend.queue())})
-		p.sockets = append(p.sockets, s)
+	case w.armed == 0:
+		w.slot = len(p.fds)
+		p.fds = append(p.fds, unix.PollFd{Fd: int32(w.source.Queue())})
+		p.sockets = append(p.sockets, w)
 	case want == 0:
 		last := len(p.fds) - 1
-		p.fds[s.slot], p.sockets[s.slot] = p.fds[last], p.sockets[last]
-		p.sockets[s.slot].slot = s.slot
+		p.fds[w.slot], p.sockets[w.slot] = p.fds[last], p.sockets[last]
+		p.sockets[w.slot].slot = w.slot
 		p.fds, p.sockets = p.fds[:last], p.sockets[:last]
-		s.armed = 0
+		w.armed = 0
 		return nil
 	}
 	var events int16
@@ -49,12 +47,12 @@ func (p *poller) arm(s *socket, want uint8) error {
 	if want&canWrite != 0 {
 		events |= unix.POLLOUT
 	}
-	p.fds[s.slot].Events = events
-	s.armed = want
+	p.fds[w.slot].Events = events
+	w.armed = want
 	return nil
 }
 
-func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
+func (p *poller) wait(timeout time.Duration, more []unix.PollFd, report func(w *Watched, ready uint8, hungup bool)) error {
 	fds := append(p.fds, more...)
 	n, err := netos.Poll(fds, timeout)
 	if err == unix.EINTR { // the time may be over too, and what is ready counts
@@ -82,7 +80,7 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
 		if events&(unix.POLLOUT|unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0 {
 			ready |= canWrite
 		}
-		p.g.report(p.sockets[i], ready, events&unix.POLLHUP != 0)
+		report(p.sockets[i], ready, events&unix.POLLHUP != 0)
 	}
 	return nil
 }

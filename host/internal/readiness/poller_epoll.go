@@ -1,6 +1,6 @@
 //go:build linux && !wasisock_poll
 
-package system
+package readiness
 
 import (
 	"math"
@@ -15,32 +15,32 @@ import (
 // A poller watches sockets for the guest. Each of its two forms, this one and
 // that of poller_poll.go, provides:
 //
-//   - open(g): ready to watch, the wake descriptor included; close.
-//   - arm(s, want): watches s for want and nothing else from now on, and sets
-//     s.armed to want; 0 is no longer at all. It fails only where want is more
+//   - open(wake): ready to watch, the descriptor wake included; close.
+//   - arm(w, want): watches w for want and nothing else from now on, and sets
+//     w.armed to want; 0 is no longer at all. It fails only where want is more
 //     than before.
-//   - wait(timeout, more): waits until there is something to report, until more
+//   - wait(timeout, more, report): waits until there is something to report, until more
 //     has an event, the wake descriptor is readable, a signal came, or the time
-//     is over, for ever if timeout is below 0. Then it calls g.report for each
+//     is over, for ever if timeout is below 0. Then it calls report for each
 //     socket that has something, and sets Revents of more, of which those with
 //     a negative Fd are ignored. Level-triggered.
 type poller struct {
-	g        *guest
+	slots
 	fd       int
 	events   []unix.EpollEvent
 	polled   []unix.PollFd
 	noPwait2 bool
 }
 
-const wakeEvent = -1 // in place of a number; a socket's is its number less FirstSocket
+const wakeEvent = -1 // in place of a slot
 
-func (p *poller) open(g *guest) error {
+func (p *poller) open(wake int) error {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return err
 	}
-	p.g, p.fd, p.events = g, fd, make([]unix.EpollEvent, 64)
-	err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, g.wake.r, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeEvent})
+	p.fd, p.events = fd, make([]unix.EpollEvent, 64)
+	err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeEvent})
 	if err != nil {
 		unix.Close(fd)
 	}
@@ -49,31 +49,35 @@ func (p *poller) open(g *guest) error {
 
 func (p *poller) close() { unix.Close(p.fd) }
 
-func (p *poller) arm(s *socket, want uint8) error {
+func (p *poller) arm(w *Watched, want uint8) error {
 	op := unix.EPOLL_CTL_MOD
 	switch {
-	case want == s.armed:
+	case want == w.armed:
 		return nil
-	case s.armed == 0:
+	case w.armed == 0:
 		op = unix.EPOLL_CTL_ADD
+		p.add(w)
 	case want == 0:
 		op = unix.EPOLL_CTL_DEL
 	}
-	ev := unix.EpollEvent{Fd: int32(s.number - FirstSocket)}
+	ev := unix.EpollEvent{Fd: int32(w.slot)}
 	if want&canRead != 0 {
 		ev.Events |= unix.EPOLLIN
 	}
 	if want&canWrite != 0 {
 		ev.Events |= unix.EPOLLOUT
 	}
-	if err := unix.EpollCtl(p.fd, op, s.backend.queue(), &ev); err != nil {
-		return err
+	err := unix.EpollCtl(p.fd, op, w.source.Queue(), &ev)
+	if err == nil {
+		w.armed = want
 	}
-	s.armed = want
-	return nil
+	if w.armed == 0 {
+		p.remove(w)
+	}
+	return err
 }
 
-func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
+func (p *poller) wait(timeout time.Duration, more []unix.PollFd, report func(w *Watched, ready uint8, hungup bool)) error {
 	if len(more) > 0 {
 		// Few guests poll a terminal or a pipe, and epoll refuses files: poll(2)
 		// watches those, and the epoll descriptor with them.
@@ -115,7 +119,7 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd) error {
 		if ev.Events&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 			ready |= canWrite
 		}
-		p.g.report(p.g.table.sockets[ev.Fd], ready, ev.Events&unix.EPOLLHUP != 0)
+		report(p.sockets[ev.Fd], ready, ev.Events&unix.EPOLLHUP != 0)
 	}
 	return nil
 }

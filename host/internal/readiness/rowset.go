@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package system
+package readiness
 
 import "math/bits"
 

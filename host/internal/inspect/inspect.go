@@ -1,4 +1,5 @@
-package preview1
+// Package inspect checks a module before an engine sees it, and says why it cannot run.
+package inspect
 
 import (
 	"bytes"
@@ -39,9 +40,9 @@ func Trap(report string) error {
 	return &host.TrapError{Text: printable.Text(report, printable.MaxLines, "\n\t")}
 }
 
-// Inspect reads a module before an engine does, since engines allocate by counts that they
+// Module reads a module before an engine does, since engines allocate by counts that they
 // have not compared with what there is, and limits its tables. The error is a *host.ModuleError.
-func Inspect(module []byte) (*wasm.Module, error) {
+func Module(module []byte) (*wasm.Module, error) {
 	if err := checkHeader(module); err != nil {
 		return nil, err
 	}
