@@ -187,7 +187,8 @@ var hostLayers = [][]string{
 	{"bridge", "names", "readiness"},
 	{"names/namestest"},
 	{"system"},
-	{"preview1"},
+	{"wasi"},
+	{"instance"},
 	{"compiler"},
 }
 

@@ -28,8 +28,9 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/cengine"
 	"github.com/wasisock/wasisock/host/internal/inspect"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/instance"
 	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/wasm"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -38,7 +39,7 @@ const pageSize = wasm.PageSize
 
 // A guest is one run of a module.
 type guest struct {
-	*preview1.Guest
+	*instance.Instance
 	*code
 	module *Module
 	ctx    context.Context
@@ -75,7 +76,7 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		return nil, inspect.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
 	}
 	streams, free := g.makeStreams()
-	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
+	g.Instance, err = instance.New(m.imports, c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
 	if err != nil {
 		free()
 		return nil, err
@@ -101,7 +102,7 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		}
 		g.OnThread(func() bool { return bool(C.wasisock_guard_stack()) })
 	}
-	g.Guest.Start(ctx, g.run)
+	g.Instance.Start(ctx, g.run)
 	return g, nil
 }
 
@@ -109,7 +110,7 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 func (g *guest) Stop() error {
 	const patience = 100 * time.Millisecond
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		if err := g.Guest.Stop(); err == nil || time.Since(began) > patience {
+		if err := g.Instance.Stop(); err == nil || time.Since(began) > patience {
 			return err
 		}
 	}
@@ -150,7 +151,7 @@ func (g *guest) run(ctx context.Context) error {
 	case g.err != nil:
 		return g.err
 	case err != nil, ctx.Err() != nil:
-		return preview1.ErrStopped
+		return wasi.ErrStopped
 	case !bool(C.WasmEdge_ResultOK(result)):
 		return inspect.Unusable("it does not start: %s; ask whoever built it", message(result))
 	}
@@ -214,7 +215,7 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 	case bool(C.WasmEdge_ResultOK(result)):
 		return stack[:len(f.results)], nil
 	case g.ctx.Err() != nil && (g.inC.interrupted != 0 || C.WasmEdge_ResultGetCode(result) == interrupted):
-		return nil, preview1.ErrStopped
+		return nil, wasi.ErrStopped
 	}
 	return nil, inspect.Trap(message(result))
 }
@@ -227,7 +228,7 @@ func (g *guest) cancelWith(ctx context.Context) (release func()) {
 	g.inC.canceller = C.wasisock_canceller(g.executor)
 	thread, handle := g.inC.thread, g.inC.handle
 	stop := context.AfterFunc(ctx, func() {
-		g.Guest.Stop() // once it computes no more, it does not again
+		g.Instance.Stop() // once it computes no more, it does not again
 		mu.Lock()
 		if !released {
 			C.WasmEdge_AsyncCancel(g.inC.canceller)
@@ -355,7 +356,7 @@ func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, ba
 			return
 		case error:
 			var exit *sys.ExitError
-			if errors.Is(v, preview1.ErrStopped) || errors.As(v, &exit) {
+			if errors.Is(v, wasi.ErrStopped) || errors.As(v, &exit) {
 				g.err, code = v, terminate
 				return
 			}

@@ -22,7 +22,8 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/inspect"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/instance"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/aotcache"
 	"github.com/wasisock/wasisock/internal/codecache"
 )
@@ -94,17 +95,17 @@ type Module struct {
 	codes  []*code // all there are
 	closed bool
 
-	imports *preview1.Functions
+	imports *wasi.Functions
 	proxy   wazero.CompiledModule // of every guest
 	runtime wazero.Runtime
-	closers preview1.Closers
+	closers instance.Closers
 }
 
 // A code is a module as WasmEdge has loaded it.
 type code struct {
 	config    *wasmedge.Configure // but for the memory limit
 	ast       *wasmedge.AST
-	functions []preview1.Function // that it imports
+	functions []wasi.Function // that it imports
 	types     []*C.WasmEdge_FunctionTypeContext
 	names     []string
 	exports   map[string]export
@@ -126,7 +127,7 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 	if m.proxy, err = m.runtime.CompileModule(ctx, proxyModule); err != nil {
 		return err
 	}
-	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
+	if m.imports, err = wasi.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
 	kept := m.kept(wasm)
@@ -232,8 +233,8 @@ func newCode(text []byte, compiled bool) (*code, error) {
 }
 
 // link finds what each import means.
-func (c *code) link(available *preview1.Functions, library bool) error {
-	var wanted []preview1.Import
+func (c *code) link(available *wasi.Functions, library bool) error {
+	var wanted []wasi.Import
 	var types []*C.WasmEdge_FunctionTypeContext
 	astContext := (*C.WasmEdge_ASTModuleContext)(inner(c.ast))
 	for _, i := range c.ast.ListImports() {
@@ -242,7 +243,7 @@ func (c *code) link(available *preview1.Functions, library bool) error {
 		}
 		f := C.WasmEdge_ImportTypeGetFunctionType(astContext, (*C.WasmEdge_ImportTypeContext)(inner(i)))
 		params, results := typesOf(f)
-		wanted = append(wanted, preview1.Import{Module: i.GetModuleName(), Name: i.GetExternalName(), Params: params, Results: results})
+		wanted = append(wanted, wasi.Import{Module: i.GetModuleName(), Name: i.GetExternalName(), Params: params, Results: results})
 		types = append(types, f)
 	}
 	exports := inspect.Exports{Functions: map[string]inspect.Signature{}}

@@ -12,13 +12,14 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/inspect"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/instance"
 	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
 // A guest is one run of a module.
 type guest struct {
-	*preview1.Guest
+	*instance.Instance
 	*module
 	pages   allocator
 	sampler sampler
@@ -37,7 +38,7 @@ func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		return nil, err
 	}
 	g := &guest{module: m, pages: allocator{limit: limit}}
-	if g.Guest, err = m.imports.NewGuest(c, g.pages.size.Load, system.Streams{}); err != nil {
+	if g.Instance, err = instance.New(m.imports, c, g.pages.size.Load, system.Streams{}); err != nil {
 		return nil, err
 	}
 	g.OnCall(g.makeRoom)
@@ -47,8 +48,8 @@ func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	if m.interruptible {
 		g.Interruptible()
 	}
-	g.Guest.Start(ctx, g.run)
-	return g.Guest, nil
+	g.Instance.Start(ctx, g.run)
+	return g.Instance, nil
 }
 
 func (g *guest) run(ctx context.Context) error {
@@ -62,7 +63,7 @@ func (g *guest) run(ctx context.Context) error {
 	instance, err := g.instantiate(calls)
 	if err != nil {
 		if ctx.Err() != nil {
-			return preview1.ErrStopped
+			return wasi.ErrStopped
 		}
 		return err
 	}
@@ -73,7 +74,7 @@ func (g *guest) run(ctx context.Context) error {
 	}
 	var exit *sys.ExitError
 	switch {
-	case err == nil, errors.Is(err, preview1.ErrStopped), errors.As(err, &exit):
+	case err == nil, errors.Is(err, wasi.ErrStopped), errors.As(err, &exit):
 		return err
 	case errors.Is(err, host.ErrNotInterruptible): // another guest
 		return withoutTrace{err}
@@ -141,7 +142,7 @@ func (g *guest) instantiate(ctx context.Context) (instance api.Module, err error
 		g.OnEnd(func() { instance.Close(context.Background()) })
 	}
 	var exit *sys.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, preview1.ErrStopped) && !errors.Is(err, host.ErrNotInterruptible) {
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, wasi.ErrStopped) && !errors.Is(err, host.ErrNotInterruptible) {
 		err = inspect.Unusable("it does not start: %s; ask whoever built it", firstLine(err))
 	}
 	return instance, err

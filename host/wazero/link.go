@@ -8,7 +8,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasisock/wasisock/host/internal/inspect"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -29,13 +29,13 @@ func (m *module) link(ctx context.Context) (err error) {
 	if err := check(exports, len(imports)); err != nil {
 		return err
 	}
-	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
+	if m.imports, err = wasi.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	var wanted []preview1.Import
+	var wanted []wasi.Import
 	for _, f := range imports {
 		module, name, _ := f.Import()
-		wanted = append(wanted, preview1.Import{Module: module, Name: name, Params: f.ParamTypes(), Results: f.ResultTypes()})
+		wanted = append(wanted, wasi.Import{Module: module, Name: name, Params: f.ParamTypes(), Results: f.ResultTypes()})
 	}
 	chosen, err := m.imports.Choose(wanted)
 	if err != nil {
@@ -52,7 +52,7 @@ func (m *module) link(ctx context.Context) (err error) {
 }
 
 // function is what guests call.
-func function(f preview1.Function) api.GoModuleFunction {
+func function(f wasi.Function) api.GoModuleFunction {
 	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
 		g := guestOf(ctx)
 		ticks := g.sampler.ticks.Load()

@@ -19,7 +19,8 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/inspect"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/instance"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/host/wazero/internal/workaround"
 	"github.com/wasisock/wasisock/internal/codecache"
 	"github.com/wasisock/wasisock/internal/progress"
@@ -142,14 +143,14 @@ func (m *module) prepare(ctx context.Context, wasm []byte, cfg Config) (err erro
 type module struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
-	imports  *preview1.Functions
+	imports  *wasi.Functions
 	alone    int
 	library  bool
 	start    bool   // it has a start function
 	elements uint64 // that its tables can have
 	asIs     bool
 	profile  *CPUProfile
-	closers  preview1.Closers
+	closers  instance.Closers
 
 	interruptible bool
 }

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package preview1
+package wasi
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package preview1
+package instance
 
 import (
 	"sync/atomic"

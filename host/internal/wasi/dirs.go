@@ -1,4 +1,4 @@
-package preview1
+package wasi
 
 import (
 	"fmt"
@@ -46,9 +46,8 @@ func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.
 		if err != nil {
 			return nil, err
 		}
-		g.closers.Add(func() { dir.Close() })
 		g.dirs = append(g.dirs, dir)
-		if err := g.system.Mount(guest, hostDir, d.ReadOnly); err != nil {
+		if err := g.System.Mount(guest, hostDir, d.ReadOnly); err != nil {
 			return nil, err
 		}
 		var files experimentalsys.FS = dir

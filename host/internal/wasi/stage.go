@@ -1,10 +1,6 @@
-package preview1
+package wasi
 
-import (
-	"sync/atomic"
-
-	"github.com/wasisock/wasisock/host"
-)
+import "sync/atomic"
 
 // A stage is whether the code of a guest runs now, and whether it is to end.
 type stage struct{ bits atomic.Uint32 }
@@ -44,15 +40,3 @@ func (g *Guest) Computes() bool { return g.stage.bits.Load()&computes != 0 }
 
 // stops is whether the guest is to end.
 func (g *Guest) stops() bool { return g.stage.bits.Load()&stopped != 0 }
-
-// Interruptible tells that the engine ends its code when its context does.
-func (g *Guest) Interruptible() { g.interruptible = true }
-
-// Stop is for when the guest's context has ended.
-func (g *Guest) Stop() error {
-	g.end()
-	if !g.interruptible && g.Computes() {
-		return host.ErrNotInterruptible
-	}
-	return nil
-}

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package preview1
+package instance
 
 import "time"
 

@@ -1,4 +1,4 @@
-package preview1
+package wasi
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func counted(name string, f ownFunction) ownFunction {
 	}
 	return func(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
 		if opens && g.files.open >= g.files.most {
-			g.system.Limited("Files")
+			g.System.Limited("Files")
 			stack[0] = uint64(sockabi.EMFILE)
 			return
 		}

@@ -1,10 +1,11 @@
-package preview1
+package instance
 
 import (
 	"context"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/inspect"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
 // A request is one Call, and a reply what it came to.
@@ -20,16 +21,16 @@ type reply struct {
 }
 
 // Library makes g one whose functions are called: run has to Serve.
-func (g *Guest) Library() { g.requests = make(chan request) }
+func (g *Instance) Library() { g.requests = make(chan request) }
 
 // Serve makes calls, one after the other, until one ends the guest with its error, or
 // the guest is to end. find is the function of that name with so many parameters, or
 // why there is none.
-func (g *Guest) Serve(find func(name string, params int) (func(args []uint64) ([]uint64, error), error)) error {
+func (g *Instance) Serve(find func(name string, params int) (func(args []uint64) ([]uint64, error), error)) error {
 	for {
 		select {
-		case <-g.stop:
-			return ErrStopped
+		case <-g.Ending():
+			return wasi.ErrStopped
 		case r := <-g.requests:
 			f, err := find(r.name, len(r.args))
 			if err != nil {
@@ -46,7 +47,7 @@ func (g *Guest) Serve(find func(name string, params int) (func(args []uint64) ([
 }
 
 // Call is as Cmd.Call says.
-func (g *Guest) Call(ctx context.Context, name string, args []uint64) ([]uint64, error) {
+func (g *Instance) Call(ctx context.Context, name string, args []uint64) ([]uint64, error) {
 	if g.requests == nil {
 		return nil, inspect.Unusable("it is a program, and only functions of libraries can be called; compile it as one")
 	}

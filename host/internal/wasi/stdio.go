@@ -1,4 +1,4 @@
-package preview1
+package wasi
 
 import (
 	"context"
@@ -51,7 +51,7 @@ func (s *stdio) owns(stack []uint64) bool {
 // noFile is the answer of a function for files to a descriptor that is the system's.
 func (g *Guest) noFile(function string, fd uint32) sockabi.Errno {
 	switch {
-	case !g.system.Owns(fd):
+	case !g.System.Owns(fd):
 		return sockabi.EBADF
 	case strings.HasPrefix(function, "path_") || strings.HasPrefix(function, "fd_prestat_"):
 		return sockabi.ENOTDIR
@@ -102,7 +102,7 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 			}
 		}
 		for _, i := range descriptors {
-			if fd := uint32(stack[i]); g.system.Reserved(fd) {
+			if fd := uint32(stack[i]); g.System.Reserved(fd) {
 				stack[0] = uint64(g.noFile(name, fd))
 				return
 			}
