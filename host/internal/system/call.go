@@ -20,6 +20,17 @@ import (
 // the descriptor up; ask the policy; act; write results. Nothing can fail after
 // the act, so that no connection, datagram or descriptor is lost.
 
+// Each function's comment has its parameters, which are 4 bytes each, the sizes of what
+// pointers among them point to, and each errno with its cause. It leaves out those of all
+// functions:
+//
+//   - EADDRNOTAVAIL: a pointer is no multiple of its alignment, which package sockabi states.
+//   - EFAULT: what a pointer points to is not all in memory.
+//   - EBADF: no descriptor of that number is open. ENOTSOCK: it is a file's.
+//   - what the operating system's function of that name says, by netos.Errno.
+//
+// Package sockabi is their source.
+
 // A call is one call of the guest's.
 type call struct {
 	ctx context.Context
