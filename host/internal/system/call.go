@@ -6,12 +6,8 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
-	"net/netip"
 	"strconv"
 
-	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/address"
-	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -169,43 +165,4 @@ func (g *guest) lookup(c call) (*socket, sockabi.Errno) {
 		}
 	}
 	return nil, sockabi.EBADF
-}
-
-// allow is the one place that asks the policy about an address: s is about to
-// use it. The address is the guest's no more, but the one that will be used.
-func (g *guest) allow(op host.Op, s *socket, e address.Endpoint) sockabi.Errno {
-	r := host.Request{
-		Op:      op,
-		Network: s.network(),
-		Addr:    netip.AddrPortFrom(e.Addr.Addr().Unmap(), e.Addr.Port()),
-		Path:    e.Path,
-	}
-	if e.Place != nil {
-		r.Resolve = e.Place.RealPath
-	}
-	if op != host.OpListen {
-		r.Names = g.names.Known(r.Addr.Addr())
-	}
-	r.Route = op == host.OpDial && s.network() == "udp" && e.Addr.Port() == discard && !s.routed.Addr.IsValid()
-	errno := g.account.Ask(r)
-	if errno != 0 && op != host.OpListen {
-		g.names.Renew(r.Addr.Addr())
-	}
-	return errno
-}
-
-// discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
-const discard = 9
-
-// wire is the errno of err for the guest. The text of an error that the
-// extension has no number for goes to the trace.
-func (g *guest) wire(err error) sockabi.Errno {
-	if err == nil {
-		return sockabi.ESUCCESS
-	}
-	errno, known := netos.Errno(err)
-	if !known {
-		g.account.Rec.Failed(err)
-	}
-	return errno
 }

@@ -3,9 +3,6 @@
 package system
 
 import (
-	"golang.org/x/sys/unix"
-
-	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -158,54 +155,13 @@ func (g *guest) transmit(c call, flags, nwritten int, to address.Endpoint) socka
 	if errno != 0 {
 		return errno
 	}
-	if to.Family != sockabi.AF_UNSPEC && s.network() == "tcp" {
-		to = address.Endpoint{}
-	}
-	if to.Family != sockabi.AF_UNSPEC {
-		if err := s.suits(to, false); err != nil {
-			return g.wire(err)
-		}
-		if g.isNameserver(s, to) {
-			if err := g.attach(s); err != nil && err != unix.EISCONN {
-				return g.wire(err)
-			}
-			to = address.Endpoint{}
-		} else if to, errno = g.permitted(s, to); errno != 0 {
-			return errno
-		}
-	}
-	if errno := g.beyondRoute(s, to); errno != 0 {
+	n, errno := g.sendTo(s, bufs, to)
+	return g.putCount(result, n, errno)
+}
+
+func (g *guest) putCount(result []byte, n int, errno sockabi.Errno) sockabi.Errno {
+	if errno != 0 {
 		return errno
-	}
-	n, err := g.send(s, bufs, to)
-	return g.putCount(result, n, err)
-}
-
-// beyondRoute asks the policy about the first datagram of a socket that was connected for
-// the route, if it goes there.
-func (g *guest) beyondRoute(s *socket, to address.Endpoint) sockabi.Errno {
-	if !s.routed.Addr.IsValid() || to.Family != sockabi.AF_UNSPEC {
-		return 0
-	}
-	if errno := g.allow(host.OpDial, s, s.routed); errno != 0 {
-		return errno
-	}
-	s.routed = address.Endpoint{}
-	return 0
-}
-
-// permitted is to as it is reached, if s may send there.
-func (g *guest) permitted(s *socket, to address.Endpoint) (address.Endpoint, sockabi.Errno) {
-	if _, dns := s.backend.(*dnsSocket); dns {
-		return to, g.wire(unix.EISCONN)
-	}
-	to = to.Reachable()
-	return to, g.allow(host.OpSend, s, to)
-}
-
-func (g *guest) putCount(result []byte, n int, err error) sockabi.Errno {
-	if err != nil {
-		return g.wire(err)
 	}
 	le.PutUint32(result, uint32(n))
 	g.account.Rec.Counted(n)

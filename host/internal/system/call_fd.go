@@ -21,10 +21,10 @@ func (g *guest) fdRead(c call) sockabi.Errno {
 		return errno
 	}
 	if size == 0 {
-		return g.putCount(result, 0, nil)
+		return g.putCount(result, 0, 0)
 	}
 	n, _, _, err := g.recv(s, bufs, false, false)
-	return g.putCount(result, n, err)
+	return g.putCount(result, n, g.wire(err))
 }
 
 // fdWrite is fd_write: it is sock_send, but writing nothing sends no empty datagram. Its
@@ -39,13 +39,10 @@ func (g *guest) fdWrite(c call) sockabi.Errno {
 		return errno
 	}
 	if size == 0 {
-		return g.putCount(result, 0, nil)
+		return g.putCount(result, 0, 0)
 	}
-	if errno := g.beyondRoute(s, address.Endpoint{}); errno != 0 {
-		return errno
-	}
-	n, err := g.send(s, bufs, address.Endpoint{})
-	return g.putCount(result, n, err)
+	n, errno := g.sendTo(s, bufs, address.Endpoint{})
+	return g.putCount(result, n, errno)
 }
 
 func (g *guest) vectored(c call) (bufs [][]byte, size uint32, result []byte, errno sockabi.Errno) {

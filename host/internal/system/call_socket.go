@@ -7,8 +7,6 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -70,22 +68,7 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if err := s.suits(e, true); err != nil {
-		return g.wire(err)
-	}
-	if l := g.hostListenerAt(s, e); l != nil {
-		return g.wire(g.take(s, l))
-	}
-	if s.bindsFree(e) {
-		return g.wire(g.bindFree(s, e))
-	}
-	if e.Place != nil {
-		e.Place.NoFollow = true
-	}
-	if errno := g.allow(host.OpListen, s, e); errno != 0 {
-		return errno
-	}
-	return g.wire(g.bind(s, e))
+	return g.bindTo(s, e)
 }
 
 // sockListen is sock_listen: it makes a stream accept connections. A TCP socket without an
@@ -99,12 +82,7 @@ func (g *guest) sockListen(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if s.stream() && (s.unjudged || !s.named && s.family != sockabi.AF_UNIX) {
-		if errno := g.judge(s); errno != 0 {
-			return errno
-		}
-	}
-	return g.wire(g.listen(s, int(int32(c.u32(1)))))
+	return g.listenOn(s, int(int32(c.u32(1))))
 }
 
 // sockAccept1 is sock_accept with two parameters: fd; newfd*, 4 bytes. See sockAccept.
@@ -169,22 +147,7 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if err := s.suits(e, false); err != nil {
-		return g.wire(err)
-	}
-	if g.isNameserver(s, e) {
-		return g.wire(g.attach(s))
-	}
-	e = e.Reachable()
-	s.routed = address.Endpoint{}
-	if errno := g.allow(host.OpDial, s, e); errno != 0 {
-		return errno
-	}
-	err := g.connect(s, e)
-	if err == nil && s.network() == "udp" && e.Addr.Port() == discard {
-		s.routed = e
-	}
-	return g.wire(err)
+	return g.connectTo(s, e)
 }
 
 // sockShutdown is sock_shutdown: it ends one direction or both. A listener of the host's ends
