@@ -182,7 +182,7 @@ func TestImportGraph(t *testing.T) {
 // hostLayers is the packages of host/internal from the bottom up. One may need those of
 // the layers below its own.
 var hostLayers = [][]string{
-	{"netos", "rootfs", "inspect"},
+	{"netos", "rootfs", "inspect", "cengine"},
 	{"account", "address"},
 	{"bridge", "names", "readiness"},
 	{"names/namestest"},

@@ -59,7 +59,7 @@ func execute(ctx context.Context, e *engine.Engine, program, dir string, args []
 // wasip1 learn their working directory from PWD.
 func guestFlags(dir string) []string {
 	flags := []string{"--dir", "/:/", "--env", "PWD=" + dir}
-	for _, v := range []string{"HOME", "PATH", "USER", "TMPDIR"} {
+	for _, v := range []string{"HOME", "PATH", "USER", "TMPDIR", "WASISOCK_GATHER"} {
 		if value := os.Getenv(v); value != "" {
 			flags = append(flags, "--env", v+"="+value)
 		}

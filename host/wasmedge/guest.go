@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/cengine"
 	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/instance"
 	"github.com/wasisock/wasisock/host/internal/system"
@@ -129,8 +130,8 @@ func (g *guest) run(ctx context.Context) error {
 	handle := cgo.NewHandle(g)
 	defer handle.Delete()
 	g.inC.handle = C.uintptr_t(handle)
-	g.inC.epoch = C.wasisock_monotonic()
-	g.inC.epoch -= C.int64_t(g.Nanotime())
+	g.inC.plane.epoch = C.wasisock_monotonic()
+	g.inC.plane.epoch -= C.int64_t(g.Nanotime())
 	g.inC.stack_limit = C.uint64_t(g.startLimit())
 	C.wasisock_running(g.inC)
 	defer C.wasisock_running(nil)
@@ -274,41 +275,42 @@ func (g *guest) configure() *wasmedge.Configure {
 func (g *guest) makeStreams() (streams system.Streams, free func()) {
 	const sockets = host.DefaultMaxSockets
 	g.inC = (*C.wasisock_guest)(C.malloc(C.sizeof_wasisock_guest)) // which is never NULL in Go
-	*g.inC = C.wasisock_guest{
+	*g.inC = C.wasisock_guest{plane: C.wasisock_plane{
 		first_stream: system.FirstSocket,
 		stream_count: sockets,
 		streams:      (*C.wasisock_stream)(C.calloc(sockets, C.sizeof_wasisock_stream)),
+		errnos:       errnos(),
+	}}
+	plane := &g.inC.plane
+	if plane.streams == nil {
+		plane.stream_count = 0
 	}
-	if g.inC.streams == nil {
-		g.inC.stream_count = 0
-	}
-	setErrnos()
 	return system.Streams{
-			Of:       unsafe.Slice((*system.Stream)(unsafe.Pointer(g.inC.streams)), g.inC.stream_count),
-			Received: (*uint64)(&g.inC.received),
-			Sent:     (*uint64)(&g.inC.sent),
+			Of:       unsafe.Slice((*system.Stream)(unsafe.Pointer(plane.streams)), plane.stream_count),
+			Received: (*uint64)(&plane.received),
+			Sent:     (*uint64)(&plane.sent),
 		}, func() {
-			C.free(unsafe.Pointer(g.inC.streams))
+			C.free(unsafe.Pointer(plane.streams))
 			C.free(unsafe.Pointer(g.inC))
 		}
 }
 
-var setErrnos = sync.OnceFunc(func() {
-	for e := range uint32(C.wasisock_errno_count) {
-		C.wasisock_set_errno(C.uint32_t(e), C.uint16_t(system.Errno(unix.Errno(e))))
-	}
-})
+// What C and Go have in common is the same in both.
+var (
+	_ [C.sizeof_wasisock_stream]byte = [unsafe.Sizeof(system.Stream{})]byte{}
+	_                                = [1]byte{C.wasisock_clock ^ uint32(cengine.Clock): 0}
+	_                                = [1]byte{C.wasisock_receives ^ uint32(cengine.Receives): 0}
+	_                                = [1]byte{C.wasisock_sends ^ uint32(cengine.Sends): 0}
+)
 
-// kinds are those of functions that are not ordinary.
-var kinds = map[string]uint32{
-	"clock_time_get": C.wasisock_clock,
-	"fd_read":        C.wasisock_receives,
-	"sock_recv":      C.wasisock_receives,
-	"sock_recv_v2":   C.wasisock_receives,
-	"fd_write":       C.wasisock_sends,
-	"sock_send":      C.wasisock_sends,
-	"sock_send_v2":   C.wasisock_sends,
-}
+// errnos returns the guest's errnos by the system's, for C, where they stay.
+var errnos = sync.OnceValue(func() *C.uint16_t {
+	all := (*C.uint16_t)(C.calloc(C.wasisock_errno_count, C.sizeof_uint16_t))
+	for e := range unsafe.Slice(all, C.wasisock_errno_count) {
+		unsafe.Slice(all, C.wasisock_errno_count)[e] = C.uint16_t(system.Errno(unix.Errno(e)))
+	}
+	return all
+})
 
 // makeImports is the module that the guest imports from. free also frees what the
 // functions of it know, and is for when none is called any more.
@@ -323,7 +325,7 @@ func (g *guest) makeImports() (imports *wasmedge.Module, free func()) {
 			function: C.uint32_t(i),
 			params:   C.uint32_t(len(f.Params)),
 			results:  C.uint32_t(len(f.Results)),
-			kind:     kinds[g.names[i]],
+			kind:     uint32(cengine.KindOf(g.names[i])),
 		}
 		for k, t := range f.Params {
 			all[i].types[k] = C.uint8_t(t)

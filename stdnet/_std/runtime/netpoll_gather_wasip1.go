@@ -18,8 +18,8 @@ import (
 //   - before the descriptor is read, shut down or closed, and before the program exits;
 //   - with a write that there is no room for.
 //
-// An error is returned by the next write, shutdown or close, or by a read that finds
-// nothing. Where the host takes no more, writes fail with EAGAIN until it does.
+// A connection that has failed before is an error at once. Another error is returned by the
+// next write, shutdown or close, or by a read that finds nothing. Where the host takes no more, writes fail with EAGAIN until it does.
 
 const (
 	gatherRoom = 64 << 10 // for each descriptor
@@ -132,6 +132,12 @@ func netpollGather(fd int, bufs [][]byte) (n int, e uint32, ok bool) {
 		k = g.next()
 		if p.slots[i].direct || size == 0 || size > gatherRoom || k < 0 || g.outs[k].buf == nil {
 			return 0, 0, false
+		}
+		switch e := peekAt(int32(fd)); e {
+		case 0, sockabi.EAGAIN, sockabi.EINTR:
+		default: // clients try again where the first write fails
+			p.slots[i].direct = true
+			return 0, uint32(e), true
 		}
 		g.outs[k].fd = int32(fd)
 		g.n = max(g.n, k+1)

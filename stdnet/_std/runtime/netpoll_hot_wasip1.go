@@ -206,9 +206,7 @@ func pollKindOf(fd int32) uint8 {
 // used up, and so is kept for whoever reads.
 func (p *netpollState) peek(i int32) {
 	s := &p.slots[i]
-	c := &pollScratch
-	c.iov = sockabi.IOVec{Buf: uint32(uintptr(unsafe.Pointer(&c.data))), Len: 1}
-	switch e := sockabi.Errno(sock_recv(s.fd, &c.iov, 1, sockabi.RI_PEEK, &c.n, &c.flags)); e {
+	switch e := peekAt(s.fd); e {
 	case sockabi.EAGAIN, sockabi.EINTR:
 		return
 	case 0:
@@ -219,6 +217,13 @@ func (p *netpollState) peek(i int32) {
 		s.err = uint16(e)
 	}
 	p.ready(i, 'r')
+}
+
+// peekAt receives a byte from fd without taking it. An error is used up.
+func peekAt(fd int32) sockabi.Errno {
+	c := &pollScratch
+	c.iov = sockabi.IOVec{Buf: uint32(uintptr(unsafe.Pointer(&c.data))), Len: 1}
+	return sockabi.Errno(sock_recv(fd, &c.iov, 1, sockabi.RI_PEEK, &c.n, &c.flags))
 }
 
 // pollScratch is where the host reads and writes.

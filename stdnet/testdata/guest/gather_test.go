@@ -134,11 +134,22 @@ func TestGatherErrors(t *testing.T) {
 	reset := func(t *testing.T) net.Conn {
 		client, server, _ := pair(t, "tcp", "127.0.0.1:0")
 		server.(*net.TCPConn).SetLinger(0)
-		server.Close()
 		write(t, client, "one")
+		server.Close()
 		return client
 	}
 	is := func(err error) bool { return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) }
+	t.Run("before", func(t *testing.T) { // the first write fails, as ever
+		client, server, _ := pair(t, "tcp", "127.0.0.1:0")
+		server.(*net.TCPConn).SetLinger(0)
+		server.Close()
+		if n, err := client.Write([]byte("one")); n != 0 || !is(err) {
+			t.Errorf("%d, %v", n, err)
+		}
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, way := range []struct {
 		name string
 		call func(c *net.TCPConn) error

@@ -183,3 +183,24 @@ func Eventually(t testing.TB, f func() error) {
 	}
 	t.Fatalf("30 seconds were not enough: %v", err)
 }
+
+// Compute keeps the processor busy for about d, and neither waits nor asks for the time
+// meanwhile.
+func Compute(d time.Duration) {
+	const sample = 1 << 24
+	begin := time.Now()
+	work(sample)
+	work(int(float64(sample) * float64(d) / float64(time.Since(begin))))
+}
+
+var worked uint64
+
+func work(n int) {
+	x := worked | 1
+	for range n {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	worked = x
+}

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 	"github.com/wasisock/wasisock/prove/libraries/guest/given"
 )
 
-func open(t *testing.T, network string) *sql.DB {
+// open opens the database. Each of params, such as wait_timeout=1, is set in every session.
+func open(t *testing.T, network string, params ...string) *sql.DB {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.DBName, cfg.Net = "guest", given.Value(t, "MARIADB_PASSWORD"), "test", network
 	cfg.MaxAllowedPacket = 0 // what the server allows
@@ -23,6 +25,11 @@ func open(t *testing.T, network string) *sql.DB {
 		cfg.Addr = given.Value(t, "MARIADB_UNIX")
 	} else {
 		cfg.Addr, cfg.TLS = given.Value(t, "MARIADB_ADDR"), given.ClientTLS(t)
+	}
+	cfg.Params = map[string]string{}
+	for _, p := range params {
+		name, value, _ := strings.Cut(p, "=")
+		cfg.Params[name] = value
 	}
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
@@ -117,4 +124,34 @@ func TestRestart(t *testing.T) {
 	}
 	given.Restart(t, "mariadb")
 	given.Eventually(t, db.Ping)
+}
+
+// TestAfterWaitTimeout: the first statement on a connection that the server has closed for
+// being idle succeeds, whether the program slept meanwhile or computed.
+func TestAfterWaitTimeout(t *testing.T) {
+	const idle = 2500 * time.Millisecond // more than twice wait_timeout
+	for _, way := range []struct {
+		name string
+		pass func()
+	}{
+		{"sleep", func() { time.Sleep(idle) }},
+		{"compute", func() { given.Compute(idle) }},
+	} {
+		for range 5 {
+			db := open(t, "tcp", "wait_timeout=1")
+			var id, second int
+			if err := db.QueryRow("select connection_id()").Scan(&id); err != nil {
+				t.Fatal(err)
+			}
+			way.pass()
+			if err := db.QueryRow("select connection_id()").Scan(&second); err != nil {
+				t.Errorf("%s: the first statement after wait_timeout: %v", way.name, err)
+			} else if second == id {
+				t.Errorf("%s: the server has not closed the connection", way.name)
+			}
+			if _, err := db.Exec("do 1"); err != nil {
+				t.Errorf("%s: the second statement: %v", way.name, err)
+			}
+		}
+	}
 }
