@@ -6,12 +6,8 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
-	"net/netip"
 	"strconv"
 
-	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/address"
-	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -19,6 +15,17 @@ import (
 // and counts, then that each pointer lies in memory, results too; copy in; look
 // the descriptor up; ask the policy; act; write results. Nothing can fail after
 // the act, so that no connection, datagram or descriptor is lost.
+
+// Each function's comment has its parameters, which are 4 bytes each, the sizes of what
+// pointers among them point to, and each errno with its cause. It leaves out those of all
+// functions:
+//
+//   - EADDRNOTAVAIL: a pointer is no multiple of its alignment, which package sockabi states.
+//   - EFAULT: what a pointer points to is not all in memory.
+//   - EBADF: no descriptor of that number is open. ENOTSOCK: it is a file's.
+//   - what the operating system's function of that name says, by netos.Errno.
+//
+// Package sockabi is their source.
 
 // A call is one call of the guest's.
 type call struct {
@@ -158,43 +165,4 @@ func (g *guest) lookup(c call) (*socket, sockabi.Errno) {
 		}
 	}
 	return nil, sockabi.EBADF
-}
-
-// allow is the one place that asks the policy about an address: s is about to
-// use it. The address is the guest's no more, but the one that will be used.
-func (g *guest) allow(op host.Op, s *socket, e address.Endpoint) sockabi.Errno {
-	r := host.Request{
-		Op:      op,
-		Network: s.network(),
-		Addr:    netip.AddrPortFrom(e.Addr.Addr().Unmap(), e.Addr.Port()),
-		Path:    e.Path,
-	}
-	if e.Place != nil {
-		r.Resolve = e.Place.RealPath
-	}
-	if op != host.OpListen {
-		r.Names = g.names.Known(r.Addr.Addr())
-	}
-	r.Route = op == host.OpDial && s.network() == "udp" && e.Addr.Port() == discard && !s.routed.Addr.IsValid()
-	errno := g.account.Ask(r)
-	if errno != 0 && op != host.OpListen {
-		g.names.Renew(r.Addr.Addr())
-	}
-	return errno
-}
-
-// discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
-const discard = 9
-
-// wire is the errno of err for the guest. The text of an error that the
-// extension has no number for goes to the trace.
-func (g *guest) wire(err error) sockabi.Errno {
-	if err == nil {
-		return sockabi.ESUCCESS
-	}
-	errno, known := netos.Errno(err)
-	if !known {
-		g.account.Rec.Failed(err)
-	}
-	return errno
 }

@@ -21,11 +21,22 @@ type node struct {
 	info, addr, data, canon []byte // an AddrInfo, its SockAddr, and the room for their data
 }
 
-// sock_getaddrinfo: a number needs no permission, a name that of the policy to
-// resolve it. EAI_MEMORY is no room for an answer; nothing is written then. A
-// list that ends before max has as many nodes as it has. The errors are else
-// those of WasmEdge. SOCK_ANY means streams and datagrams. A name or service that is
-// longer than sockabi says is EAI_NONAME or EAI_SERVICE.
+// sockGetaddrinfo is sock_getaddrinfo: it looks a name and a service up. A number needs no
+// permission, a name that of the policy to resolve it. SOCK_ANY means streams and datagrams.
+//
+// Parameters: node*, nodelen bytes; service*, servicelen bytes; hints*, a sockabi.AddrInfo of 28
+// bytes; res**, 4 bytes, with a pointer to the first of a list of AddrInfo; max, how many of it
+// are used at most, but no more than maxNodes and than the list has; count*, 4 bytes.
+//   - EAI_NONAME: there is neither name nor service, the name does not exist, or is longer than
+//     sockabi.MaxName.
+//   - EAI_SERVICE: no such service is known, or it is longer than sockabi.MaxService.
+//   - EAI_MEMORY: max is 0, or an answer has no room; nothing is written then.
+//   - EAI_BADFLAG, EAI_FAMILY, EAI_SOCKTYPE, ENOSYS: a hint is unknown.
+//   - EAI_NODATA, EAI_ADDRFAMILY: the name, or the number, has no address of that family.
+//   - EAI_AGAIN: the resolver fails for now, or the guest looks up more than it may.
+//   - EAI_FAIL, EAI_SYSTEM: the resolver, or the list of the host's addresses, fails.
+//   - EACCES: the policy refuses to resolve the name.
+//   - EINTR: the guest is stopped.
 func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	if !c.aligned(4, 4, 5, 7) {
 		return sockabi.EADDRNOTAVAIL

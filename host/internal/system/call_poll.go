@@ -14,9 +14,14 @@ const (
 	moreSubscriptions = 1 << 16
 )
 
-// poll_oneoff: EINVAL for no subscriptions and for more than a guest has use
-// for, EFAULT and EADDRNOTAVAIL for pointers, EINTR once interrupted. All other
-// trouble is told in events, and then the call returns at once.
+// pollOneoff is poll_oneoff, and epoll_oneoff: it waits until something has happened that the
+// guest subscribes to. All trouble but that below is told in events, and then the call returns
+// at once.
+//
+// Parameters: subs*, nsubs sockabi.Subscription of 48 bytes; events*, room for as many
+// sockabi.Event of 32 bytes; nsubs; nevents*, 4 bytes.
+//   - EINVAL: there are no subscriptions, or more than a guest has use for.
+//   - EINTR: the guest is stopped.
 //
 // NBytes is 1 for what is ready, save 0 for a listener: to tell how much there
 // is would be a system call per event.
