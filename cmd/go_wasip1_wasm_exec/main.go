@@ -18,8 +18,8 @@ package main
 import (
 	"os"
 
-	"github.com/wasisock/wasisock/cmd/internal/goexec"
 	"github.com/wasisock/wasisock/cmd/internal/engine"
+	"github.com/wasisock/wasisock/cmd/internal/goexec"
 )
 
 func main() {
