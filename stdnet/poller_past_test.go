@@ -3,7 +3,12 @@
 package stdnet
 
 import (
+	"bufio"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -35,4 +40,75 @@ func TestPollerPast(t *testing.T) {
 			return g.says("right")
 		})
 	})
+}
+
+// TestPollerPastClient: a client that has computed does not use a connection that the server
+// has closed meanwhile.
+func TestPollerPastClient(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
+	s.Config.IdleTimeout = 200 * time.Millisecond
+	s.Start()
+	defer s.Close()
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		tries(t, func() error { return e.start(t, guestPoller(t), false, "past client", s.URL).says("right") })
+	})
+}
+
+// TestPollerPastServer: a server that has computed drops no client as idle, or as slow, of
+// which it has not read what came in time.
+func TestPollerPastServer(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		tries(t, func() error { return servesWhatCameInTime(t, e) })
+	})
+}
+
+func servesWhatCameInTime(t *testing.T, e engine) error {
+	const clients = 15 // of each kind
+	g := e.start(t, guestPoller(t), true, "past server")
+	defer g.kill()
+	const request = "POST / HTTP/1.1\r\nHost: guest\r\nContent-Length: 4\r\n\r\n"
+	type client struct {
+		what, rest string
+		net.Conn
+		*bufio.Reader
+	}
+	answered := func(c client) error {
+		answer, err := http.ReadResponse(c.Reader, nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.what, err)
+		}
+		if body, err := io.ReadAll(answer.Body); string(body) != "body" || err != nil {
+			return fmt.Errorf("%s: %q, %w", c.what, body, err)
+		}
+		return nil
+	}
+	var all []client
+	for i := range 2 * clients {
+		c := client{"idle", request + "body", g.dial(), nil}
+		c.SetDeadline(time.Now().Add(patience))
+		c.Reader = bufio.NewReader(c.Conn)
+		if i%2 == 0 {
+			io.WriteString(c, request+"body")
+			if err := answered(c); err != nil {
+				return err
+			}
+		} else {
+			io.WriteString(c, request+"bo")
+			c.what, c.rest = "slow", "dy"
+		}
+		all = append(all, c)
+	}
+	io.WriteString(g.dial(), "GET /compute HTTP/1.1\r\nHost: guest\r\n\r\n")
+	if err := g.says("computes"); err != nil {
+		return err
+	}
+	for _, c := range all {
+		io.WriteString(c, c.rest)
+	}
+	for _, c := range all {
+		if err := answered(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -31,6 +31,9 @@ func main() {
 		"asleep":    asleep,
 		"raises":    raises,
 		"exits":     exits,
+
+		"past client": pastClient,
+		"past server": pastServer,
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
 		fmt.Println("failed:", err)
