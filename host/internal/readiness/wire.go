@@ -45,11 +45,11 @@ var le = binary.LittleEndian
 // events, and then Poll returns at once.
 func (in *Set) Poll(subs, events []byte) (n int, errno sockabi.Errno) {
 	in.subscribe(subs)
-	defer in.settle()
+	defer in.finish()
 	if !in.wait() {
 		return 0, sockabi.EINTR
 	}
-	return in.tell(events), 0
+	return in.writeEvents(events), 0
 }
 
 // subscribe makes the guest's subscriptions those that wait waits for. Of those
@@ -95,9 +95,9 @@ func (in *Set) subscribe(subs []byte) {
 	in.account.Rec.Argf(0, func() string { return listed(n, in.subscriptionText) })
 }
 
-// tell writes what happened, in the order of the subscriptions, and returns how
+// writeEvents writes what happened, in the order of the subscriptions, and returns how
 // many events that is.
-func (in *Set) tell(events []byte) int {
+func (in *Set) writeEvents(events []byte) int {
 	told := 0
 	var text []string
 	for a, b := in.done.next(0), in.errors.next(0); a >= 0 || b >= 0; told++ {
@@ -139,9 +139,9 @@ func (in *Set) tell(events []byte) int {
 	return told
 }
 
-// settle ends a poll: what was told is forgotten, and rows that held for this
+// finish ends a poll: what was told is forgotten, and rows that held for this
 // poll only will not be found the same again.
-func (in *Set) settle() {
+func (in *Set) finish() {
 	in.done.clear()
 	in.hungup.clear()
 	for _, i := range in.stale {

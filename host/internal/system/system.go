@@ -10,9 +10,10 @@
 // The seam, in one paragraph: the files call*.go alone read and write guest
 // memory, always through [Memory]. They decode, check every bound in 64 bits,
 // copy addresses out before the policy sees them, act, and write results last
-// and only on success. All else here speaks Go types. Errors cross at two
-// doors: errno_unix.go turns what the operating system says into an errno, and
-// call.go turns a refusal of the policy and a failure of the resolver into one.
+// and only on success. All else here speaks Go types: request_unix.go is what a
+// guest asks of a socket. Errors cross at three doors: netos.Errno turns what the
+// operating system says into an errno, account.Ask a refusal of the policy, and
+// names a failure of the resolver.
 //
 // It works on Linux (epoll) and macOS (poll). Elsewhere the package compiles
 // and [New] answers [errors.ErrUnsupported].
