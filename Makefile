@@ -28,11 +28,18 @@ wasm: ## compile the guests into build/; seconds
 # What runs inside wasm, and is tested there too.
 guests := ./sockabi ./guest/...
 
-# RACE=-race is for the race detector, which needs a C compiler.
+# RACE=-race is for the race detector, which needs a C compiler. What the packages of alone do
+# is done by one goroutine, or by other processes.
+alone := /(stdnet|internal/rewrite|internal/wasm|prove)(/|$$)
 SHORT := -short
 .PHONY: test
 test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
-	go test $(SHORT) $(RACE) -timeout 60m $(packages)
+ifdef RACE
+	go test $(SHORT) $(RACE) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)')
+	go test $(SHORT) -timeout 60m $$(go list $(packages) | grep -E '$(alone)')
+else
+	go test $(SHORT) -timeout 60m $(packages)
+endif
 	@$(MAKE) --no-print-directory test-guests
 
 # The packages that run inside wasm, on wazero.
@@ -52,7 +59,6 @@ test-engines: wasm ## run make test with those that take long, and on the progra
 		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
-	@$(if $(RACE),WASISOCK_GO_VERSIONS=$(other_go) go test ./internal/rewrite)
 	cd bench && go test ./...
 
 # Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
@@ -76,9 +82,9 @@ test-all: ## run all tests on every engine, also what takes minutes to compile o
 	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
-check: ## check format, vet, tidy and that it builds for every system; must change no file; 2 minutes
+check: ## check format, vet, staticcheck, shellcheck, tidy and that it builds for every system; must change no file; 3 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
-	@$(MAKE) --no-print-directory check-format check-build check-tidy
+	@$(MAKE) --no-print-directory check-format check-build check-tidy check-static
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
 
 .PHONY: check-format
@@ -98,6 +104,14 @@ check-build-native:
 $(foreign:%=check-build-%): check-build-%:
 	@echo "vet and build $*" && export GOOS=$(*D) GOARCH=$(*F) && \
 	go vet $(packages) && go build -buildvcs=false -o /dev/null $(packages)
+
+# A tool that go.mod named would raise its go line.
+staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+.PHONY: check-static
+check-static:
+	@echo "staticcheck" && go run $(staticcheck) $(packages)
+	@type -P shellcheck >/dev/null || { echo "make check: no shellcheck in PATH; install Debian's package shellcheck" >&2; exit 1; }
+	@echo "shellcheck" && shellcheck .ci/run bench/*.sh scripts/*.sh
 
 .PHONY: check-tidy
 check-tidy:

@@ -179,5 +179,46 @@ func TestImportGraph(t *testing.T) {
 	}
 }
 
+// hostLayers is the packages of host/internal from the bottom up. One may need those of
+// the layers below its own.
+var hostLayers = [][]string{
+	{"netos", "rootfs", "inspect", "cengine"},
+	{"account", "address"},
+	{"bridge", "names", "readiness"},
+	{"names/namestest"},
+	{"system"},
+	{"wasi"},
+	{"instance"},
+	{"compiler"},
+}
+
+// TestHostLayers holds the arrows inside host/internal, by what go list -deps says, for
+// every system that the host works on.
+func TestHostLayers(t *testing.T) {
+	const internal = module + "/host/internal/"
+	layer := map[string]int{}
+	for i, packages := range hostLayers {
+		for _, p := range packages {
+			layer[p] = i
+		}
+	}
+	for _, goos := range []string{"linux", "darwin"} {
+		env := append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+		for _, path := range strings.Fields(goCommand(t, env, "list", "./host/internal/...")) {
+			p := strings.TrimPrefix(path, internal)
+			at, ok := layer[p]
+			if !ok {
+				t.Errorf("host/internal/%s is in no layer", p)
+				continue
+			}
+			for _, dep := range strings.Fields(goCommand(t, env, "list", "-deps", path)) {
+				if below, ok := strings.CutPrefix(dep, internal); ok && below != p && layer[below] >= at {
+					t.Errorf("host/internal/%s needs %s, which is not below it", p, below)
+				}
+			}
+		}
+	}
+}
+
 // within tells whether a package is another or lies below it.
 func within(pkg, of string) bool { return pkg == of || strings.HasPrefix(pkg, of+"/") }

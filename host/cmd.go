@@ -90,6 +90,12 @@ type Cmd struct {
 	// has: its port is never 0. The guest waits for it to return. It may be nil.
 	OnListen func(net.Addr)
 
+	// OnStop is called when the guest is to end while it runs: by Stop, at a limit or with
+	// Start's context. cause is what Wait returns then. The guest may go on for a while, and
+	// one that computes for good: see ErrNotInterruptible. It is called in a goroutine of its
+	// own. Nil is for those who need not know.
+	OnStop func(cause error)
+
 	// OnLimit is called when a field of Limits has refused or delayed something, with its
 	// name, such as "Connections": for each field once. The guest waits for it to return.
 	// It may be nil.
@@ -115,6 +121,7 @@ type Cmd struct {
 	guest  Guest
 
 	started chan struct{} // closed when guest is set, or there will be none
+	unwatch func() bool   // ends the watch for OnStop
 }
 
 // A Published is a listener, for Cmd.Listeners, that a guest gets when it listens at Port
@@ -182,6 +189,10 @@ func (c *Cmd) Start(ctx context.Context) error {
 		return err
 	}
 	c.guest = guest
+	c.unwatch = func() bool { return true }
+	if c.OnStop != nil {
+		c.unwatch = context.AfterFunc(c.ctx, func() { c.OnStop(context.Cause(c.ctx)) })
+	}
 	go c.Limits.enforce(c.ctx, c.cancel, guest)
 	return nil
 }
@@ -201,6 +212,7 @@ func (c *Cmd) Wait() error {
 		return errors.New("there is no guest to wait for; call Start, and then Wait once")
 	}
 	code, err := c.guest.Wait()
+	c.unwatch()
 	c.cancel(nil)
 	c.ProcessState = &ProcessState{ExitCode: code, Stats: c.guest.Stats()}
 	switch {

@@ -98,18 +98,18 @@ func (r Request) Internal() bool {
 // AllowAll permits everything.
 func AllowAll(Request) error { return nil }
 
+// RuleGrammar is the forms of rules, a line each.
+const RuleGrammar = `dial|listen|send tcp|udp ADDRESS:PORT
+dial|send tcp|udp NAME:PORT [in ADDRESS]
+dial|listen|send unix|unixgram PATH
+resolve NAME
+all
+deny RULE`
+
 // ParsePolicy makes a policy that permits what at least one of the rules permits and
-// none denies, and nothing without rules. A rule is one of
-//
-//	dial|listen|send tcp|udp ADDRESS:PORT
-//	dial|send tcp|udp NAME:PORT [in ADDRESS]
-//	dial|listen|send unix|unixgram PATH
-//	resolve NAME
-//	all
-//	deny RULE
-//
-// and permits that, save that "deny" before a rule denies what the rule says. The
-// order does not matter. "all" is every use of the network.
+// none denies, and nothing without rules. A rule is of one of the forms of RuleGrammar and
+// permits that, save that "deny" before a rule denies what the rule says. The order does not
+// matter. "all" is every use of the network.
 //
 // ADDRESS is an address (127.0.0.1), a prefix (10.0.0.0/8), either in brackets
 // when it is IPv6 ([::1], [fd00::/8]), or * for all. An IPv4-mapped address or

@@ -84,48 +84,17 @@ compile_guest() {
 	GOOS=wasip1 GOARCH=wasm go build -buildvcs=false -trimpath -ldflags='-s -w' -o "$2" "./$1"
 }
 
-sha256() { if type -P sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -c1-64; }
-
-# cpu_kind: WasmEdge compiles for the features of the CPU that it runs on.
-cpu_kind() {
-	{
-		uname -sm
-		[ ! -r /proc/cpuinfo ] || grep -m1 -E '^(flags|Features)' /proc/cpuinfo
-	} | sha256
-}
-
-# compile_aot PROGRAM NAME VERSION: a universal file (ending .wasm), because an
+# compile_aot NAME VERSION PROGRAM: a universal file (ending .wasm), because an
 # .so file is as fast and takes as long, but runs on no other engine.
 compile_aot() {
-	local program=$1 name=$2 version=$3 wasm=$out/$2.wasm file=$out/$2.aot-$3.wasm
-	local cache key full
-	cache=${XDG_CACHE_HOME:-$HOME/.cache}/wasisock/aot
-	full=$("$program" --version | sed -n '1s/.*version //p')
-	key=$({ printf '%s %s ' "$full" "$(cpu_kind)" && sha256 <"$wasm"; } | sha256)
-	(umask 077 && mkdir -p "$cache")
-	if [ -f "$cache/$key.wasm" ]; then
-		took=cached
-	else
-		scratch=$cache/$key.tmp.$$.wasm
-		with_progress "compiling $name for wasmedge $full" \
-			"$program" compile "$wasm" "$scratch" >"$scratch.log" 2>&1 || {
-			tail -n 4 "$scratch.log" >&2
-			die "wasmedge $full could not compile $wasm"
-		}
-		mv "$scratch" "$cache/$key.wasm"
-		rm -f "$scratch.log"
-		took="$took s"
-	fi
-	: >"$cache/$key.wasm.wasisock" # see internal/codecache
-	cp "$cache/$key.wasm" "$file.tmp.$$"
-	put "$file.tmp.$$" "$file"
-	report "$file" "$took"
+	local file=$out/$1.aot-$2.wasm started
+	started=$(now)
+	env "WASISOCK_WASMEDGE_${2/./}=$3" go run ./cmd/internal/aot "$2" "$out/$1.wasm" ||
+		die "wasmedge $2 could not compile $out/$1.wasm"
+	report "$file" "$(awk -v from="$started" -v to="$(now)" 'BEGIN { printf "%.1f s", to - from }')"
 }
 
-remove_scratch() {
-	rm -f "$out"/*.tmp.$$
-	[ -z "$scratch" ] || rm -f "$scratch" "$scratch.log"
-}
+remove_scratch() { rm -f "$out"/*.tmp.$$; }
 
 main() {
 	local versions='' names='' dirs='' dir name version program programs=''
@@ -175,10 +144,10 @@ main() {
 		put "$out/$name.wasm.tmp.$$" "$out/$name.wasm"
 		report "$out/$name.wasm" "$took s"
 		while read -r version program; do
-			[ -z "$version" ] || compile_aot "$program" "$name" "$version"
+			[ -z "$version" ] || compile_aot "$name" "$version" "$program"
 		done <<<"$programs"
 	done
 }
 
-out='' scratch='' took=''
+out='' took=''
 main "$@"

@@ -18,11 +18,11 @@ package main
 import (
 	"os"
 
+	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/cmd/internal/goexec"
-	"github.com/wasisock/wasisock/cmd/internal/runner"
 )
 
 func main() {
-	runner.ServeCompiler()
+	engine.ServeCompiler()
 	os.Exit(goexec.Run("go_wasip1_wasm_exec", os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/wasisock/wasisock/cmd/internal/gocmd"
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
 	"github.com/wasisock/wasisock/internal/progress"
 	"github.com/wasisock/wasisock/internal/rewrite"
@@ -307,8 +307,8 @@ func buildTo(file string, packages []string, stdin io.Reader, stderr io.Writer) 
 	switch {
 	case err != nil:
 		return failed(stderr, "%v", err)
-	case code > 0 && code < runner.ExitSignal:
-		return runner.ExitFailed
+	case code > 0 && code < supervisor.ExitSignal:
+		return supervisor.ExitFailed
 	}
 	return code
 }

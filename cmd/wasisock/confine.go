@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/wasisock/wasisock/cmd/internal/confine"
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/host"
 )
 
@@ -36,14 +36,14 @@ func (c *confinement) begin() (end func()) {
 
 // apply confines this process for good. What the guest and the engine have is known by now,
 // and what the run has open needs nothing more.
-func (c *confinement) apply(guest *host.Cmd, engine *runner.Engine) error {
+func (c *confinement) apply(guest *host.Cmd, e *engine.Engine) error {
 	switch {
 	case c.off:
 		return nil
 	case c.builds:
 		return confine.NoNewPrivs()
 	}
-	needs, err := c.needs(guest, engine)
+	needs, err := c.needs(guest, e)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (c *confinement) apply(guest *host.Cmd, engine *runner.Engine) error {
 }
 
 // needs is the one place where each flag that names a path or an address adds what it needs.
-func (c *confinement) needs(guest *host.Cmd, engine *runner.Engine) (n confine.Needs, err error) {
+func (c *confinement) needs(guest *host.Cmd, e *engine.Engine) (n confine.Needs, err error) {
 	n.Read = append(n.Read, c.file)
 	if len(c.listeners) > 0 { // SIGHUP and --watch load the file again
 		n.Read = append(n.Read, confine.Replaceable(c.file)...)
@@ -59,7 +59,7 @@ func (c *confinement) needs(guest *host.Cmd, engine *runner.Engine) (n confine.N
 	if c.above != "" {
 		n.Write, n.Rmdir = append(n.Write, os.TempDir()), append(n.Rmdir, c.above)
 	}
-	if cache := engine.Cache(); cache != "" {
+	if cache := e.Cache(); cache != "" {
 		n.Write = append(n.Write, cache)
 	}
 	for _, d := range guest.Dirs { // --dir and --tls-roots

@@ -190,6 +190,7 @@ func TestEachFlagWorksConfined(t *testing.T) {
 		{[]string{"--engine", "wazero", "--trace", "--trace-file", dir + "/trace"}, []string{"dial", at}, "refused\n", written("trace")},
 		{[]string{"--cpu-profile", dir + "/profile"}, []string{"exit", "0"}, "", written("profile")},
 		{[]string{"--listen", "unix:" + dir + "/named/l"}, []string{"exit", "0"}, "", rest("named", 0)},
+		{[]string{"--pid-file", dir + "/named/pid"}, []string{"exit", "0"}, "", rest("named", 0)},
 		{[]string{"--listen", "unix:@" + dir + "/l"}, []string{"exit", "0"}, "", nil},
 		{[]string{"--publish", "127.0.0.1:" + port + ":80"}, []string{"exit", "0"}, "", nil},
 		{[]string{"--metrics", "127.0.0.1:0", "--pprof", "127.0.0.1:0"}, []string{"exit", "0"}, "", nil}, // TestWhatIsServedConfined looks at them

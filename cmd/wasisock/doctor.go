@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/wasisock/wasisock/cmd/internal/confine"
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
 	"github.com/wasisock/wasisock/host"
 	engine "github.com/wasisock/wasisock/host/wasmedge"
@@ -235,7 +235,7 @@ func (p *patient) ipv6() {
 }
 
 func (p *patient) roots() {
-	file, err := runner.Bundle()
+	file, err := options.Bundle()
 	if err != nil {
 		p.note("certificates: %v; --tls-roots needs one", err)
 		return

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host"
 )
 
@@ -108,7 +108,7 @@ func (f *listenFlag) advise(r host.Request) string {
 }
 
 // needsListen refuses what guests can have only where they share listeners.
-func needsListen(c *runner.Command, listeners listenFlag) error {
+func needsListen(c *supervisor.Command, listeners listenFlag) error {
 	switch {
 	case len(listeners) > 0:
 	case c.Instances > 1:

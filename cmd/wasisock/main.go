@@ -15,12 +15,13 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/engine"
+	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host/wasmedge"
 )
 
 func main() {
-	runner.ServeCompiler()
+	engine.ServeCompiler()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -48,7 +49,7 @@ func commands() []command {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, overview())
-		return runner.ExitFailed
+		return supervisor.ExitFailed
 	}
 	name, rest := args[0], args[1:]
 	switch name {
@@ -77,7 +78,7 @@ func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "-
 
 func failed(stderr io.Writer, format string, args ...any) int {
 	fmt.Fprintf(stderr, "wasisock: "+format+"\n", args...)
-	return runner.ExitFailed
+	return supervisor.ExitFailed
 }
 
 func commandNames() string {

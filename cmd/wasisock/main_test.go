@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 	"github.com/wasisock/wasisock/internal/racetest"
@@ -33,7 +33,7 @@ var userCache string
 // TestMain is the command itself in the processes that tests start.
 func TestMain(m *testing.M) {
 	clean := racetest.Compilers()
-	runner.ServeCompiler()
+	engine.ServeCompiler()
 	if os.Getenv("WASISOCK_TEST_COMMAND") != "" {
 		main()
 	}

@@ -8,15 +8,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/options"
+	"github.com/wasisock/wasisock/cmd/internal/report"
 	"github.com/wasisock/wasisock/host"
 )
 
-const runHelp = `usage: wasisock run [FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGUMENTS]
+var runHelp = strings.Replace(runHelpText, "RULES", indent(host.RuleGrammar, 24), 1)
+
+// indent puts so many spaces before each line.
+func indent(text string, n int) string {
+	spaces := strings.Repeat(" ", n)
+	return spaces + strings.ReplaceAll(text, "\n", "\n"+spaces)
+}
+
+const runHelpText = `usage: wasisock run [FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGUMENTS]
 
 Runs a guest: a file that wasisock build has made, or GOOS=wasip1 GOARCH=wasm go
 build. A package or files of Go are built first, as wasisock build does, with flags
@@ -33,10 +40,7 @@ target, some are, and the number of others.
   wasisock run --dir ./site:/srv:ro --env MODE=test --trace server.wasm -addr 127.0.0.1:80
 
   --allow RULE        permit what RULE says; repeat for more. Rules are
-                        dial|listen|send tcp|udp ADDRESS:PORT
-                        dial|listen|send unix|unixgram PATH
-                        dial|send tcp|udp NAME:PORT [in ADDRESS]
-                        resolve NAME
+RULES
                       ADDRESS is 127.0.0.1, 10.0.0.0/8, [::1], [fd00::/8] or *,
                       PORT is 80, 8000-8999 or *, PATH is an absolute path of
                       the host, /folder/* or *, and NAME is a name or
@@ -150,179 +154,30 @@ another ended by itself, and else 128 and the number of the signal.
 `
 
 func runGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	guest := host.Cmd{Stdin: stdin, Stdout: stdout, Stderr: stderr}
-	messages := runner.NewOutput(stderr, "wasisock") // but for those of the go command
+	messages := report.NewOutput(stderr, "wasisock") // but for those of the go command
 	defer messages.Close()
-	engine := runner.Engine{Progress: prefixed{messages}}
-	var rules, denials, filed []string
-	var allowAll, learn bool
-	var roots tlsRoots
-	var traced tracing
-	var listeners listenFlag
-	var faults faults
-	var endpoints endpoints
-	var profile, pidFile string
-	var confined confinement
-
-	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
-	command := runner.Command{Grace: 10 * time.Second}
-	flags.BoolVar(&allowAll, "allow-all", false, "")
-	flags.BoolVar(&learn, "learn", false, "")
-	traced.register(flags)
-	engine.Register(flags)
-	runner.Limits(flags, &guest.Limits)
-	flags.Var(&roots, "tls-roots", "")
-	flags.Var(&listeners, "listen", "")
-	flags.Func("publish", "", listeners.publish)
-	flags.BoolVar(&guest.ListenFDs, "listen-fds", false, "")
-	flags.Var(&command.Restart, "restart", "")
-	flags.BoolVar(&command.Watch, "watch", false, "")
-	flags.Func("grace", "", runner.Time(&command.Grace, 0))
-	flags.StringVar(&pidFile, "pid-file", "", "")
-	flags.Func("instances", "", runner.Count(&command.Instances))
-	flags.Var(&faults, "fault", "")
-	flags.StringVar(&endpoints.metrics, "metrics", "", "")
-	flags.StringVar(&endpoints.pprof, "pprof", "", "")
-	flags.StringVar(&profile, "cpu-profile", "", "")
-	flags.Func("allow", "", func(v string) error {
-		rules = append(rules, v)
-		_, err := host.ParsePolicy(v)
-		return err
-	})
-	flags.Func("deny", "", func(v string) error {
-		denials = append(denials, "deny "+v)
-		_, err := host.ParsePolicy("deny " + v)
-		return err
-	})
-	flags.Func("policy", "", func(v string) error {
-		read, err := runner.ReadPolicy(v)
-		filed = append(filed, read...)
-		return err
-	})
-	flags.Func("dir", "", func(v string) error {
-		d, err := parseDir(v)
-		guest.Dirs = append(guest.Dirs, d)
-		return err
-	})
-	flags.Func("dns", "", runner.DNS(&guest, &confined.dns))
-	flags.BoolVar(&confined.off, "no-confine", false, "")
-	flags.Func("env", "", func(v string) error {
-		if !strings.Contains(v, "=") {
-			value, ok := os.LookupEnv(v)
-			if !ok {
-				return fmt.Errorf("%s is not set here; write %s=VALUE", v, v)
-			}
-			v += "=" + value
-		}
-		guest.Env = append(guest.Env, v)
-		return nil
-	})
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	var o runOptions
+	err := o.parse(args)
+	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, runHelp)
 		return 0
-	case err != nil:
+	}
+	if err != nil {
 		return failed(messages, "%v; see wasisock run --help", err)
-	case allowAll && len(rules) > 0:
-		return failed(messages, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
-	case learn && (allowAll || len(rules) > 0):
-		return failed(messages, "--learn permits everything; leave out --allow and --allow-all")
-	case flags.NArg() == 0:
-		return failed(messages, "no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
 	}
-	if guest.ListenFDs && len(listeners) == 0 {
-		return failed(messages, "--listen-fds needs --listen; name the address where the guest listens, as in --listen tcp:127.0.0.1:8080")
-	}
-	if err := needsListen(&command, listeners); err != nil {
+	if err := o.validate(); err != nil {
 		return failed(messages, "%v", err)
 	}
-	guest.Args = flags.Args()
-	if allowAll || learn {
-		rules = []string{"all"}
-	}
-	if guest.Policy, err = host.ParsePolicy(slices.Concat(rules, denials, filed)...); err != nil {
+	r := running{runOptions: o, stdin: stdin, stdout: stdout, stderr: stderr, messages: messages}
+	defer r.close()
+	if err := r.open(); err != nil {
+		var failure *buildError
+		if errors.As(err, &failure) { // which the go command has reported
+			return failure.code
+		}
 		return failed(messages, "%v", err)
 	}
-	if guest.Faults, err = faults.parse(messages); err != nil {
-		return failed(messages, "--fault: %v", err)
-	}
-	built := sources(flags.Args()) // how many arguments
-	confined.builds = built > 0
-	defer confined.begin()()
-	if roots.set {
-		remove, err := roots.give(&guest)
-		if err != nil {
-			return failed(messages, "--tls-roots: %v", err)
-		}
-		defer remove()
-	}
-	if guest.Listeners, err = listeners.open(); err != nil {
-		return failed(messages, "%v", err)
-	}
-	defer closeAll(guest.Listeners)
-	metrics, shutDown, err := endpoints.serve(messages)
-	if err != nil {
-		return failed(messages, "%v", err)
-	}
-	defer shutDown()
-	file := flags.Arg(0)
-	if n := built; n > 0 {
-		if command.Watch {
-			return failed(messages, "--watch watches a file; build it with wasisock build, or leave --watch out and send SIGHUP")
-		}
-		temp, err := os.MkdirTemp("", "wasisock-run-")
-		if err != nil {
-			return failed(messages, "%v", err)
-		}
-		defer os.RemoveAll(temp)
-		file = filepath.Join(temp, programName(file)+".wasm")
-		if code := buildTo(file, flags.Args()[:n], stdin, stderr); code != 0 {
-			return code
-		}
-		guest.Args = append([]string{file}, flags.Args()[n:]...)
-		command.Rebuild = func() error {
-			if code := buildTo(file, flags.Args()[:n], stdin, stderr); code != 0 {
-				return errors.New("it cannot be built")
-			}
-			return nil
-		}
-	}
-	if pidFile != "" {
-		remove, err := writePIDFile(pidFile)
-		if err != nil {
-			return failed(messages, "--pid-file: %v", err)
-		}
-		defer remove()
-		confined.pidFile = pidFile
-	}
-	trace, finish, err := traced.start(messages)
-	if err != nil {
-		return failed(messages, "%v", err)
-	}
-	defer finish()
-	guest.Trace = trace
-	cpu, finishProfile, err := cpuProfile(profile).start(messages)
-	if err != nil {
-		return failed(messages, "%v", err)
-	}
-	defer finishProfile()
-	engine.CPUProfile = cpu
-	engine.Name = filepath.Base(file)
-	command.Name, command.File, command.Guest, command.Engine, command.Stderr = "wasisock", file, guest, engine, messages
-	command.Learn = learn
-	command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
-	command.Advise, command.Own = listeners.advise, listeners.own(guest.Listeners)
-	if metrics != nil {
-		command.Observe, command.Restarted, command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
-	}
-	confined.file, confined.rules, confined.listeners = file, slices.Concat(rules, filed), listeners
-	if err := confined.apply(&guest, &engine); err != nil {
-		return failed(messages, "cannot confine wasisock: %v; run it with --no-confine", err)
-	}
-	return command.Run()
+	return r.command.Run()
 }
 
 // sources is how many of args are to be built: the files of Go at the beginning, or a
@@ -375,11 +230,11 @@ func (r *tlsRoots) give(guest *host.Cmd) (remove func(), err error) {
 	}
 	file := r.file
 	if file == "" {
-		if file, err = runner.Bundle(); err != nil {
+		if file, err = options.Bundle(); err != nil {
 			return nil, err
 		}
 	}
-	dir, env, remove, err := runner.Roots(file)
+	dir, env, remove, err := options.Roots(file)
 	if err != nil {
 		return nil, err
 	}
@@ -393,14 +248,4 @@ type prefixed struct{ w io.Writer }
 func (p prefixed) Write(line []byte) (int, error) {
 	_, err := fmt.Fprintf(p.w, "wasisock: %s", line)
 	return len(line), err
-}
-
-// parseDir reads HOST:GUEST or HOST:GUEST:ro. HOST may have colons.
-func parseDir(v string) (host.Dir, error) {
-	rest, readOnly := strings.CutSuffix(v, ":ro")
-	colon := strings.LastIndexByte(rest, ':')
-	if colon <= 0 || !strings.HasPrefix(rest[colon+1:], "/") {
-		return host.Dir{}, fmt.Errorf("%q is not HOST:GUEST with an absolute GUEST; write %s:/ or %s:/data", v, rest, rest)
-	}
-	return host.Dir{Host: rest[:colon], Guest: rest[colon+1:], ReadOnly: readOnly}, nil
 }

@@ -37,8 +37,9 @@
 // When descriptors run out, the connections there are go on, and the others wait in
 // the system's queue.
 //
-// When the host shuts down its listener, the server answers the requests that it has
-// begun to read, closes the connections and ends. WasmEdge never does so.
+// After SIGTERM or SIGINT, or when the host shuts down its listener, the server answers the
+// requests that it has begun to read, closes the connections and ends. WasmEdge has no
+// signals, and never does so.
 //
 // Lines of the log for which stdout has no room are dropped and counted, so that a
 // pipe which nobody reads, or a terminal stopped with Ctrl-S, delays nobody. Only a
@@ -60,8 +61,8 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run returns only when the server cannot start, or not go on: 2 is a mistake in
-// the arguments, 1 anything else, and 0 means that the host has shut down the listener,
-// or that there was only help to give.
+// the arguments, 1 anything else, and 0 means that the server was shut down, or that there
+// was only help to give.
 func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parseFlags(args)
 	if err == errHelp {
@@ -106,10 +107,14 @@ func listen(addr netip.AddrPort, dual bool) (*socket.Listener, error) {
 
 func serve(l *socket.Listener, o *options) error {
 	begin := time.Now()
+	poller := new(poll.Poll)
+	if err := poller.Notify(signalToken, syscall.SIGTERM, syscall.SIGINT); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
 	s := server{
 		limits:   o.limits,
 		quiet:    o.quiet,
-		poller:   new(poll.Poll),
+		poller:   poller,
 		listener: tcp{l},
 		clock:    func() time.Duration { return time.Since(begin) },
 	}

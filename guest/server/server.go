@@ -17,6 +17,7 @@ const (
 
 	listenerToken = poll.Token(1<<64 - 1)
 	stdoutToken   = poll.Token(1<<64 - 2)
+	signalToken   = poll.Token(1<<64 - 3)
 )
 
 // poller is what the server needs of a *poll.Poll.
@@ -31,6 +32,7 @@ type poller interface {
 type listener interface {
 	FD() int
 	accept() (stream, error)
+	Close() error
 }
 
 // A server is one thread and one loop: everything it does, it does because the
@@ -71,7 +73,7 @@ func (s *server) start() error {
 }
 
 // errClosed is the end of a server whose listener and connections have come to theirs.
-var errClosed = errors.New("the listener was shut down")
+var errClosed = errors.New("the server was shut down")
 
 // turn waits for something to do, and does it. An error ends the server.
 func (s *server) turn() error {
@@ -84,8 +86,11 @@ func (s *server) turn() error {
 		switch ev := &s.events[i]; {
 		case ev.Token == listenerToken && ev.Err != nil:
 			return ev.Err
-		case ev.Token == listenerToken:
+		case ev.Token == listenerToken && !s.closing:
 			s.accept()
+		case ev.Token == listenerToken:
+		case ev.Token == signalToken:
+			s.shutdown()
 		case ev.Token == stdoutToken:
 			s.log.ready(ev, s.now)
 		case ev.Err != nil:
@@ -169,6 +174,25 @@ func (s *server) accept() {
 		}
 		s.settle(c)
 	}
+}
+
+// shutdown ends the server once the requests that it has begun to read are answered. What is
+// in the listener's queue has come before.
+func (s *server) shutdown() {
+	if s.closing {
+		return
+	}
+	if !s.paused {
+		s.accept()
+	}
+	if s.closing {
+		return
+	}
+	if !s.paused {
+		s.poller.Deregister(s.listener.FD())
+	}
+	s.listener.Close()
+	s.closing, s.paused = true, false
 }
 
 // closeIdle closes the connections on which no request has begun.

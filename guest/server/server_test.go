@@ -348,3 +348,34 @@ func TestAListenerThatWasShutDown(t *testing.T) {
 	}
 	w.isEmpty()
 }
+
+// TestASignal: what is in the queue and what was begun is answered, and then the server ends.
+func TestASignal(t *testing.T) {
+	for _, paused := range []bool{false, true} {
+		w := newWorld(t)
+		idle, begun := w.ask(get), w.ask(strings.TrimSuffix(post("xy"), "y"))
+		if paused {
+			w.refuse = syscall.EMFILE
+			w.run(0)
+		}
+		queued := w.connect(get)
+		w.signalled = true
+		w.run(0)
+		want := echo("")
+		if paused { // it cannot be accepted
+			want = ""
+		}
+		if !w.shut || !idle.closed() || begun.closed() || queued.output.String() != want {
+			t.Errorf("paused %v: %v %v %v %q", paused, w.shut, idle.closed(), begun.closed(), queued.output.String())
+		}
+		w.signalled = true // which changes nothing
+		w.run(0)
+		begun.input += "y"
+		if err := w.turn(); err != errClosed {
+			t.Error(err)
+		}
+		if begun.output.String() != echo("xy") {
+			t.Errorf("paused %v: %q", paused, begun.output.String())
+		}
+	}
+}

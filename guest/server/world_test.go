@@ -28,7 +28,10 @@ type world struct {
 	streams map[int]*client
 	nextFD  int
 	refuse  error // of every accept
-	watched map[int]poll.Event
+	shut    bool  // the listener is closed
+
+	signalled bool // a signal has arrived
+	watched   map[int]poll.Event
 
 	logged     strings.Builder
 	logBlocked bool
@@ -97,8 +100,18 @@ const listenerFD = 999
 
 func (w *world) FD() int { return listenerFD }
 
+func (w *world) Close() error {
+	if _, ok := w.watched[listenerFD]; ok || w.shut {
+		w.Error("the listener is closed while it is watched, or twice")
+	}
+	w.shut = true
+	return nil
+}
+
 func (w *world) accept() (stream, error) {
 	switch {
+	case w.shut:
+		return nil, syscall.EBADF
 	case w.refuse != nil:
 		return nil, w.refuse
 	case len(w.queue) == 0:
@@ -162,6 +175,11 @@ func (w *world) Wait(events []poll.Event, timeout time.Duration) (n int, err err
 			events[n] = ev
 			n++
 		}
+	}
+	if w.signalled && n < len(events) {
+		w.signalled = false
+		events[n] = poll.Event{Token: signalToken, Signal: syscall.SIGTERM}
+		n++
 	}
 	switch {
 	case n > 0:

@@ -100,6 +100,10 @@ var aboutLife = []sentence{
 		test: interruptsOrSays,
 	},
 	{
+		says: "OnStop is called once with why a guest is to end, and not when it ends by itself",
+		test: toldToStop,
+	},
+	{
 		says: "Signal reaches a guest that handles the signal, and returns ErrSignal for others",
 		test: signals,
 	},

@@ -23,7 +23,7 @@ var aboutNames = []sentence{
 
 // resolvConf does all that a guest can do to a file.
 func resolvConf(t *testing.T, b *bench) {
-	text, err := os.ReadFile(filepath.Join(source(t), "host/internal/preview1/etc/resolv.conf"))
+	text, err := os.ReadFile(filepath.Join(source(t), "host/internal/wasi/etc/resolv.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package hosttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -330,5 +331,49 @@ func shutdownEnds(t *testing.T, b *bench) {
 	}
 	if err := host.Command(m).Shutdown(t.Context()); err == nil {
 		t.Error("what was not started is shut down")
+	}
+}
+
+func toldToStop(t *testing.T, b *bench) {
+	m := b.compiled(t, Config{})
+	own := errors.New("its own")
+	for _, test := range []struct {
+		name, subcommand string
+		stop             func(*host.Cmd, context.CancelCauseFunc)
+		want             error
+	}{
+		{"Stop", "sleep", func(c *host.Cmd, _ context.CancelCauseFunc) { c.Stop(); c.Stop() }, host.ErrStopped},
+		{"the context", "sleep", func(_ *host.Cmd, cancel context.CancelCauseFunc) { cancel(own) }, own},
+		{"a limit", "sleep", func(*host.Cmd, context.CancelCauseFunc) {}, new(host.LimitError)},
+		{"itself", "args", func(*host.Cmd, context.CancelCauseFunc) {}, nil},
+	} {
+		cmd := commandOf(t, m, test.subcommand)
+		if test.name == "a limit" {
+			cmd.Limits.WallTime = 10 * time.Millisecond
+		}
+		causes := make(chan error, 2)
+		cmd.OnStop = func(cause error) { causes <- cause }
+		ctx, cancel := context.WithCancelCause(t.Context())
+		if err := cmd.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		test.stop(cmd, cancel)
+		err := cmd.Wait()
+		cancel(nil)
+		if test.want != nil {
+			select {
+			case cause := <-causes:
+				if cause != err || !errors.Is(err, test.want) && fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.want) {
+					t.Errorf("%s: it is told %v, and Wait returns %v; want %v", test.name, cause, err, test.want)
+				}
+			case <-time.After(10 * time.Second):
+				t.Errorf("%s: it is told nothing", test.name)
+			}
+		}
+		select {
+		case cause := <-causes:
+			t.Errorf("%s: it is told %v too", test.name, cause)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }

@@ -176,7 +176,7 @@ var signals struct {
 	owned bool
 }
 
-// ownSignals gives SIGSEGV, SIGBUS and SIGFPE to wasisock, once: see engine.c. What it
+// ownSignals gives SIGSEGV, SIGBUS and SIGFPE to wasisock, once: see signals.c. What it
 // needs stays for ever.
 func (m *Module) ownSignals(ctx context.Context) error {
 	signals.Lock()

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host/internal/compiler"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
 // engineName is what a compiler of this package is called.
@@ -28,7 +28,7 @@ const outFile = "out.wasm"
 // itself.
 func ServeCompiler() {
 	compiler.Serve(engineName, func(wasm []byte, dir string, args []string) (err error) {
-		defer preview1.Recover("WasmEdge", &err)
+		defer inspect.Recover("WasmEdge", &err)
 		if err := checkVersion(); err != nil {
 			return err
 		}

@@ -5,21 +5,15 @@
 #include <stdint.h>
 #include <wasmedge/wasmedge.h>
 
-// A stream is Stream in host/internal/system.
-typedef struct {
-	int32_t fd; // the system's, plus 1
-} wasisock_stream;
+#include "../internal/cengine/cengine.h"
 
 // A guest is what C knows of one.
 typedef struct {
+	wasisock_plane plane;
 	uintptr_t handle; // a cgo.Handle
 	WasmEdge_MemoryInstanceContext *memory; // once it has called
-	int64_t epoch; // when its monotonic clock was 0, by CLOCK_MONOTONIC
 	int thread; // that it runs on
 	int interrupted; // it has ended by wasisock_interrupt
-	uint64_t received, sent; // bytes that Go does not know of yet
-	uint32_t first_stream, stream_count;
-	wasisock_stream *streams;
 	WasmEdge_Async *canceller; // of its executor
 	uint64_t stack_limit; // it overflows its stack when it asks for as many bytes at once
 	bool overflowed;
@@ -30,13 +24,21 @@ void wasisock_return_large_memory(void);
 
 extern __thread wasisock_guest *wasisock_here; // the guest whose thread this is, or NULL
 
+// Whether this thread runs code of a guest's, and whether that has come to the end of its stack:
+// see stack.c.
+extern __thread volatile sig_atomic_t wasisock_computes, wasisock_overflowed;
+
+// A value, as its type's number in wasm and its bits.
+WasmEdge_Value wasisock_value_of(uint8_t type, uint64_t bits);
+uint64_t wasisock_bits_of(uint8_t type, WasmEdge_Value value);
+
 // An import is what stands behind one function that a guest imports.
 typedef struct {
 	wasisock_guest *guest;
 	uint32_t function; // of the module's
 	uint32_t params, results;
 	uint8_t types[16]; // of the parameters
-	enum { wasisock_ordinary, wasisock_clock, wasisock_receives, wasisock_sends } kind;
+	enum { wasisock_ordinary, wasisock_clock, wasisock_receives, wasisock_sends } kind; // cengine.Kind
 } wasisock_import;
 
 // wasisock_stack_overflow is for a code of WasmEdge's, which has none for that.
@@ -60,10 +62,6 @@ bool wasisock_enlarge_stacks(void);
 void wasisock_measure_stack(void); // of this thread, before it is asked for
 bool wasisock_stack_is_short(void);
 bool wasisock_stack_ends_at(uintptr_t address); // that faulted
-
-enum { wasisock_errno_count = 256 };
-void wasisock_set_errno(uint32_t e, uint16_t guests);
-int wasisock_transfer(const wasisock_import *import, WasmEdge_MemoryInstanceContext *memory, const WasmEdge_Value *params);
 
 // wasisock_memory is where that much of a guest's memory is, or NULL. The offset and the
 // length have 32 bits until 0.14 and 64 since; a register has them all.

@@ -26,8 +26,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/cengine"
+	"github.com/wasisock/wasisock/host/internal/inspect"
+	"github.com/wasisock/wasisock/host/internal/instance"
 	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/wasm"
 	"github.com/wasisock/wasisock/sockabi"
 )
@@ -36,7 +39,7 @@ const pageSize = wasm.PageSize
 
 // A guest is one run of a module.
 type guest struct {
-	*preview1.Guest
+	*instance.Instance
 	*code
 	module *Module
 	ctx    context.Context
@@ -64,16 +67,16 @@ func (m *memory) Free()                                          {}
 
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
-	limit, err := preview1.MemoryLimit(c.Limits.Memory, m.elements, element)
+	limit, err := inspect.MemoryLimit(c.Limits.Memory, m.elements, element)
 	if err != nil {
 		return nil, err
 	}
 	g := &guest{module: m, code: m.code.Load(), limit: limit}
 	if g.limit > 0 && m.least > g.limit { // WasmEdge would give it less than its least
-		return nil, preview1.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
+		return nil, inspect.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
 	}
 	streams, free := g.makeStreams()
-	g.Guest, err = m.imports.NewGuest(c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
+	g.Instance, err = instance.New(m.imports, c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
 	if err != nil {
 		free()
 		return nil, err
@@ -99,7 +102,7 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		}
 		g.OnThread(func() bool { return bool(C.wasisock_guard_stack()) })
 	}
-	g.Guest.Start(ctx, g.run)
+	g.Instance.Start(ctx, g.run)
 	return g, nil
 }
 
@@ -107,7 +110,7 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 func (g *guest) Stop() error {
 	const patience = 100 * time.Millisecond
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		if err := g.Guest.Stop(); err == nil || time.Since(began) > patience {
+		if err := g.Instance.Stop(); err == nil || time.Since(began) > patience {
 			return err
 		}
 	}
@@ -127,8 +130,8 @@ func (g *guest) run(ctx context.Context) error {
 	handle := cgo.NewHandle(g)
 	defer handle.Delete()
 	g.inC.handle = C.uintptr_t(handle)
-	g.inC.epoch = C.wasisock_monotonic()
-	g.inC.epoch -= C.int64_t(g.Nanotime())
+	g.inC.plane.epoch = C.wasisock_monotonic()
+	g.inC.plane.epoch -= C.int64_t(g.Nanotime())
 	g.inC.stack_limit = C.uint64_t(g.startLimit())
 	C.wasisock_running(g.inC)
 	defer C.wasisock_running(nil)
@@ -148,9 +151,9 @@ func (g *guest) run(ctx context.Context) error {
 	case g.err != nil:
 		return g.err
 	case err != nil, ctx.Err() != nil:
-		return preview1.ErrStopped
+		return wasi.ErrStopped
 	case !bool(C.WasmEdge_ResultOK(result)):
-		return preview1.Unusable("it does not start: %s; ask whoever built it", message(result))
+		return inspect.Unusable("it does not start: %s; ask whoever built it", message(result))
 	}
 	if !g.module.cfg.Library {
 		_, err := g.call("_start", nil)
@@ -165,7 +168,7 @@ func (g *guest) run(ctx context.Context) error {
 		case !ok || name == "_initialize":
 			return nil, fmt.Errorf("the guest exports no function %q", name)
 		case len(f.params) != params:
-			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name, preview1.NewSignature(f.params, f.results), params)
+			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name, inspect.NewSignature(f.params, f.results), params)
 		case slices.ContainsFunc(slices.Concat(f.params, f.results), isNoNumber):
 			return nil, fmt.Errorf("the guest's %s takes or returns other values than numbers, which cannot be passed", name)
 		}
@@ -212,9 +215,9 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 	case bool(C.WasmEdge_ResultOK(result)):
 		return stack[:len(f.results)], nil
 	case g.ctx.Err() != nil && (g.inC.interrupted != 0 || C.WasmEdge_ResultGetCode(result) == interrupted):
-		return nil, preview1.ErrStopped
+		return nil, wasi.ErrStopped
 	}
-	return nil, preview1.Trap(message(result))
+	return nil, inspect.Trap(message(result))
 }
 
 // cancelWith stops what the guest runs when ctx ends, until release is called. A guest
@@ -225,7 +228,7 @@ func (g *guest) cancelWith(ctx context.Context) (release func()) {
 	g.inC.canceller = C.wasisock_canceller(g.executor)
 	thread, handle := g.inC.thread, g.inC.handle
 	stop := context.AfterFunc(ctx, func() {
-		g.Guest.Stop() // once it computes no more, it does not again
+		g.Instance.Stop() // once it computes no more, it does not again
 		mu.Lock()
 		if !released {
 			C.WasmEdge_AsyncCancel(g.inC.canceller)
@@ -272,41 +275,42 @@ func (g *guest) configure() *wasmedge.Configure {
 func (g *guest) makeStreams() (streams system.Streams, free func()) {
 	const sockets = host.DefaultMaxSockets
 	g.inC = (*C.wasisock_guest)(C.malloc(C.sizeof_wasisock_guest)) // which is never NULL in Go
-	*g.inC = C.wasisock_guest{
+	*g.inC = C.wasisock_guest{plane: C.wasisock_plane{
 		first_stream: system.FirstSocket,
 		stream_count: sockets,
 		streams:      (*C.wasisock_stream)(C.calloc(sockets, C.sizeof_wasisock_stream)),
+		errnos:       errnos(),
+	}}
+	plane := &g.inC.plane
+	if plane.streams == nil {
+		plane.stream_count = 0
 	}
-	if g.inC.streams == nil {
-		g.inC.stream_count = 0
-	}
-	setErrnos()
 	return system.Streams{
-			Of:       unsafe.Slice((*system.Stream)(unsafe.Pointer(g.inC.streams)), g.inC.stream_count),
-			Received: (*uint64)(&g.inC.received),
-			Sent:     (*uint64)(&g.inC.sent),
+			Of:       unsafe.Slice((*system.Stream)(unsafe.Pointer(plane.streams)), plane.stream_count),
+			Received: (*uint64)(&plane.received),
+			Sent:     (*uint64)(&plane.sent),
 		}, func() {
-			C.free(unsafe.Pointer(g.inC.streams))
+			C.free(unsafe.Pointer(plane.streams))
 			C.free(unsafe.Pointer(g.inC))
 		}
 }
 
-var setErrnos = sync.OnceFunc(func() {
-	for e := range uint32(C.wasisock_errno_count) {
-		C.wasisock_set_errno(C.uint32_t(e), C.uint16_t(system.Errno(unix.Errno(e))))
-	}
-})
+// What C and Go have in common is the same in both.
+var (
+	_ [C.sizeof_wasisock_stream]byte = [unsafe.Sizeof(system.Stream{})]byte{}
+	_                                = [1]byte{C.wasisock_clock ^ uint32(cengine.Clock): 0}
+	_                                = [1]byte{C.wasisock_receives ^ uint32(cengine.Receives): 0}
+	_                                = [1]byte{C.wasisock_sends ^ uint32(cengine.Sends): 0}
+)
 
-// kinds are those of functions that are not ordinary.
-var kinds = map[string]uint32{
-	"clock_time_get": C.wasisock_clock,
-	"fd_read":        C.wasisock_receives,
-	"sock_recv":      C.wasisock_receives,
-	"sock_recv_v2":   C.wasisock_receives,
-	"fd_write":       C.wasisock_sends,
-	"sock_send":      C.wasisock_sends,
-	"sock_send_v2":   C.wasisock_sends,
-}
+// errnos returns the guest's errnos by the system's, for C, where they stay.
+var errnos = sync.OnceValue(func() *C.uint16_t {
+	all := (*C.uint16_t)(C.calloc(C.wasisock_errno_count, C.sizeof_uint16_t))
+	for e := range unsafe.Slice(all, C.wasisock_errno_count) {
+		unsafe.Slice(all, C.wasisock_errno_count)[e] = C.uint16_t(system.Errno(unix.Errno(e)))
+	}
+	return all
+})
 
 // makeImports is the module that the guest imports from. free also frees what the
 // functions of it know, and is for when none is called any more.
@@ -321,7 +325,7 @@ func (g *guest) makeImports() (imports *wasmedge.Module, free func()) {
 			function: C.uint32_t(i),
 			params:   C.uint32_t(len(f.Params)),
 			results:  C.uint32_t(len(f.Results)),
-			kind:     kinds[g.names[i]],
+			kind:     uint32(cengine.KindOf(g.names[i])),
 		}
 		for k, t := range f.Params {
 			all[i].types[k] = C.uint8_t(t)
@@ -352,7 +356,7 @@ func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, ba
 			return
 		case error:
 			var exit *sys.ExitError
-			if errors.Is(v, preview1.ErrStopped) || errors.As(v, &exit) {
+			if errors.Is(v, wasi.ErrStopped) || errors.As(v, &exit) {
 				g.err, code = v, terminate
 				return
 			}

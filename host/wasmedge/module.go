@@ -21,7 +21,9 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
+	"github.com/wasisock/wasisock/host/internal/instance"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/aotcache"
 	"github.com/wasisock/wasisock/internal/codecache"
 )
@@ -56,12 +58,12 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 	if err := checkVersion(); err != nil {
 		return nil, err
 	}
-	inspected, err := preview1.Inspect(wasm)
+	inspected, err := inspect.Module(wasm)
 	if err != nil {
 		return nil, err
 	}
 	if err := inspected.CheckCode(); err != nil {
-		return nil, preview1.Damaged(err)
+		return nil, inspect.Damaged(err)
 	}
 	if inspected.Changed {
 		wasm = inspected.Encode()
@@ -93,17 +95,17 @@ type Module struct {
 	codes  []*code // all there are
 	closed bool
 
-	imports *preview1.Functions
+	imports *wasi.Functions
 	proxy   wazero.CompiledModule // of every guest
 	runtime wazero.Runtime
-	closers preview1.Closers
+	closers instance.Closers
 }
 
 // A code is a module as WasmEdge has loaded it.
 type code struct {
 	config    *wasmedge.Configure // but for the memory limit
 	ast       *wasmedge.AST
-	functions []preview1.Function // that it imports
+	functions []wasi.Function // that it imports
 	types     []*C.WasmEdge_FunctionTypeContext
 	names     []string
 	exports   map[string]export
@@ -125,7 +127,7 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 	if m.proxy, err = m.runtime.CompileModule(ctx, proxyModule); err != nil {
 		return err
 	}
-	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
+	if m.imports, err = wasi.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
 	kept := m.kept(wasm)
@@ -205,7 +207,7 @@ func (m *Module) load(text []byte, compiled bool) error {
 
 // newCode has WasmEdge read a module.
 func newCode(text []byte, compiled bool) (*code, error) {
-	if _, err := preview1.Inspect(text); err != nil { // WasmEdge-go panics on nothing
+	if _, err := inspect.Module(text); err != nil { // WasmEdge-go panics on nothing
 		return nil, err
 	}
 	c := &code{config: wasmedge.NewConfigure(), exports: map[string]export{}, compiled: compiled}
@@ -227,37 +229,37 @@ func newCode(text []byte, compiled bool) (*code, error) {
 		c.ast.Release()
 	}
 	c.config.Release()
-	return nil, preview1.Damaged(err)
+	return nil, inspect.Damaged(err)
 }
 
 // link finds what each import means.
-func (c *code) link(available *preview1.Functions, library bool) error {
-	var wanted []preview1.Import
+func (c *code) link(available *wasi.Functions, library bool) error {
+	var wanted []wasi.Import
 	var types []*C.WasmEdge_FunctionTypeContext
 	astContext := (*C.WasmEdge_ASTModuleContext)(inner(c.ast))
 	for _, i := range c.ast.ListImports() {
 		if i.GetExternalType() != wasmedge.ExternType_Function {
-			return preview1.Unusable("it imports %s of %q, which is no function; build it without", i.GetExternalName(), i.GetModuleName())
+			return inspect.Unusable("it imports %s of %q, which is no function; build it without", i.GetExternalName(), i.GetModuleName())
 		}
 		f := C.WasmEdge_ImportTypeGetFunctionType(astContext, (*C.WasmEdge_ImportTypeContext)(inner(i)))
 		params, results := typesOf(f)
-		wanted = append(wanted, preview1.Import{Module: i.GetModuleName(), Name: i.GetExternalName(), Params: params, Results: results})
+		wanted = append(wanted, wasi.Import{Module: i.GetModuleName(), Name: i.GetExternalName(), Params: params, Results: results})
 		types = append(types, f)
 	}
-	exports := preview1.Exports{Functions: map[string]preview1.Signature{}}
+	exports := inspect.Exports{Functions: map[string]inspect.Signature{}}
 	for _, e := range c.ast.ListExports() {
 		switch e.GetExternalType() {
 		case wasmedge.ExternType_Function:
 			params, results := typesOf(C.WasmEdge_ExportTypeGetFunctionType(astContext, (*C.WasmEdge_ExportTypeContext)(inner(e))))
 			c.exports[e.GetExternalName()] = export{params, results}
-			exports.Functions[e.GetExternalName()] = preview1.NewSignature(params, results)
+			exports.Functions[e.GetExternalName()] = inspect.NewSignature(params, results)
 		case wasmedge.ExternType_Memory:
 			exports.Memories = append(exports.Memories, e.GetExternalName())
 		}
 	}
-	check := preview1.CheckCommand
+	check := inspect.CheckCommand
 	if library {
-		check = preview1.CheckLibrary
+		check = inspect.CheckLibrary
 	}
 	if err := check(exports, len(wanted)); err != nil {
 		return err

@@ -85,6 +85,7 @@ type Config struct {
 	// is deleted for new code. 0 is 1 GiB.
 	CacheSize int64
 
+	//lint:ignore U1000 the build with WasmEdge inside uses it
 	// unoptimized has LLVM compile in a fifteenth of the time, for tests.
 	unoptimized bool
 }

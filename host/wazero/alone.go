@@ -12,12 +12,12 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// company is the guests of a process that does nothing but run guests. It keeps the
+// soleGuests are the guests of a process that does nothing but run guests. This keeps the
 // process alive to what else it does, such as heeding signals, while a guest computes
 // without end. Go's collector stops all goroutines to begin and to end, and a guest
 // cannot be stopped between its calls: so a guest collects in a call, while all others
 // are in calls too. And goroutines need a processor that no guest has.
-var company struct {
+var soleGuests struct {
 	due     atomic.Bool // garbage is to be collected
 	full    atomic.Bool // there is so much of it that calls wait until it is
 	closed  atomic.Bool // and a module's code is part of it, which goes back to the system
@@ -29,18 +29,18 @@ var company struct {
 // join is before g runs, leave after. The settings of the process change with the first
 // guest, and back with the last: to change them stops all goroutines.
 func (g *guest) join() (leave func()) {
-	company.mu.Lock()
-	defer company.mu.Unlock()
-	if len(company.guests) == 0 {
-		company.guests = map[*guest]bool{}
-		company.restore = settle(g.alone + 1)
+	soleGuests.mu.Lock()
+	defer soleGuests.mu.Unlock()
+	if len(soleGuests.guests) == 0 {
+		soleGuests.guests = map[*guest]bool{}
+		soleGuests.restore = tuneRuntime(g.alone + 1)
 	}
-	company.guests[g] = true
+	soleGuests.guests[g] = true
 	return func() {
-		company.mu.Lock()
-		defer company.mu.Unlock()
-		if delete(company.guests, g); len(company.guests) == 0 {
-			company.restore()
+		soleGuests.mu.Lock()
+		defer soleGuests.mu.Unlock()
+		if delete(soleGuests.guests, g); len(soleGuests.guests) == 0 {
+			soleGuests.restore()
 		}
 	}
 }
@@ -54,7 +54,7 @@ const (
 	patience   = 10 * time.Second
 )
 
-func settle(leastProcessors int) (restore func()) {
+func tuneRuntime(leastProcessors int) (restore func()) {
 	processors := runtime.GOMAXPROCS(0)
 	if processors < leastProcessors {
 		runtime.GOMAXPROCS(leastProcessors)
@@ -77,16 +77,16 @@ func settle(leastProcessors int) (restore func()) {
 			metrics.Read(heap)
 			used, wanted := heap[0].Value.Uint64(), 2*heap[1].Value.Uint64()
 			if used > wanted+least && (used > wanted+maxGarbage || time.Since(looked) >= time.Second) {
-				company.due.Store(true)
+				soleGuests.due.Store(true)
 				looked = time.Now()
 			}
-			company.full.Store(used > wanted+maxGarbage)
+			soleGuests.full.Store(used > wanted+maxGarbage)
 		}
 	}()
 	return func() {
 		close(done)
-		company.due.Store(false)
-		company.full.Store(false)
+		soleGuests.due.Store(false)
+		soleGuests.full.Store(false)
 		debug.SetGCPercent(percent)
 		runtime.GOMAXPROCS(processors)
 	}
@@ -97,12 +97,12 @@ func settle(leastProcessors int) (restore func()) {
 // Pause if g is to end.
 func (g *guest) makeRoom() {
 	collectIfDue()
-	if !company.full.Load() {
+	if !soleGuests.full.Load() {
 		return
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for began := time.Now(); company.full.Load(); {
+	for began := time.Now(); soleGuests.full.Load(); {
 		<-tick.C
 		g.Pause()
 		if collectIfDue(); time.Since(began) > patience {
@@ -114,18 +114,18 @@ func (g *guest) makeRoom() {
 // collectIfDue is for the beginning of a call. A guest that leaves a call meanwhile, to
 // compute without end, would have to do so within the microsecond before all stops.
 func collectIfDue() {
-	if !company.due.Load() || !company.mu.TryLock() {
+	if !soleGuests.due.Load() || !soleGuests.mu.TryLock() {
 		return
 	}
-	defer company.mu.Unlock()
-	for g := range company.guests {
+	defer soleGuests.mu.Unlock()
+	for g := range soleGuests.guests {
 		if g.Computes() {
 			return
 		}
 	}
-	company.due.Store(false)
-	company.full.Store(false)
-	if company.closed.Swap(false) {
+	soleGuests.due.Store(false)
+	soleGuests.full.Store(false)
+	if soleGuests.closed.Swap(false) {
 		debug.FreeOSMemory()
 	} else {
 		runtime.GC()
@@ -135,12 +135,12 @@ func collectIfDue() {
 // closeBeside is for a module that is closed while guests of others run. Its code, tens
 // of megabytes that the collector does not see, is freed by the collector alone.
 func closeBeside() {
-	company.mu.Lock()
-	alone := len(company.guests) == 0
-	company.mu.Unlock()
+	soleGuests.mu.Lock()
+	alone := len(soleGuests.guests) == 0
+	soleGuests.mu.Unlock()
 	if !alone {
-		company.closed.Store(true)
-		company.due.Store(true)
+		soleGuests.closed.Store(true)
+		soleGuests.due.Store(true)
 		collectIfDue()
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wasisock/wasisock/host/internal/compiler"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
 // engineName is what a compiler of this package is called.
@@ -32,7 +32,7 @@ const codeDir = "code"
 // Config.Compiler. A program that calls it first in main can be named there, also by itself.
 func ServeCompiler() {
 	compiler.Serve(engineName, func(wasm []byte, dir string, args []string) (err error) {
-		defer preview1.Recover("wazero", &err)
+		defer inspect.Recover("wazero", &err)
 		m := &module{interruptible: slices.Contains(args, interruptible), asIs: slices.Contains(args, asIs)}
 		// wazero has a panic of its workers end the process, which is this one's purpose.
 		ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))

@@ -11,13 +11,15 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
+	"github.com/wasisock/wasisock/host/internal/instance"
 	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
 // A guest is one run of a module.
 type guest struct {
-	*preview1.Guest
+	*instance.Instance
 	*module
 	pages   allocator
 	sampler sampler
@@ -31,22 +33,23 @@ func guestOf(ctx context.Context) *guest { return ctx.Value(guestKey{}).(*guest)
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	const element = 8 // bytes that wazero gives one
-	limit, err := preview1.MemoryLimit(c.Limits.Memory, m.elements, element)
+	limit, err := inspect.MemoryLimit(c.Limits.Memory, m.elements, element)
 	if err != nil {
 		return nil, err
 	}
 	g := &guest{module: m, pages: allocator{limit: limit}}
-	if g.Guest, err = m.imports.NewGuest(c, g.pages.size.Load, system.Streams{}); err != nil {
+	if g.Instance, err = instance.New(m.imports, c, g.pages.size.Load, system.Streams{}); err != nil {
 		return nil, err
 	}
+	g.OnCall(g.makeRoom)
 	if m.library {
 		g.Library()
 	}
 	if m.interruptible {
 		g.Interruptible()
 	}
-	g.Guest.Start(ctx, g.run)
-	return g.Guest, nil
+	g.Instance.Start(ctx, g.run)
+	return g.Instance, nil
 }
 
 func (g *guest) run(ctx context.Context) error {
@@ -60,7 +63,7 @@ func (g *guest) run(ctx context.Context) error {
 	instance, err := g.instantiate(calls)
 	if err != nil {
 		if ctx.Err() != nil {
-			return preview1.ErrStopped
+			return wasi.ErrStopped
 		}
 		return err
 	}
@@ -71,14 +74,14 @@ func (g *guest) run(ctx context.Context) error {
 	}
 	var exit *sys.ExitError
 	switch {
-	case err == nil, errors.Is(err, preview1.ErrStopped), errors.As(err, &exit):
+	case err == nil, errors.Is(err, wasi.ErrStopped), errors.As(err, &exit):
 		return err
 	case errors.Is(err, host.ErrNotInterruptible): // another guest
 		return withoutTrace{err}
 	case strings.Contains(err.Error(), "(recovered by wazero)\n"): // a panic of the host's
 		return err
 	}
-	return preview1.Trap(err.Error())
+	return inspect.Trap(err.Error())
 }
 
 // withoutTrace is an error of a call, without what wazero writes behind it.
@@ -109,7 +112,7 @@ func (g *guest) serve(ctx context.Context, instance api.Module) error {
 			return nil, fmt.Errorf("the guest exports no function %q", name)
 		case len(f.Definition().ParamTypes()) != params:
 			return nil, fmt.Errorf("the guest's %s is %s, and cannot take %d arguments", name,
-				preview1.NewSignature(f.Definition().ParamTypes(), f.Definition().ResultTypes()), params)
+				inspect.NewSignature(f.Definition().ParamTypes(), f.Definition().ResultTypes()), params)
 		}
 		return func(args []uint64) ([]uint64, error) { return g.call(ctx, f, args) }, nil
 	})
@@ -139,8 +142,8 @@ func (g *guest) instantiate(ctx context.Context) (instance api.Module, err error
 		g.OnEnd(func() { instance.Close(context.Background()) })
 	}
 	var exit *sys.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, preview1.ErrStopped) && !errors.Is(err, host.ErrNotInterruptible) {
-		err = preview1.Unusable("it does not start: %s; ask whoever built it", firstLine(err))
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, wasi.ErrStopped) && !errors.Is(err, host.ErrNotInterruptible) {
+		err = inspect.Unusable("it does not start: %s; ask whoever built it", firstLine(err))
 	}
 	return instance, err
 }

@@ -7,34 +7,35 @@ import (
 
 	"github.com/tetratelabs/wazero/api"
 
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
 // link makes the host module that guests import from, with what they import and no more.
 func (m *module) link(ctx context.Context) (err error) {
 	imports := m.compiled.ImportedFunctions()
-	exports := preview1.Exports{
-		Functions: map[string]preview1.Signature{},
+	exports := inspect.Exports{
+		Functions: map[string]inspect.Signature{},
 		Memories:  slices.Collect(maps.Keys(m.compiled.ExportedMemories())),
 	}
 	for name, f := range m.compiled.ExportedFunctions() {
-		exports.Functions[name] = preview1.NewSignature(f.ParamTypes(), f.ResultTypes())
+		exports.Functions[name] = inspect.NewSignature(f.ParamTypes(), f.ResultTypes())
 	}
-	check := preview1.CheckCommand
+	check := inspect.CheckCommand
 	if m.library {
-		check = preview1.CheckLibrary
+		check = inspect.CheckLibrary
 	}
 	if err := check(exports, len(imports)); err != nil {
 		return err
 	}
-	if m.imports, err = preview1.NewFunctions(ctx, m.runtime); err != nil {
+	if m.imports, err = wasi.NewFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	var wanted []preview1.Import
+	var wanted []wasi.Import
 	for _, f := range imports {
 		module, name, _ := f.Import()
-		wanted = append(wanted, preview1.Import{Module: module, Name: name, Params: f.ParamTypes(), Results: f.ResultTypes()})
+		wanted = append(wanted, wasi.Import{Module: module, Name: name, Params: f.ParamTypes(), Results: f.ResultTypes()})
 	}
 	chosen, err := m.imports.Choose(wanted)
 	if err != nil {
@@ -51,11 +52,9 @@ func (m *module) link(ctx context.Context) (err error) {
 }
 
 // function is what guests call.
-func function(f preview1.Function) api.GoModuleFunction {
+func function(f wasi.Function) api.GoModuleFunction {
 	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
 		g := guestOf(ctx)
-		g.Pause()
-		g.makeRoom()
 		ticks := g.sampler.ticks.Load()
 		f.Call(ctx, g.Guest, module, stack)
 		g.sampler.forget(ticks)

@@ -9,7 +9,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
 
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
@@ -63,7 +63,7 @@ func (m *linearMemory) Reallocate(size uint64) []byte {
 	var err error
 	switch {
 	case size > m.most:
-		err = preview1.Unusable("it needs %d bytes of memory and may have %d; raise the limit", size, m.allocator.limit)
+		err = inspect.Unusable("it needs %d bytes of memory and may have %d; raise the limit", size, m.allocator.limit)
 	case n >= m.size && uint64(n) == size:
 		if err = m.grow(n); err != nil {
 			err = fmt.Errorf("the guest's memory: mmap: %w; give the process more, or build a smaller guest", err)

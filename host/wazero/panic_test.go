@@ -11,7 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
 // panicking is a module at which wazero's validator panics: its second function has a type
@@ -27,7 +27,7 @@ func TestPanicsOfWazero(t *testing.T) {
 	m := &module{}
 	defer m.Close()
 	err = func() (err error) {
-		defer preview1.Recover("wazero", &err)
+		defer inspect.Recover("wazero", &err)
 		return m.compileModule(experimental.WithCompilationWorkers(t.Context(), 1), wasm, m.config())
 	}()
 	var module *host.ModuleError

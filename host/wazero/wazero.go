@@ -18,7 +18,9 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
+	"github.com/wasisock/wasisock/host/internal/instance"
+	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/host/wazero/internal/workaround"
 	"github.com/wasisock/wasisock/internal/codecache"
 	"github.com/wasisock/wasisock/internal/progress"
@@ -123,8 +125,8 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 
 // prepare reads the module, compiles and links it.
 func (m *module) prepare(ctx context.Context, wasm []byte, cfg Config) (err error) {
-	defer preview1.Recover("wazero", &err)
-	inspected, err := preview1.Inspect(wasm)
+	defer inspect.Recover("wazero", &err)
+	inspected, err := inspect.Module(wasm)
 	if err != nil {
 		return err
 	}
@@ -141,14 +143,14 @@ func (m *module) prepare(ctx context.Context, wasm []byte, cfg Config) (err erro
 type module struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
-	imports  *preview1.Functions
+	imports  *wasi.Functions
 	alone    int
 	library  bool
 	start    bool   // it has a start function
 	elements uint64 // that its tables can have
 	asIs     bool
 	profile  *CPUProfile
-	closers  preview1.Closers
+	closers  instance.Closers
 
 	interruptible bool
 }
@@ -201,23 +203,23 @@ func (m *module) finished(wasm []byte) ([]byte, error) {
 	if !m.asIs {
 		rewritten, _, err := rewrite.Module(wasm)
 		if err != nil {
-			return nil, preview1.Damaged(err)
+			return nil, inspect.Damaged(err)
 		}
 		wasm = rewritten
 	}
-	inspected, err := preview1.Inspect(wasm)
+	inspected, err := inspect.Module(wasm)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := workaround.Apply(inspected); err != nil {
-		return nil, preview1.Damaged(err)
+		return nil, inspect.Damaged(err)
 	}
 	return inspected.Encode(), nil
 }
 
 func damaged(err error) error {
 	if err != nil {
-		err = preview1.Damaged(errors.New(firstLine(err)))
+		err = inspect.Damaged(errors.New(firstLine(err)))
 	}
 	return err
 }

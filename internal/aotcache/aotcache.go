@@ -14,15 +14,13 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// Dir is the directory that it is in unless another is named, which scripts/build-wasm.sh
-// uses too.
+// Dir is the directory that it is in unless another is named.
 func Dir() (string, error) { return codecache.Dir(DirName) }
 
 // DirName is the name of Dir in the user's cache.
 const DirName = "aot"
 
-// Key names what a version of WasmEdge makes of a module on this CPU.
-// scripts/build-wasm.sh computes the same. options are those that it is not given there.
+// Key names what a version of WasmEdge makes of a module on this CPU, with options.
 func Key(version string, wasm []byte, options ...string) string {
 	parts := append([]string{version, cpuKind(), sum(wasm)}, options...)
 	return sum([]byte(strings.Join(parts, " ") + "\n"))

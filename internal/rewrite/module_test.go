@@ -16,19 +16,14 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
-	"github.com/wasisock/wasisock/internal/racetest"
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
 // inPath is the version of Go in PATH, which is always tested with.
 const inPath = "local"
 
-// versions are those of Go to test with. Under the race detector, wazero takes ten times as
-// long to compile what each makes, so only one is.
+// versions are those of Go to test with.
 func versions() []string {
-	if racetest.Enabled {
-		return []string{inPath}
-	}
 	others := strings.FieldsFunc(os.Getenv("WASISOCK_GO_VERSIONS"), func(r rune) bool { return r == ' ' || r == ',' })
 	return append([]string{inPath}, others...)
 }

@@ -13,7 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wasisock/wasisock/cmd/internal/runner"
+	"github.com/wasisock/wasisock/cmd/internal/options"
+	"github.com/wasisock/wasisock/cmd/internal/report"
+	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host"
 )
 
@@ -24,11 +26,11 @@ func Usage(name string) string {
 
 // Run is the command's main; its result is the exit code.
 func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	messages := runner.NewOutput(stderr, name)
+	messages := report.NewOutput(stderr, name)
 	defer messages.Close()
 	failed := func(format string, args ...any) int {
 		fmt.Fprintf(messages, name+": "+format+"\n", args...)
-		return runner.ExitFailed
+		return supervisor.ExitFailed
 	}
 	rules := append(Loopback(os.TempDir()), split(os.Getenv("WASISOCK_ALLOW"))...)
 	policy, err := host.ParsePolicy(rules...)
@@ -47,7 +49,7 @@ func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp) || err == nil && flags.NArg() == 0:
 		fmt.Fprint(messages, Usage(name), "\nThe go command calls this for GOOS=wasip1 GOARCH=wasm go run and go test.\n")
-		return runner.ExitFailed
+		return supervisor.ExitFailed
 	case err != nil:
 		return failed("%v", err)
 	}
@@ -58,7 +60,7 @@ func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	if err != nil {
 		return failed("%v", err)
 	}
-	return runner.Command{
+	return supervisor.Command{
 		Name: name,
 		File: flags.Arg(0),
 		Guest: host.Cmd{
@@ -125,7 +127,7 @@ func environment() ([]string, error) {
 		return nil, err
 	}
 	env = append(env, "PWD="+wd)
-	if file, err := runner.Bundle(); err == nil && os.Getenv("SSL_CERT_DIR") == "" {
+	if file, err := options.Bundle(); err == nil && os.Getenv("SSL_CERT_DIR") == "" {
 		env = append(env, "SSL_CERT_FILE="+file)
 	}
 	return env, nil

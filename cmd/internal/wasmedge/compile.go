@@ -20,9 +20,8 @@ func Output(wasm, minor string) string {
 	return strings.TrimSuffix(wasm, ".wasm") + ".aot-" + minor + ".wasm"
 }
 
-// Compile compiles wasm to out, or takes what was compiled before from the cache, which
-// it shares with scripts/build-wasm.sh. Lines that tell of work that takes long go to
-// w. The code is 0, or that of a wasmedge that failed or was ended.
+// Compile compiles wasm to out, or takes what was compiled before from the cache. Lines that
+// tell of work that takes long go to w. The code is 0, or that of a wasmedge that failed or was ended.
 func (p Program) Compile(wasm, out string, w io.Writer) (code int, err error) {
 	text, err := os.ReadFile(wasm)
 	if err != nil {

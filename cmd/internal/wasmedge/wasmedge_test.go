@@ -98,7 +98,6 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestKey computes the key as scripts/build-wasm.sh does, with the script's functions.
 func TestOutput(t *testing.T) {
 	for file, want := range map[string]string{"a/b.wasm": "a/b.aot-0.14.wasm", "b": "b.aot-0.14.wasm"} {
 		if got := Output(file, "0.14"); got != want {

@@ -30,7 +30,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/preview1"
+	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
 // word is the first argument of a program that is to be a compiler.
@@ -92,18 +92,18 @@ func (j Job) Run(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case inTime.Err() != nil:
-		return preview1.Unusable("compiling it takes longer than %v; raise the limit by --compile-timeout or Config.CompileTimeout", j.Timeout)
+		return inspect.Unusable("compiling it takes longer than %v; raise the limit by --compile-timeout or Config.CompileTimeout", j.Timeout)
 	case !errors.As(err, &exit):
 		return fmt.Errorf("the compiler does not start: %w; name a wasisock program", err)
 	case exit.ExitCode() == exitUnusable:
-		return preview1.Unusable("%s", firstLine(stdout.String()))
+		return inspect.Unusable("%s", firstLine(stdout.String()))
 	case outOfMemory(stderr.String()):
-		return preview1.Unusable("compiling it takes more than %d MB of memory; raise the limit by --compile-memory or Config.CompileMemory", j.Memory>>20)
+		return inspect.Unusable("compiling it takes more than %d MB of memory; raise the limit by --compile-memory or Config.CompileMemory", j.Memory>>20)
 	case exit.ExitCode() != exitSignal && exit.ExitCode() != exitPanic:
 		return fmt.Errorf("the compiler %s failed: %s; name a wasisock program of this version, with %s in it",
 			j.Program, cmp.Or(firstLine(stdout.String()+stderr.String()), err.Error()), j.Engine)
 	}
-	return preview1.Unusable("the compiler crashes at it: %v: %s; ask whoever built it", err, firstLine(stderr.String()))
+	return inspect.Unusable("the compiler crashes at it: %v: %s; ask whoever built it", err, firstLine(stderr.String()))
 }
 
 // outOfMemory reports whether a program says that it could not have more memory, or none for

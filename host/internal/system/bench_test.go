@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -33,7 +34,7 @@ func BenchmarkPoll(b *testing.B) {
 					b.Skipf("%d descriptors are too many here: %v", 2*idle, err)
 				}
 				unix.SetNonblock(ends[0], true)
-				s := &socket{fd: ends[0], family: sockabi.AF_UNIX, kind: sockabi.SOCK_STREAM, flags: sockabi.FDFLAG_NONBLOCK, interest: [2]int32{-1, -1}}
+				s := &socket{fd: ends[0], backend: &kernelSocket{fd: ends[0]}, family: sockabi.AF_UNIX, kind: sockabi.SOCK_STREAM, flags: sockabi.FDFLAG_NONBLOCK}
 				g.table.add(s)
 				peers[s.number] = ends[1]
 				subs = append(subs, read(s.number))
@@ -47,8 +48,8 @@ func BenchmarkPoll(b *testing.B) {
 			ctx := context.Background()
 			pollArgs := []uint64{uint64(in), uint64(out), uint64(len(subs)), uint64(n)}
 			recvArgs := []uint64{uint64(active.Target), uint64(iovs), 1, 0, uint64(nread), uint64(flags)}
-			at, last := g.mem[in:][len(subs)/2*subSize:][:subSize], g.mem[in:][(len(subs)-1)*subSize:][:subSize]
-			row := make([]byte, subSize)
+			at, last := g.mem[in:][len(subs)/2*sockabi.SubscriptionSize:][:sockabi.SubscriptionSize], g.mem[in:][(len(subs)-1)*sockabi.SubscriptionSize:][:sockabi.SubscriptionSize]
+			row := make([]byte, sockabi.SubscriptionSize)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
@@ -105,7 +106,7 @@ func BenchmarkRequest(b *testing.B) {
 			s, buf := g.table.get(fd).fd, make([]byte, size)
 			return func() {
 				unix.Read(s, buf)
-				unix.SendmsgN(s, buf, nil, nil, sendFlags)
+				unix.SendmsgN(s, buf, nil, nil, netos.SendFlags)
 			}
 		})
 	})

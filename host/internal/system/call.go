@@ -5,14 +5,9 @@ package system
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"math"
-	"net"
 	"strconv"
 
-	"net/netip"
-
-	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -20,6 +15,17 @@ import (
 // and counts, then that each pointer lies in memory, results too; copy in; look
 // the descriptor up; ask the policy; act; write results. Nothing can fail after
 // the act, so that no connection, datagram or descriptor is lost.
+
+// Each function's comment has its parameters, which are 4 bytes each, the sizes of what
+// pointers among them point to, and each errno with its cause. It leaves out those of all
+// functions:
+//
+//   - EADDRNOTAVAIL: a pointer is no multiple of its alignment, which package sockabi states.
+//   - EFAULT: what a pointer points to is not all in memory.
+//   - EBADF: no descriptor of that number is open. ENOTSOCK: it is a file's.
+//   - what the operating system's function of that name says, by netos.Errno.
+//
+// Package sockabi is their source.
 
 // A call is one call of the guest's.
 type call struct {
@@ -81,16 +87,16 @@ func (g *guest) rows() []Row {
 		rows[i] = Row{
 			Function: f,
 			Shared:   Shared(f),
-			Call: g.traced(f, g.observed(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
+			Call: g.wrapped(f, func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
 				g.mu.Lock()
 				defer g.mu.Unlock()
 				args = g.numbered(f, args)
-				g.takeBack(args)
+				g.revoke(args)
 				errno := h(g, call{ctx, mem, args})
 				clear(g.bufs) // guest memory may not outlive the guest
-				g.lend(args)
+				g.grant(args)
 				return errno
-			})),
+			}),
 		}
 	}
 	return rows
@@ -142,10 +148,7 @@ func (g *guest) iovecs(c call, i int) (bufs [][]byte, size uint32, errno sockabi
 		size += n
 	}
 	g.bufs = bufs
-	if g.rec != nil {
-		g.rec.args[i] = strconv.FormatUint(uint64(size), 10) + " bytes"
-		g.rec.args[i+1] = ""
-	}
+	g.account.Rec.Argf(i, func() string { return strconv.FormatUint(uint64(size), 10) + " bytes" }, i+1)
 	return bufs, size, 0
 }
 
@@ -162,104 +165,4 @@ func (g *guest) lookup(c call) (*socket, sockabi.Errno) {
 		}
 	}
 	return nil, sockabi.EBADF
-}
-
-// allow is the one place that asks the policy about an address: s is about to
-// use it. The address is the guest's no more, but the one that will be used.
-func (g *guest) allow(op host.Op, s *socket, e endpoint) sockabi.Errno {
-	r := host.Request{
-		Op:      op,
-		Network: s.network(),
-		Addr:    netip.AddrPortFrom(e.addr.Addr().Unmap(), e.addr.Port()),
-		Path:    e.path,
-	}
-	if e.place != nil {
-		r.Resolve = e.place.realPath
-	}
-	if op != host.OpListen {
-		r.Names = g.known.of(r.Addr.Addr())
-	}
-	r.Route = op == host.OpDial && s.network() == "udp" && e.addr.Port() == discard && !s.routed.addr.IsValid()
-	errno := g.ask(r)
-	if errno != 0 && op != host.OpListen {
-		g.renew(r.Addr.Addr())
-	}
-	return errno
-}
-
-// renew looks up the names again by which a was known, beside the guest: a program that has
-// looked a name up once may go on using its address.
-func (g *guest) renew(a netip.Addr) {
-	for _, m := range g.known.over(a) {
-		select {
-		case g.answering <- struct{}{}:
-		default:
-			return // there is much to look up already
-		}
-		g.serving.Go(func() {
-			defer g.finish()
-			defer func() { recover() }() // see answerSafely
-			if g.policy(host.Request{Op: host.OpResolve, Host: m.name}) != nil || !g.mayLookUp() {
-				return
-			}
-			addrs, err := g.resolver.LookupNetIP(g.ended, "ip", m.asked)
-			if err != nil {
-				return
-			}
-			for _, found := range addrs {
-				g.learn(found.Unmap().WithZone(""), m.name, m.asked)
-			}
-		})
-	}
-}
-
-// discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
-const discard = 9
-
-// ask is the door from the policy's refusals to EACCES.
-func (g *guest) ask(r host.Request) sockabi.Errno {
-	err := errNoPolicy
-	if g.policy != nil {
-		err = g.policy(r)
-	}
-	if err == nil {
-		return 0
-	}
-	if !r.Route {
-		g.count.refused.Add(1)
-	}
-	if g.rec != nil {
-		g.rec.why = "denied: " + err.Error()
-	}
-	return sockabi.EACCES
-}
-
-var errNoPolicy = errors.New("there is no policy")
-
-// resolution is the door from the resolver's errors to those of
-// sock_getaddrinfo. Once interrupted, every error is EINTR.
-func (g *guest) resolution(err error) sockabi.Errno {
-	if err == nil {
-		return 0
-	}
-	if g.rec != nil {
-		g.rec.why = err.Error()
-	}
-	var dns *net.DNSError
-	var none *net.AddrError
-	switch {
-	case g.interrupted():
-		return sockabi.EINTR
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return sockabi.EINTR
-	case errors.As(err, &none):
-		return sockabi.EAI_NODATA
-	case !errors.As(err, &dns):
-		return sockabi.EAI_FAIL
-	case dns.IsNotFound:
-		return sockabi.EAI_NONAME
-	case dns.IsTimeout || dns.IsTemporary:
-		return sockabi.EAI_AGAIN
-	}
-	return sockabi.EAI_FAIL
 }

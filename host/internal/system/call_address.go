@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -45,10 +46,10 @@ func (c call) addressBytes(i int) ([]byte, sockabi.Errno) {
 // endpoint is a copy of the address that parameter i tells of and the port in
 // parameter p. It has 4, 16 or 128 bytes, under the plain names too. Another length,
 // and a port that is none, is EINVAL.
-func (g *guest) endpoint(c call, i, p int) (endpoint, sockabi.Errno) {
+func (g *guest) endpoint(c call, i, p int) (address.Endpoint, sockabi.Errno) {
 	b, errno := c.addressBytes(i)
 	if errno != 0 {
-		return endpoint{}, errno
+		return address.Endpoint{}, errno
 	}
 	var family uint16
 	switch {
@@ -59,34 +60,32 @@ func (g *guest) endpoint(c call, i, p int) (endpoint, sockabi.Errno) {
 	case len(b) == sockabi.AddrStorageSize:
 		family, b = le.Uint16(b[storageFamily:]), b[storageData:]
 	default:
-		return endpoint{}, sockabi.EINVAL
+		return address.Endpoint{}, sockabi.EINVAL
 	}
 	port := c.u32(p)
 	if port > math.MaxUint16 && family != sockabi.AF_UNIX {
-		return endpoint{}, sockabi.EINVAL
+		return address.Endpoint{}, sockabi.EINVAL
 	}
-	var e endpoint
+	var e address.Endpoint
 	switch family {
 	case sockabi.AF_INET4:
-		e = inet(netip.AddrFrom4([4]byte(b)), uint16(port))
+		e = address.Inet(netip.AddrFrom4([4]byte(b)), uint16(port))
 	case sockabi.AF_INET6:
-		e = inet(netip.AddrFrom16([16]byte(b)), uint16(port))
+		e = address.Inet(netip.AddrFrom16([16]byte(b)), uint16(port))
 	case sockabi.AF_UNIX:
 		name, errno := unixName(b[:sunPathSize])
 		switch {
 		case errno != 0:
-			return endpoint{}, errno
+			return address.Endpoint{}, errno
 		case name[0] == '@':
-			e = endpoint{family: sockabi.AF_UNIX, path: name}
+			e = address.Endpoint{Family: sockabi.AF_UNIX, Path: name}
 		default:
-			e = g.at(name)
+			e = g.paths.At(name)
 		}
 	default:
-		return endpoint{}, sockabi.EAFNOSUPPORT
+		return address.Endpoint{}, sockabi.EAFNOSUPPORT
 	}
-	if g.rec != nil {
-		g.rec.args[i], g.rec.args[p] = e.String(), ""
-	}
+	g.account.Rec.Argf(i, e.String, p)
 	return e, 0
 }
 
@@ -112,18 +111,18 @@ func unixName(b []byte) (string, sockabi.Errno) {
 
 // putAddress writes the address of e to b if it fits, as many bytes as it has.
 // A UNIX path takes all of sun_path. It reports whether it fitted.
-func putAddress(b []byte, e endpoint) bool {
+func putAddress(b []byte, e address.Endpoint) bool {
 	var n int
-	switch e.family {
+	switch e.Family {
 	case sockabi.AF_INET4, sockabi.AF_INET6:
-		a := e.addr.Addr().AsSlice()
+		a := e.Addr.Addr().AsSlice()
 		if n = len(a); n <= len(b) {
 			copy(b, a)
 		}
 	case sockabi.AF_UNIX:
 		if n = sunPathSize; n <= len(b) {
 			clear(b[:n])
-			if copy(b, e.path); e.path != "" && e.path[0] == '@' {
+			if copy(b, e.Path); e.Path != "" && e.Path[0] == '@' {
 				b[0] = 0
 			}
 		}
@@ -133,7 +132,7 @@ func putAddress(b []byte, e endpoint) bool {
 
 // endpoint1 is the getter of an address, version 1: the buffer has 4 or 16
 // bytes, and ENOMEM is an address that needs more.
-func endpoint1(get func(*socket) (endpoint, error)) handler {
+func endpoint1(get func(*socket) (address.Endpoint, error)) handler {
 	return func(g *guest, c call) sockabi.Errno {
 		if !c.aligned(4, 1, 2, 3) {
 			return sockabi.EADDRNOTAVAIL
@@ -157,14 +156,14 @@ func endpoint1(get func(*socket) (endpoint, error)) handler {
 		if !putAddress(addr, e) {
 			return sockabi.ENOMEM
 		}
-		le.PutUint32(port, uint32(e.addr.Port()))
-		le.PutUint32(family, map[uint8]uint32{sockabi.AF_INET4: 4, sockabi.AF_INET6: 6}[e.family])
+		le.PutUint32(port, uint32(e.Addr.Port()))
+		le.PutUint32(family, map[uint8]uint32{sockabi.AF_INET4: 4, sockabi.AF_INET6: 6}[e.Family])
 		return 0
 	}
 }
 
 // endpoint2 is the getter of version 2: the buffer is an AddrStorage.
-func endpoint2(get func(*socket) (endpoint, error)) handler {
+func endpoint2(get func(*socket) (address.Endpoint, error)) handler {
 	return func(g *guest, c call) sockabi.Errno {
 		if !c.aligned(4, 1, 2) {
 			return sockabi.EADDRNOTAVAIL
@@ -185,31 +184,29 @@ func endpoint2(get func(*socket) (endpoint, error)) handler {
 			return errno
 		}
 		putStorage(addr, e)
-		le.PutUint32(port, uint32(e.addr.Port()))
+		le.PutUint32(port, uint32(e.Addr.Port()))
 		return 0
 	}
 }
 
-func putStorage(b []byte, e endpoint) {
-	le.PutUint16(b[storageFamily:], uint16(e.family))
+func putStorage(b []byte, e address.Endpoint) {
+	le.PutUint16(b[storageFamily:], uint16(e.Family))
 	putAddress(b[storageData:], e)
 }
 
-func (g *guest) named(c call, get func(*socket) (endpoint, error)) (endpoint, sockabi.Errno) {
+func (g *guest) named(c call, get func(*socket) (address.Endpoint, error)) (address.Endpoint, sockabi.Errno) {
 	s, errno := g.lookup(c)
 	if errno != 0 {
-		return endpoint{}, errno
+		return address.Endpoint{}, errno
 	}
 	e, err := get(s)
-	if err == nil && e.family == sockabi.AF_UNSPEC {
+	if err == nil && e.Family == sockabi.AF_UNSPEC {
 		err = unix.ENOTCONN
 	}
 	if err != nil {
-		return endpoint{}, g.wire(err)
+		return address.Endpoint{}, g.wire(err)
 	}
-	e = g.inGuest(e)
-	if g.rec != nil {
-		g.rec.result = e.String()
-	}
+	e = g.paths.InGuest(e)
+	g.account.Rec.Succeeded(e.String)
 	return e, 0
 }

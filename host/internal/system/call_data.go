@@ -3,27 +3,35 @@
 package system
 
 import (
-	"strconv"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
+// sockRecv is sock_recv: it receives bytes, or a datagram.
+//
+// Parameters: fd; iovs*, iovslen sockabi.IOVec of 8 bytes; flags, sockabi.RI_*; nread*, 4 bytes;
+// roflags*, sockabi.RO_*, 2 bytes.
+//   - EINVAL: a flag is unknown, or there are more than sockabi.MaxIOVecs buffers.
+//   - EAGAIN: there is nothing, and the socket does not block, or its time is over.
+//   - EACCES: the policy refuses to receive at a free port; see bindsFree.
+//   - EINTR: the guest is stopped.
 func (g *guest) sockRecv(c call) sockabi.Errno {
 	return g.receive(c, receiving{flags: 3, addr: -1, port: -1, nread: 4, roflags: 5})
 }
 
-// sock_recv_from with 7 parameters: the address is copied to the guest's bytes
-// if it fits, and nothing tells its family or port.
+// sockRecvFrom1 is sock_recv_from with 7 parameters, without port*: the address is copied to
+// the guest's bytes if it fits, and nothing reports its family or port. See sockRecvFrom.
 func (g *guest) sockRecvFrom1(c call) sockabi.Errno {
 	return g.receive(c, receiving{flags: 4, addr: 3, port: -1, nread: 5, roflags: 6})
 }
 
-// sock_recv_from: the port is 2 bytes in network order. Where there is no
-// sender's address the family of an AddrStorage becomes AF_UNSPEC, and address
-// and port stay as they were.
+// sockRecvFrom is sock_recv_from: it is sock_recv, and reports the sender. Where there is no
+// sender's address the family of an AddrStorage becomes AF_UNSPEC, and address and port stay
+// as they were.
+//
+// Parameters as of sockRecv, and: addr*, a sockabi.Address of 8 bytes, of room for 4, 16 or 128
+// bytes; port*, 2 bytes in network order.
+//   - EINVAL: also another length of room, and one without room for a path on a UNIX socket.
 func (g *guest) sockRecvFrom(c call) sockabi.Errno {
 	return g.receive(c, receiving{flags: 4, addr: 3, port: 5, nread: 6, roflags: 7})
 }
@@ -75,39 +83,50 @@ func (g *guest) receive(c call, p receiving) sockabi.Errno {
 	if err != nil {
 		return g.wire(err)
 	}
-	from = g.inGuest(from)
+	from = g.paths.InGuest(from)
 	if storage {
 		putStorage(addr, from)
 	} else {
 		putAddress(addr, from)
 	}
-	if port != nil && from.addr.IsValid() {
-		port[0], port[1] = byte(from.addr.Port()>>8), byte(from.addr.Port())
+	if port != nil && from.Addr.IsValid() {
+		port[0], port[1] = byte(from.Addr.Port()>>8), byte(from.Addr.Port())
 	}
 	le.PutUint32(nread, uint32(n))
 	le.PutUint16(roflags, 0)
 	if cut {
 		le.PutUint16(roflags, sockabi.RO_DATA_TRUNCATED)
 	}
-	if g.rec != nil {
-		if g.rec.result = strconv.Itoa(n); from.family != sockabi.AF_UNSPEC && p.addr >= 0 {
-			g.rec.result += " from " + from.String()
-		}
-		if cut {
-			g.rec.result += ", truncated"
-		}
+	if p.addr < 0 {
+		from = address.Endpoint{}
 	}
+	recordReceived(g.account.Rec, n, cut, from)
 	return 0
 }
 
+// sockSend is sock_send: it sends bytes, or a datagram, to the peer.
+//
+// Parameters: fd; iovs*, iovslen sockabi.IOVec of 8 bytes; flags, which must be 0; nwritten*,
+// 4 bytes.
+//   - EINVAL: there are flags, or more than sockabi.MaxIOVecs buffers.
+//   - EAGAIN: there is no room, and the socket does not block, or its time is over.
+//   - EPIPE: the peer has gone, or the socket was shut down.
+//   - EACCES: the policy refuses a datagram of a socket that was connected for the route alone.
+//   - EINTR: the guest is stopped.
 func (g *guest) sockSend(c call) sockabi.Errno {
 	if !c.aligned(4, 1, 4) {
 		return sockabi.EADDRNOTAVAIL
 	}
-	return g.transmit(c, 3, 4, endpoint{})
+	return g.transmit(c, 3, 4, address.Endpoint{})
 }
 
-// sock_send_to of a connected TCP socket sends to its peer, whatever the address.
+// sockSendTo is sock_send_to: it is sock_send to an address. A TCP socket sends to its peer,
+// whatever the address.
+//
+// Parameters as of sockSend, and: addr* and port as of sockBind.
+//   - EINVAL, EAFNOSUPPORT: also as of sockBind.
+//   - EACCES: the policy refuses to send there.
+//   - EISCONN: the socket is connected to the nameserver, and the address is another.
 func (g *guest) sockSendTo(c call) sockabi.Errno {
 	if !c.aligned(4, 1, 3, 6) {
 		return sockabi.EADDRNOTAVAIL
@@ -116,11 +135,11 @@ func (g *guest) sockSendTo(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	defer e.release()
+	defer e.Release()
 	return g.transmit(c, 5, 6, e)
 }
 
-func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno {
+func (g *guest) transmit(c call, flags, nwritten int, to address.Endpoint) sockabi.Errno {
 	if c.u32(flags) != 0 || c.u32(2) > sockabi.MaxIOVecs {
 		return sockabi.EINVAL
 	}
@@ -136,58 +155,15 @@ func (g *guest) transmit(c call, flags, nwritten int, to endpoint) sockabi.Errno
 	if errno != 0 {
 		return errno
 	}
-	if to.family != sockabi.AF_UNSPEC && s.network() == "tcp" {
-		to = endpoint{}
-	}
-	if to.family != sockabi.AF_UNSPEC {
-		if err := s.suits(to, false); err != nil {
-			return g.wire(err)
-		}
-		if g.isNameserver(s, to) {
-			if err := g.attach(s); err != nil && err != unix.EISCONN {
-				return g.wire(err)
-			}
-			to = endpoint{}
-		} else if to, errno = g.permitted(s, to); errno != 0 {
-			return errno
-		}
-	}
-	if errno := g.beyondRoute(s, to); errno != 0 {
+	n, errno := g.sendTo(s, bufs, to)
+	return g.putCount(result, n, errno)
+}
+
+func (g *guest) putCount(result []byte, n int, errno sockabi.Errno) sockabi.Errno {
+	if errno != 0 {
 		return errno
-	}
-	n, err := g.send(s, bufs, to)
-	return g.putCount(result, n, err)
-}
-
-// beyondRoute asks the policy about the first datagram of a socket that was connected for
-// the route, if it goes there.
-func (g *guest) beyondRoute(s *socket, to endpoint) sockabi.Errno {
-	if !s.routed.addr.IsValid() || to.family != sockabi.AF_UNSPEC {
-		return 0
-	}
-	if errno := g.allow(host.OpDial, s, s.routed); errno != 0 {
-		return errno
-	}
-	s.routed = endpoint{}
-	return 0
-}
-
-// permitted is to as it is reached, if s may send there.
-func (g *guest) permitted(s *socket, to endpoint) (endpoint, sockabi.Errno) {
-	if s.virtual != nil {
-		return to, g.wire(unix.EISCONN)
-	}
-	to = to.reachable()
-	return to, g.allow(host.OpSend, s, to)
-}
-
-func (g *guest) putCount(result []byte, n int, err error) sockabi.Errno {
-	if err != nil {
-		return g.wire(err)
 	}
 	le.PutUint32(result, uint32(n))
-	if g.rec != nil {
-		g.rec.result = strconv.Itoa(n)
-	}
+	g.account.Rec.Counted(n)
 	return 0
 }

@@ -5,10 +5,12 @@ package system
 import (
 	"encoding/binary"
 
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// fd_read is sock_recv without flags, but reading nothing never waits.
+// fdRead is fd_read: it is sock_recv without flags, but reading nothing never waits. Its
+// parameters are fd; iovs*, iovslen; nread*; all as of sockRecv. It falls through for files.
 func (g *guest) fdRead(c call) sockabi.Errno {
 	s := g.table.get(c.u32(0))
 	if s == nil {
@@ -19,14 +21,14 @@ func (g *guest) fdRead(c call) sockabi.Errno {
 		return errno
 	}
 	if size == 0 {
-		return g.putCount(result, 0, nil)
+		return g.putCount(result, 0, 0)
 	}
 	n, _, _, err := g.recv(s, bufs, false, false)
-	return g.putCount(result, n, err)
+	return g.putCount(result, n, g.wire(err))
 }
 
-// fd_write is sock_send: a peer that is gone is EPIPE. Writing nothing does
-// nothing: it sends no empty datagram.
+// fdWrite is fd_write: it is sock_send, but writing nothing sends no empty datagram. Its
+// parameters are fd; iovs*, iovslen; nwritten*; all as of sockSend. It falls through for files.
 func (g *guest) fdWrite(c call) sockabi.Errno {
 	s := g.table.get(c.u32(0))
 	if s == nil {
@@ -37,13 +39,10 @@ func (g *guest) fdWrite(c call) sockabi.Errno {
 		return errno
 	}
 	if size == 0 {
-		return g.putCount(result, 0, nil)
+		return g.putCount(result, 0, 0)
 	}
-	if errno := g.beyondRoute(s, endpoint{}); errno != 0 {
-		return errno
-	}
-	n, err := g.send(s, bufs, endpoint{})
-	return g.putCount(result, n, err)
+	n, errno := g.sendTo(s, bufs, address.Endpoint{})
+	return g.putCount(result, n, errno)
 }
 
 func (g *guest) vectored(c call) (bufs [][]byte, size uint32, result []byte, errno sockabi.Errno) {
@@ -70,6 +69,7 @@ func (g *guest) elsewhere(c call) sockabi.Errno {
 	return sockabi.EBADF
 }
 
+// fdClose is fd_close of fd. It never lingers, and falls through for files.
 func (g *guest) fdClose(c call) sockabi.Errno {
 	s := g.table.get(c.u32(0))
 	if s == nil {
@@ -79,8 +79,9 @@ func (g *guest) fdClose(c call) sockabi.Errno {
 	return 0
 }
 
-// fd_fdstat_get tells datagram sockets apart, as WASI has it; WasmEdge calls
-// every socket a stream.
+// fdFdstatGet is fd_fdstat_get: it reports type, flags and rights of a descriptor. It tells
+// datagram sockets apart, as WASI has it; WasmEdge calls every socket a stream. Parameters: fd;
+// stat*, a sockabi.FDStat of 24 bytes. It falls through for files.
 func (g *guest) fdFdstatGet(c call) sockabi.Errno {
 	s := g.table.get(c.u32(0))
 	if s == nil {
@@ -105,8 +106,10 @@ func (g *guest) fdFdstatGet(c call) sockabi.Errno {
 	return 0
 }
 
-// fd_fdstat_set_flags: the flags that make files synchronous are ENOTCAPABLE on
-// sockets, others that there are not EINVAL.
+// fdFdstatSetFlags is fd_fdstat_set_flags: it sets flags, of which NONBLOCK has a meaning.
+// Parameters: fd; flags, sockabi.FDFLAG_*. It falls through for files.
+//   - EINVAL: a flag is unknown.
+//   - ENOTCAPABLE: a flag makes files synchronous.
 func (g *guest) fdFdstatSetFlags(c call) sockabi.Errno {
 	s := g.table.get(c.u32(0))
 	if s == nil {
@@ -123,6 +126,7 @@ func (g *guest) fdFdstatSetFlags(c call) sockabi.Errno {
 	return 0
 }
 
+// fdFilestatGet is fd_filestat_get, which is ENOTCAPABLE on sockets and falls through for files.
 func (g *guest) fdFilestatGet(c call) sockabi.Errno {
 	if g.table.get(c.u32(0)) == nil {
 		return g.elsewhere(c)
@@ -130,9 +134,9 @@ func (g *guest) fdFilestatGet(c call) sockabi.Errno {
 	return sockabi.ENOTCAPABLE
 }
 
-// fd_renumber falls through for two files that are both open. A socket takes the
-// place of a socket; where only one of the two is one, it is ENOTSUP; a number
-// that is not open is EBADF.
+// fdRenumber is fd_renumber: a socket takes the place of a socket, which is closed. Parameters:
+// fd; to. It falls through for two files that are both open.
+//   - ENOTSUP: only one of the two is a socket.
 func (g *guest) fdRenumber(c call) sockabi.Errno {
 	from, to := g.table.get(c.u32(0)), g.table.get(c.u32(1))
 	for i, s := range []*socket{from, to} {

@@ -4,14 +4,11 @@ package system
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
-	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 
-	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/names"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -24,11 +21,22 @@ type node struct {
 	info, addr, data, canon []byte // an AddrInfo, its SockAddr, and the room for their data
 }
 
-// sock_getaddrinfo: a number needs no permission, a name that of the policy to
-// resolve it. EAI_MEMORY is no room for an answer; nothing is written then. A
-// list that ends before max has as many nodes as it has. The errors are else
-// those of WasmEdge. SOCK_ANY means streams and datagrams. A name or service that is
-// longer than sockabi says is EAI_NONAME or EAI_SERVICE.
+// sockGetaddrinfo is sock_getaddrinfo: it looks a name and a service up. A number needs no
+// permission, a name that of the policy to resolve it. SOCK_ANY means streams and datagrams.
+//
+// Parameters: node*, nodelen bytes; service*, servicelen bytes; hints*, a sockabi.AddrInfo of 28
+// bytes; res**, 4 bytes, with a pointer to the first of a list of AddrInfo; max, how many of it
+// are used at most, but no more than maxNodes and than the list has; count*, 4 bytes.
+//   - EAI_NONAME: there is neither name nor service, the name does not exist, or is longer than
+//     sockabi.MaxName.
+//   - EAI_SERVICE: no such service is known, or it is longer than sockabi.MaxService.
+//   - EAI_MEMORY: max is 0, or an answer has no room; nothing is written then.
+//   - EAI_BADFLAG, EAI_FAMILY, EAI_SOCKTYPE, ENOSYS: a hint is unknown.
+//   - EAI_NODATA, EAI_ADDRFAMILY: the name, or the number, has no address of that family.
+//   - EAI_AGAIN: the resolver fails for now, or the guest looks up more than it may.
+//   - EAI_FAIL, EAI_SYSTEM: the resolver, or the list of the host's addresses, fails.
+//   - EACCES: the policy refuses to resolve the name.
+//   - EINTR: the guest is stopped.
 func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	if !c.aligned(4, 4, 5, 7) {
 		return sockabi.EADDRNOTAVAIL
@@ -45,15 +53,13 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	binary.Decode(hints, le, &hint)
 	node, nodeFits := upToNUL(name, sockabi.MaxName)
 	serv, servFits := upToNUL(service, sockabi.MaxService)
-	q := question{
-		node: node, service: serv,
-		flags: hint.Flags, family: hint.Family, kind: hint.SockType, protocol: hint.Protocol,
+	q := names.Question{
+		Node: node, Service: serv,
+		Flags: hint.Flags, Family: hint.Family, Kind: hint.SockType, Protocol: hint.Protocol,
 	}
-	if g.rec != nil {
-		g.rec.args[0], g.rec.args[1] = strconv.Quote(q.node), ""
-		g.rec.args[2], g.rec.args[3] = strconv.Quote(q.service), ""
-	}
-	switch errno := q.valid(c.u32(6)); {
+	g.account.Rec.Argf(0, func() string { return strconv.Quote(q.Node) }, 1)
+	g.account.Rec.Argf(2, func() string { return strconv.Quote(q.Service) }, 3)
+	switch errno := q.Valid(c.u32(6)); {
 	case errno != 0:
 		return errno
 	case !nodeFits:
@@ -65,7 +71,7 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	answers, canon, errno := g.resolve(q)
+	answers, canon, errno := g.names.Resolve(q)
 	if errno != 0 {
 		return errno
 	}
@@ -80,13 +86,13 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 		canon = ""
 	}
 	le.PutUint32(count, uint32(len(answers)))
-	if g.rec != nil {
+	g.account.Rec.Succeeded(func() string {
 		texts := make([]string, len(answers))
 		for i, a := range answers {
-			texts[i] = a.addr.String()
+			texts[i] = a.Addr.String()
 		}
-		g.rec.result = strconv.Itoa(len(answers)) + " [" + strings.Join(texts, ", ") + "]"
-	}
+		return strconv.Itoa(len(answers)) + " [" + strings.Join(texts, ", ") + "]"
+	})
 	return 0
 }
 
@@ -99,27 +105,6 @@ func upToNUL(b []byte, max int) (s string, fits bool) {
 		return string(b[:end]), end == len(b)
 	}
 	return string(b[:end]), true
-}
-
-// valid checks the question as far as no resolver is needed for it.
-func (q question) valid(max uint32) sockabi.Errno {
-	const flags = sockabi.AI_PASSIVE | sockabi.AI_CANONNAME | sockabi.AI_NUMERICHOST | sockabi.AI_NUMERICSERV |
-		sockabi.AI_V4MAPPED | sockabi.AI_ALL | sockabi.AI_ADDRCONFIG
-	switch {
-	case q.node == "" && q.service == "":
-		return sockabi.EAI_NONAME
-	case max == 0:
-		return sockabi.EAI_MEMORY
-	case q.flags&^flags != 0 || q.flags&sockabi.AI_CANONNAME != 0 && q.node == "":
-		return sockabi.EAI_BADFLAG
-	case q.family > sockabi.AF_INET6:
-		return sockabi.EAI_FAMILY
-	case q.protocol > sockabi.IPPROTO_UDP || q.kind > sockabi.SOCK_STREAM:
-		return sockabi.ENOSYS
-	case len(q.transports()) == 0:
-		return sockabi.EAI_SOCKTYPE
-	}
-	return 0
 }
 
 // nodes is the list that begins at ptr, at most max long.
@@ -153,8 +138,8 @@ func (c call) nodes(ptr, max uint32) ([]node, sockabi.Errno) {
 	return nodes, 0
 }
 
-func dataSize(a answer) int {
-	if a.addr.Addr().Is4() {
+func dataSize(a names.Answer) int {
+	if a.Addr.Addr().Is4() {
 		return sockabi.SockAddrInet4Size
 	}
 	return sockabi.SockAddrInet6Size
@@ -162,27 +147,27 @@ func dataSize(a answer) int {
 
 // put writes a to n, and canon with a NUL behind it. What Next and the pointers
 // are is left alone.
-func (n node) put(q question, a answer, canon string) {
+func (n node) put(q names.Question, a names.Answer, canon string) {
 	var info sockabi.AddrInfo
 	var addr sockabi.SockAddr
 	binary.Decode(n.info, le, &info)
 	binary.Decode(n.addr, le, &addr)
 
-	info.Flags, info.SockType, info.Protocol = q.flags, a.kind, a.protocol
+	info.Flags, info.SockType, info.Protocol = q.Flags, a.Kind, a.Protocol
 	info.Family, info.AddrLen = sockabi.AF_INET6, 28
-	if a.addr.Addr().Is4() {
+	if a.Addr.Addr().Is4() {
 		info.Family, info.AddrLen = sockabi.AF_INET4, 16
 	}
 	info.CanonNameLen = uint32(len(canon))
 	addr.Family, addr.DataLen = info.Family, uint32(dataSize(a))
 
 	var data [sockabi.SockAddrInet6Size]byte
-	binary.BigEndian.PutUint16(data[0:], a.addr.Port())
+	binary.BigEndian.PutUint16(data[0:], a.Addr.Port())
 	if at := 2; info.Family == sockabi.AF_INET4 {
-		copy(data[at:], a.addr.Addr().AsSlice())
+		copy(data[at:], a.Addr.Addr().AsSlice())
 	} else {
 		at += 4 // flow information
-		copy(data[at:], a.addr.Addr().AsSlice())
+		copy(data[at:], a.Addr.Addr().AsSlice())
 	}
 	copy(n.data, data[:dataSize(a)])
 	if canon != "" {
@@ -190,85 +175,4 @@ func (n node) put(q question, a answer, canon string) {
 	}
 	binary.Encode(n.addr, le, &addr)
 	binary.Encode(n.info, le, &info)
-}
-
-// resolve answers q. It asks the policy before it asks anyone else, and waits no
-// longer than until Interrupt. It does not look at the call's own context: if that was
-// done first, the guest would see EINTR before it is known that it is to end.
-func (g *guest) resolve(q question) (answers []answer, canon string, errno sockabi.Errno) {
-	ctx, cancel := context.WithCancel(g.ended)
-	defer cancel()
-
-	addrs, errno, literal := q.literal()
-	if errno != 0 && literal {
-		return nil, "", errno
-	}
-	if !literal && !g.isOwn(q.node) {
-		if errno := g.ask(host.Request{Op: host.OpResolve, Host: q.node}); errno != 0 {
-			return nil, "", errno
-		}
-	}
-	if !literal && !g.mayLookUp() {
-		return nil, "", sockabi.EAI_AGAIN
-	}
-	transports, errno := q.ports(ctx, g.resolver, q.transports())
-	if errno != 0 {
-		return nil, "", errno
-	}
-	if canon = q.node; !literal {
-		if addrs, errno = g.addresses(ctx, q); errno != 0 {
-			return nil, "", errno
-		}
-		for _, a := range addrs {
-			g.learn(a.Unmap(), strings.TrimSuffix(q.node, "."), q.node)
-		}
-		if q.flags&sockabi.AI_CANONNAME != 0 {
-			if cname, err := g.resolver.LookupCNAME(ctx, q.node); err == nil {
-				canon = strings.TrimSuffix(cname, ".")
-			}
-		}
-	}
-	if q.flags&sockabi.AI_CANONNAME == 0 {
-		canon = ""
-	}
-	for _, addr := range addrs {
-		for _, t := range transports {
-			t.addr = netip.AddrPortFrom(addr, t.addr.Port())
-			answers = append(answers, t)
-		}
-	}
-	return answers, canon, 0
-}
-
-// addresses is those of the name that q is about.
-func (g *guest) addresses(ctx context.Context, q question) ([]netip.Addr, sockabi.Errno) {
-	if q.flags&sockabi.AI_ADDRCONFIG != 0 {
-		local, err := net.InterfaceAddrs()
-		if err != nil {
-			return nil, sockabi.EAI_SYSTEM
-		}
-		family, ok := q.configured(local)
-		if !ok {
-			return nil, sockabi.EAI_NONAME
-		}
-		q.family = family
-	}
-	network := "ip"
-	switch {
-	case q.family == sockabi.AF_INET4:
-		network = "ip4"
-	case q.family == sockabi.AF_INET6 && q.flags&sockabi.AI_V4MAPPED == 0:
-		network = "ip6"
-	}
-	addrs, err := g.resolver.LookupNetIP(ctx, network, q.node)
-	if err != nil {
-		return nil, g.resolution(err)
-	}
-	for i, a := range addrs { // IPv4 addresses come in both forms
-		addrs[i] = a.Unmap()
-	}
-	if addrs = q.choose(addrs); len(addrs) == 0 {
-		return nil, sockabi.EAI_NODATA
-	}
-	return addrs, 0
 }

@@ -4,14 +4,19 @@ package system
 
 import (
 	"encoding/binary"
+	"errors"
 	"strconv"
 
-	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// sock_open: EINVAL for a family or type that there is not, EMFILE at the
-// guest's limit or the process's, EAFNOSUPPORT where the host lacks the family.
+// sockOpen is sock_open: it makes a blocking socket.
+//
+// Parameters: af, sockabi.AF_*; type, sockabi.SOCK_*; fd*, where its number goes, 4 bytes.
+//   - EINVAL: the family or the type is unknown.
+//   - EMFILE: the guest has as many sockets as it may have, or the process descriptors.
+//   - EAFNOSUPPORT: the host lacks the family.
 func (g *guest) sockOpen(c call) sockabi.Errno {
 	family, kind := c.u32(0), c.u32(1)
 	if !c.aligned(4, 2) {
@@ -21,9 +26,8 @@ func (g *guest) sockOpen(c call) sockabi.Errno {
 	if !ok {
 		return sockabi.EFAULT
 	}
-	if g.rec != nil {
-		g.rec.args[0], g.rec.args[1] = familyName(family), kindName(kind)
-	}
+	g.account.Rec.Argf(0, func() string { return familyName(family) })
+	g.account.Rec.Argf(1, func() string { return kindName(kind) })
 	if family < sockabi.AF_INET4 || family > sockabi.AF_UNIX || kind < sockabi.SOCK_DGRAM || kind > sockabi.SOCK_STREAM {
 		return sockabi.EINVAL
 	}
@@ -37,14 +41,20 @@ func (g *guest) sockOpen(c call) sockabi.Errno {
 
 func (g *guest) putNumber(result []byte, s *socket) {
 	le.PutUint32(result, s.number)
-	if g.rec != nil {
-		g.rec.result = strconv.FormatUint(uint64(s.number), 10)
-		if g.rec.fd < 0 {
-			g.rec.fd = int64(s.number)
-		}
-	}
+	g.account.Rec.Opened(s.number)
 }
 
+// sockBind is sock_bind: it gives a socket an address, or a listener of the host's that is there.
+//
+// Parameters: fd; addr*, a sockabi.Address of 8 bytes, of an address of 4, 16 or 128 bytes;
+// port, in host order.
+//   - EINVAL: the socket has an address; the length, the port or the path is invalid.
+//   - EAFNOSUPPORT: the address is not of the socket's family.
+//   - EACCES: the policy refuses to listen there. A free port is asked for later; see bindsFree.
+//   - EADDRINUSE: the guest has taken the host's listener already.
+//   - EADDRNOTAVAIL: the host has released that listener.
+//   - EROFS, EPERM, ENAMETOOLONG: the path is in a read-only directory, leads out of its
+//     directory, or is longer than the host's sun_path.
 func (g *guest) sockBind(c call) sockabi.Errno {
 	if !c.aligned(4, 1) {
 		return sockabi.EADDRNOTAVAIL
@@ -53,49 +63,41 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	defer e.release()
+	defer e.Release()
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
 	}
-	if err := s.suits(e, true); err != nil {
-		return g.wire(err)
-	}
-	if gv := g.givenAt(s, e); gv != nil {
-		return g.wire(g.take(s, gv))
-	}
-	if s.bindsFree(e) {
-		return g.wire(g.bindFree(s, e))
-	}
-	if e.place != nil {
-		e.place.noFollow = true
-	}
-	if errno := g.allow(host.OpListen, s, e); errno != 0 {
-		return errno
-	}
-	return g.wire(g.bind(s, e))
+	return g.bindTo(s, e)
 }
 
-// sock_listen of a TCP socket without an address binds it to a free port of all
-// addresses. The policy is asked about a free port here; see bindsFree.
+// sockListen is sock_listen: it makes a stream accept connections. A TCP socket without an
+// address is bound to a free port of all addresses.
+//
+// Parameters: fd; backlog, signed, which a listener of the host's does not look at.
+//   - EACCES: the policy refuses to listen at a free port; see bindsFree.
+//   - ENOBUFS: the guest has as many listeners as it may have.
 func (g *guest) sockListen(c call) sockabi.Errno {
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
 	}
-	if s.stream() && (s.unjudged || !s.named && s.family != sockabi.AF_UNIX) {
-		if errno := g.judge(s); errno != 0 {
-			return errno
-		}
-	}
-	return g.wire(g.listen(s, int(int32(c.u32(1)))))
+	return g.listenOn(s, int(int32(c.u32(1))))
 }
 
-// sock_accept with two parameters; see sockAccept.
+// sockAccept1 is sock_accept with two parameters: fd; newfd*, 4 bytes. See sockAccept.
 func (g *guest) sockAccept1(c call) sockabi.Errno { return g.acceptTo(c, 0, 1) }
 
-// sock_accept: the flags are those of the new descriptor, of which NONBLOCK has
-// a meaning. The policy has permitted the listener, and so its connections.
+// sockAccept is sock_accept: it takes a connection. The policy has permitted the listener, and
+// so its connections.
+//
+// Parameters: fd; flags of the new descriptor, sockabi.FDFLAG_*, of which NONBLOCK has a
+// meaning; newfd*, where its number goes, 4 bytes.
+//   - EINVAL: a flag is unknown; the socket does not listen, or the guest is shut down.
+//   - EAGAIN: there is none, and the listener does not block; or it has as many as it may have.
+//   - EMFILE: the guest has as many sockets as it may have, or a listener that blocks as many
+//     connections.
+//   - EINTR: the guest is stopped.
 func (g *guest) sockAccept(c call) sockabi.Errno { return g.acceptTo(c, c.u32(1), 2) }
 
 func (g *guest) acceptTo(c call, flags uint32, result int) sockabi.Errno {
@@ -121,6 +123,17 @@ func (g *guest) acceptTo(c call, flags uint32, result int) sockabi.Errno {
 	return 0
 }
 
+// sockConnect is sock_connect: it connects a socket, of datagrams for sends without an address.
+// An unspecified address is loopback. That of the nameserver leads to the host's own.
+//
+// Parameters as of sockBind.
+//   - EINVAL, EAFNOSUPPORT: as of sockBind.
+//   - EACCES: the policy refuses to dial.
+//   - EINPROGRESS: the socket does not block, or its time is over.
+//   - EALREADY: it connects already.
+//   - EISCONN: it is connected, or has one of the host's listeners.
+//   - ENOBUFS: too many sockets are connected to the nameserver.
+//   - EINTR: the guest is stopped.
 func (g *guest) sockConnect(c call) sockabi.Errno {
 	if !c.aligned(4, 1) {
 		return sockabi.EADDRNOTAVAIL
@@ -129,30 +142,20 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	defer e.release()
+	defer e.Release()
 	s, errno := g.lookup(c)
 	if errno != 0 {
 		return errno
 	}
-	if err := s.suits(e, false); err != nil {
-		return g.wire(err)
-	}
-	if g.isNameserver(s, e) {
-		return g.wire(g.attach(s))
-	}
-	e = e.reachable()
-	s.routed = endpoint{}
-	if errno := g.allow(host.OpDial, s, e); errno != 0 {
-		return errno
-	}
-	err := g.connect(s, e)
-	if err == nil && s.network() == "udp" && e.addr.Port() == discard {
-		s.routed = e
-	}
-	return g.wire(err)
+	return g.connectTo(s, e)
 }
 
-// sock_shutdown: how 0 acts as SHUT_RD.
+// sockShutdown is sock_shutdown: it ends one direction or both. A listener of the host's ends
+// for this guest alone.
+//
+// Parameters: fd; how, sockabi.SHUT_*, where 0 acts as SHUT_RD.
+//   - EINVAL: how is unknown.
+//   - ENOTCONN: the socket is not connected.
 func (g *guest) sockShutdown(c call) sockabi.Errno {
 	how := c.u32(1)
 	if how > sockabi.SHUT_RDWR {
@@ -165,9 +168,15 @@ func (g *guest) sockShutdown(c call) sockabi.Errno {
 	return g.wire(g.shutdown(s, uint8(how)))
 }
 
-// sock_getsockopt writes as much of the value as there is room for, and its size
-// then. SO_ERROR and SO_TYPE with room for less than 4 bytes are EINVAL; but at
-// address 4 no room is the size 4 itself, passed by value as stealthrocket/net does.
+// sockGetsockopt is sock_getsockopt: it writes as much of an option's value as there is room
+// for, and its size then.
+//
+// Parameters: fd; level and name, sockabi.SOL_* and its options; value*, as many bytes as size*
+// says; size*, 4 bytes. At address 4 no room is the size 4 itself, passed by value as
+// stealthrocket/net does.
+//   - EINVAL: the option is unknown; SO_ERROR or SO_TYPE has room for less than 4 bytes, or
+//     SO_BINDTODEVICE for less than the name.
+//   - ENOPROTOOPT: the host lacks the option.
 func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	if !c.aligned(4, 4) {
 		return sockabi.EADDRNOTAVAIL
@@ -191,9 +200,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if g.rec != nil {
-		g.rec.args[1], g.rec.args[2] = "", o.name
-	}
+	g.account.Rec.Arg(2, o.name, 1)
 	var value [optionSize]byte
 	n := 0
 	switch o.form {
@@ -206,11 +213,12 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 			return g.wire(err)
 		}
 		n, _ = binary.Encode(value[:], le, int32(v))
-		if g.rec != nil {
-			if g.rec.result = strconv.Itoa(v); o.form == formErrno && v != 0 {
-				g.rec.result = sockabi.Errno(v).Name()
+		g.account.Rec.Succeeded(func() string {
+			if o.form == formErrno && v != 0 {
+				return sockabi.Errno(v).Name()
 			}
-		}
+			return strconv.Itoa(v)
+		})
 	case formLinger:
 		v, err := getLinger(s)
 		if err != nil {
@@ -224,7 +232,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 		}
 		n, _ = binary.Encode(value[:], le, v)
 	case formDevice:
-		name, err := boundDevice(s.fd)
+		name, err := netos.BoundDevice(s.fd)
 		if err != nil {
 			return g.wire(err)
 		}
@@ -238,9 +246,14 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	return 0
 }
 
-// sock_setsockopt: a value shorter than the option's is EINVAL, an option that
-// can only be read ENOPROTOOPT. SO_BINDTODEVICE is EACCES: it leads packets past
-// the routes that a policy of addresses is made for.
+// sockSetsockopt is sock_setsockopt: it sets an option.
+//
+// Parameters: fd; level and name as of sockGetsockopt; value*, as many bytes as size says.
+//   - EINVAL: the option is unknown, or the value is shorter than the option's.
+//   - ENOPROTOOPT: the option can only be read.
+//   - EDOM: a timeout has microseconds that are none.
+//   - EACCES: SO_BINDTODEVICE, which leads packets past the routes that a policy of addresses
+//     is made for.
 func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 	o, known := optionOf(c.u32(1), c.u32(2))
 	if !known {
@@ -254,16 +267,12 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if g.rec != nil {
-		g.rec.args[1], g.rec.args[2], g.rec.args[4] = "", o.name, ""
-	}
+	g.account.Rec.Arg(2, o.name, 1, 4)
 	switch o.form {
 	case formFixed, formType, formErrno:
 		return sockabi.ENOPROTOOPT
 	case formDevice:
-		if g.rec != nil {
-			g.rec.why = "denied: binding to a device"
-		}
+		g.account.Rec.Denied(errDevice)
 		return sockabi.EACCES
 	case formLinger:
 		var v sockabi.Linger
@@ -282,11 +291,11 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 		return sockabi.EINVAL
 	}
 	v := int(int32(le.Uint32(value)))
-	if g.rec != nil {
-		g.rec.args[3] = strconv.Itoa(v)
-	}
+	g.account.Rec.Argf(3, func() string { return strconv.Itoa(v) })
 	return g.wire(g.setOption(s, o, func(s *socket) error { return setInt(s, o, v) }))
 }
+
+var errDevice = errors.New("binding to a device")
 
 const (
 	fdflags    = sockabi.FDFLAG_APPEND | sockabi.FDFLAG_DSYNC | sockabi.FDFLAG_NONBLOCK | sockabi.FDFLAG_RSYNC | sockabi.FDFLAG_SYNC

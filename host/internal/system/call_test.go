@@ -42,11 +42,11 @@ func TestPointers(t *testing.T) {
 		}
 		t.Run(key, func(t *testing.T) {
 			g := newTester(t, Config{})
-			setScene := scenes[key]
-			if setScene == nil {
-				t.Fatal("has no scene")
+			setFixture := fixtures[key]
+			if setFixture == nil {
+				t.Fatal("has no fixture")
 			}
-			args := setScene(g)
+			args := setFixture(g)
 			for i, name := range strings.Fields(f.Args) {
 				if !strings.HasSuffix(name, "*") {
 					continue
@@ -90,12 +90,12 @@ func TestPointers(t *testing.T) {
 // TestNestedPointers is TestPointers for the pointers within structs.
 func TestNestedPointers(t *testing.T) {
 	const outside, wrapping = memorySize - 1, 0xffff_fffe
-	for key, setScene := range scenes {
+	for key, setFixture := range fixtures {
 		name := key[:len(key)-1]
 		t.Run(key, func(t *testing.T) {
 			for _, ptr := range []uint32{outside, wrapping} {
 				g := newTester(t, Config{})
-				args := setScene(g)
+				args := setFixture(g)
 				var spoil []uint32 // where the pointers are
 				for i, arg := range strings.Fields(argsOf(key)) {
 					switch arg {
@@ -127,14 +127,14 @@ func TestNestedPointers(t *testing.T) {
 
 // TestResultsAtTheEndOfMemory gives results the last bytes there are.
 func TestResultsAtTheEndOfMemory(t *testing.T) {
-	for key, setScene := range scenes {
+	for key, setFixture := range fixtures {
 		name := key[:len(key)-1]
 		for i, arg := range strings.Fields(argsOf(key)) {
 			if !slices.Contains([]string{"fd*", "newfd*", "nread*", "nwritten*", "roflags*", "type*", "port*", "count*", "nevents*", "stat*"}, arg) {
 				continue
 			}
 			g := newTester(t, Config{})
-			args := setScene(g)
+			args := setFixture(g)
 			size := pointees[arg].size
 			if arg == "port*" && strings.HasPrefix(name, "sock_recv_from") {
 				size = 2
@@ -152,11 +152,11 @@ func TestResultsAtTheEndOfMemory(t *testing.T) {
 // place, or half over each other. What is written is the guest's business; that
 // the host lives, and the call succeeds, ours.
 func TestResultsThatOverlap(t *testing.T) {
-	for key, setScene := range scenes {
+	for key, setFixture := range fixtures {
 		t.Run(key, func(t *testing.T) {
 			for shift := uint32(0); shift <= 8; shift += 4 {
 				g := newTester(t, Config{})
-				args := setScene(g)
+				args := setFixture(g)
 				first, last := -1, -1
 				for i, arg := range strings.Fields(argsOf(key)) {
 					if strings.HasSuffix(arg, "*") {

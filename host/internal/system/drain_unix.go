@@ -2,7 +2,11 @@
 
 package system
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/readiness"
+)
 
 // maxPending is how many connections are taken over from the queue of a listener.
 const maxPending = 4096
@@ -26,21 +30,21 @@ func (g *guest) drain(hurry bool) {
 		level = drainHurried
 	}
 	g.signals.drain()
-	g.wake.ask(level)
+	g.wake.Ask(level)
 }
 
 // heed begins what the guest was asked for meanwhile.
 func (g *guest) heed() {
 	d := &g.draining
-	if g.wake.asked.Load() != d.level || g.wake.rung.Load() {
+	if g.wake.Due(d.level) {
 		began := d.level > 0
-		if d.level = g.wake.heed(); d.level > 0 && !began {
-			g.takeAllBack()
+		if d.level = g.wake.Heed(); d.level > 0 && !began {
+			g.revokeAll()
 			for s := range g.listening.addrs {
 				g.retire(s)
 			}
 		}
-		g.releaseGivens()
+		g.releaseListeners()
 	}
 	if d.level > 0 && !d.over {
 		d.over = d.level >= drainHurried || !g.inWork()
@@ -55,24 +59,20 @@ func (g *guest) retire(s *socket) {
 		return
 	}
 	s.retired = true
-	g.poller.arm(s, 0)
-	switch {
-	case s.given == nil:
+	g.polls.Disarm(&s.watched)
+	if s.backend.owned() {
 		g.takeQueue(s)
-		unix.Shutdown(s.fd, unix.SHUT_RDWR)
-	case s.given.released:
-		g.takeQueue(s)
-		s.closeLent()
+		s.backend.retire()
 	}
 }
 
 // takeQueue takes over the connections that wait for s.
 func (g *guest) takeQueue(s *socket) {
 	for len(s.pending) < maxPending {
-		fd, err := acceptSocket(s.queue())
+		b, err := s.backend.accept()
 		switch err {
 		case nil:
-			s.pending = append(s.pending, fd)
+			s.pending = append(s.pending, b)
 			continue
 		case unix.EINTR, unix.ECONNABORTED:
 			continue
@@ -82,21 +82,18 @@ func (g *guest) takeQueue(s *socket) {
 }
 
 // next is a connection from the queue of l.
-func (g *guest) next(l *socket) (fd int, r *relay, err error) {
+func (g *guest) next(l *socket) (b backend, err error) {
 	g.heed()
 	switch {
-	case !l.retired && l.given != nil && l.given.feed != nil:
-		return g.fetch(l)
 	case !l.retired:
-		fd, err = acceptSocket(l.queue())
-		return fd, nil, err
+		return l.backend.accept()
 	case len(l.pending) > 0:
-		fd, l.pending = l.pending[0], l.pending[1:]
-		return fd, nil, nil
+		b, l.pending = l.pending[0], l.pending[1:]
+		return b, nil
 	case g.failing(l):
-		return 0, nil, unix.EINVAL // as Linux says of a listener that was shut down
+		return nil, unix.EINVAL // as Linux says of a listener that was shut down
 	}
-	return 0, nil, unix.EAGAIN
+	return nil, unix.EAGAIN
 }
 
 func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
@@ -104,19 +101,19 @@ func (g *guest) failing(l *socket) bool { return g.draining.over || l.shut }
 // announce adds to what is told by this poll what no operating system tells of: signals,
 // the listeners that have a connection, or an end, and the connections that have one.
 func (g *guest) announce() {
-	if i := g.interest.signals; i >= 0 && g.signals.arrived() {
-		g.interest.done.add(i)
+	if g.signals.arrived() {
+		g.polls.TellSignals()
 	}
 	if g.draining.level >= drainHurried {
 		for _, s := range g.table.sockets {
-			if s != nil && s.from != nil && s.interest[reading] >= 0 {
-				g.interest.done.add(int(s.interest[reading]))
+			if s != nil && s.from != nil {
+				g.polls.Tell(&s.watched, readiness.Reading)
 			}
 		}
 	}
 	for s := range g.listening.addrs {
-		if i := s.interest[reading]; i >= 0 && s.retired && (len(s.pending) > 0 && !s.full || g.failing(s)) {
-			g.interest.done.add(int(i))
+		if s.retired && (len(s.pending) > 0 && !s.full || g.failing(s)) {
+			g.polls.Tell(&s.watched, readiness.Reading)
 		}
 	}
 }
@@ -125,7 +122,7 @@ func (g *guest) announce() {
 // What is said on it tells nothing: a server may have written last and wait for the answer,
 // or compute what to write next. A guest with requests of its own to answer says so itself.
 func (g *guest) inWork() bool {
-	if g.signals.drains() || g.count.connections.Load() > 0 {
+	if g.signals.drains() || g.account.Connections.Load() > 0 {
 		return true
 	}
 	for s := range g.listening.addrs {
@@ -151,7 +148,7 @@ func (s *socket) left() bool {
 }
 
 func (s *socket) closePending() {
-	for _, fd := range s.pending {
-		unix.Close(fd)
+	for _, b := range s.pending {
+		b.close()
 	}
 }

@@ -3,45 +3,23 @@
 package system
 
 import (
-	"context"
 	"errors"
-	"hash/fnv"
-	"math/rand/v2"
-	"net"
-	"net/netip"
-	"strings"
-	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/netos"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 )
 
 // Faults are injected beneath the rows, where arguments are known to be good, the
 // policy has agreed, and errors have the door that all have: recv and send ask
 // before they begin, and the resolver is wrapped.
 
-// A dice decides about the calls on one socket in one direction.
-type dice struct {
-	*rand.PCG
-	spared bool // from EAGAIN, as the last call had one
-}
-
-// roll is whether something with the probability p happens.
-func (d *dice) roll(p float64) bool { return float64(d.Uint64()>>11) < p*(1<<53) }
-
 // A faulty is what a socket has met.
 type faulty struct {
-	dice  [2]*dice // by direction; nil until it is needed
+	dice  [2]*account.Dice // by direction; nil until it is needed
 	reset bool
-}
-
-func (g *guest) setFaults(f hostfault.Faults) {
-	g.injects, g.faults = f.Any(), f
-	if f.DNS > 0 || f.Delay > 0 {
-		g.resolver = &faultyResolver{resolver: g.resolver, faults: f}
-	}
 }
 
 // errEnd is what receiving comes to after a reset.
@@ -51,12 +29,12 @@ var errEnd = errors.New("the connection was reset before")
 // bufs. A call that finds nothing to do throws no dice, so that what happens does not
 // depend on how often a guest asks.
 func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]byte, error) {
-	if !g.injects || s.listener {
+	if !g.account.Injects || s.listener {
 		return bufs, nil
 	}
-	f := &g.faults
+	f := &g.account.Faults
 	if s.faulty.reset {
-		if direction == reading {
+		if direction == readiness.Reading {
 			return nil, errEnd
 		}
 		return nil, unix.EPIPE
@@ -66,12 +44,12 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 	}
 	d := s.faulty.dice[direction]
 	if d == nil {
-		d = &dice{PCG: rand.NewPCG(f.Seed, s.nth<<1|uint64(direction))}
+		d = account.NewDice(f.Seed, s.nth<<1|uint64(direction))
 		s.faulty.dice[direction] = d
 	}
 	// All are thrown every time: the probability of one changes no other.
-	late, dns, reset, again := d.roll(f.Delay), d.roll(f.DNS), d.roll(f.Reset), d.roll(f.Again)
-	short := d.roll([...]float64{reading: f.ShortRead, writing: f.ShortWrite}[direction])
+	late, dns, reset, again := d.Roll(f.Delay), d.Roll(f.DNS), d.Roll(f.Reset), d.Roll(f.Again)
+	short := d.Roll([...]float64{readiness.Reading: f.ShortRead, readiness.Writing: f.ShortWrite}[direction])
 	part := d.Uint64()
 
 	if late {
@@ -79,67 +57,56 @@ func (g *guest) fault(s *socket, direction int, bufs [][]byte, whole bool) ([][]
 			return nil, err
 		}
 	}
-	spared := d.spared
-	d.spared = false
+	spared := d.Spared
+	d.Spared = false
 	size := sizeOf(bufs)
-	if direction == reading {
+	if direction == readiness.Reading {
 		size = min(size, available(s))
 	}
 	switch {
-	case dns && direction == writing && asksAbroad(s):
-		g.explain("dns")
+	case dns && direction == readiness.Writing && asksAbroad(s):
+		g.account.Rec.Faulted("dns")
 		return nil, unix.ECONNREFUSED
 	case reset && s.stream() && isConnected(s):
-		g.explain("reset")
+		g.account.Rec.Faulted("reset")
 		s.faulty.reset = true
-		breakOff(s.fd)
+		netos.BreakOff(s.fd)
 		return nil, unix.ECONNRESET
 	case again && !spared && !s.blocks():
-		g.explain("eagain")
-		d.spared = true
+		g.account.Rec.Faulted("eagain")
+		d.Spared = true
 		return nil, unix.EAGAIN
 	case short && s.stream() && !whole && size > 1:
-		g.explain("short")
-		bufs = shorten(bufs, 1+part%(size-1))
+		g.account.Rec.Faulted("short")
+		bufs = account.First(bufs, int(1+part%(size-1)))
 	}
 	return bufs, nil
 }
 
 // late waits as long as a delay takes.
 func (g *guest) late() error {
-	g.explain(g.faults.DelayTime.String() + " late")
-	if err := g.await(-1, 0, after(clock(), int64(g.faults.DelayTime))); err != unix.EAGAIN {
+	g.account.Rec.Faulted(g.account.Faults.DelayTime.String() + " late")
+	if err := g.await(-1, 0, netos.After(netos.Clock(), int64(g.account.Faults.DelayTime))); err != unix.EAGAIN {
 		return err
 	}
 	return nil
 }
 
-// explain puts a fault into the trace.
-func (g *guest) explain(fault string) {
-	if g.rec == nil {
-		return
-	}
-	if g.rec.why != "" {
-		g.rec.why += ", "
-	}
-	g.rec.why += "fault: " + fault
-}
-
 // something waits until there is something to receive or room to send, as a call would.
 func (g *guest) something(s *socket, direction int) error {
 	events, timeout := int16(unix.POLLIN), s.rcvtimeo
-	if direction == writing {
+	if direction == readiness.Writing {
 		events, timeout = unix.POLLOUT, s.sndtimeo
 	}
 	if !s.blocks() {
 		timeout = -1
 	}
-	return g.await(s.fd, events, deadlineOf(timeout))
+	return g.await(s.fd, events, netos.DeadlineOf(timeout))
 }
 
 // available is how many bytes there are to receive.
 func available(s *socket) uint64 {
-	n, err := unix.IoctlGetInt(s.fd, reqAvailable)
+	n, err := unix.IoctlGetInt(s.fd, netos.Available)
 	if err != nil {
 		return 0
 	}
@@ -155,7 +122,8 @@ func isConnected(s *socket) bool {
 // resolver, which has its faults.
 func asksAbroad(s *socket) bool {
 	e, err := peerEndpoint(s)
-	return err == nil && !s.stream() && s.virtual == nil && e.addr.Port() == 53
+	_, own := s.backend.(*dnsSocket)
+	return err == nil && !s.stream() && !own && e.Addr.Port() == 53
 }
 
 func sizeOf(bufs [][]byte) (size uint64) {
@@ -163,56 +131,4 @@ func sizeOf(bufs [][]byte) (size uint64) {
 		size += uint64(len(b))
 	}
 	return size
-}
-
-// shorten is the first n bytes of bufs, which have more. It changes the slice of
-// slices.
-func shorten(bufs [][]byte, n uint64) [][]byte {
-	for i, b := range bufs {
-		if n <= uint64(len(b)) {
-			bufs[i] = b[:n]
-			return bufs[:i+1]
-		}
-		n -= uint64(len(b))
-	}
-	return bufs
-}
-
-// A faultyResolver resolves names worse than the one in it, from several goroutines: the
-// guest's calls, and the nameserver. Each name has dice of its own, so that it does not
-// matter which of two is asked for first.
-type faultyResolver struct {
-	resolver
-	faults hostfault.Faults
-	mu     sync.Mutex
-	dice   [256]*dice // by a hash, because a guest can ask for any number of names
-}
-
-func (r *faultyResolver) LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error) {
-	late, dns := r.roll(network + " " + strings.ToLower(name))
-	if late {
-		select {
-		case <-time.After(r.faults.DelayTime):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	if dns {
-		return nil, &net.DNSError{Err: "fault: dns", Name: name, IsTemporary: true}
-	}
-	return r.resolver.LookupNetIP(ctx, network, name)
-}
-
-func (r *faultyResolver) roll(question string) (late, dns bool) {
-	hash := fnv.New32a()
-	hash.Write([]byte(question))
-	i := hash.Sum32() % uint32(len(r.dice))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	d := r.dice[i]
-	if d == nil {
-		d = &dice{PCG: rand.NewPCG(r.faults.Seed, 1<<63|uint64(i))}
-		r.dice[i] = d
-	}
-	return d.roll(r.faults.Delay), d.roll(r.faults.DNS)
 }

@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/netos"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -22,24 +25,18 @@ import (
 // policy is asked at once.
 
 // bindsFree reports whether binding s to e is not asked of the policy yet.
-func (s *socket) bindsFree(e endpoint) bool {
-	return e.family != sockabi.AF_UNIX && e.addr.Port() == 0 && (s.stream() || e.anywhere())
-}
-
-// anywhere reports whether e is an address of every host.
-func (e endpoint) anywhere() bool {
-	a := e.addr.Addr().Unmap()
-	return a.IsUnspecified() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
+func (s *socket) bindsFree(e address.Endpoint) bool {
+	return e.Family != sockabi.AF_UNIX && e.Addr.Port() == 0 && (s.stream() || e.Anywhere())
 }
 
 // bindFree binds s to e, now or later.
-func (g *guest) bindFree(s *socket, e endpoint) error {
-	if e.anywhere() {
+func (g *guest) bindFree(s *socket, e address.Endpoint) error {
+	if e.Anywhere() {
 		if err := g.bind(s, e); err != nil {
 			return err
 		}
 	} else {
-		if at, err := localEndpoint(s); err != nil || s.named || s.given != nil || at.addr.Port() != 0 {
+		if at, err := localEndpoint(s); err != nil || s.named || at.Addr.Port() != 0 {
 			return unix.EINVAL
 		}
 		if err := tryBind(s.family, e); err != nil && g.allow(host.OpListen, s, e) == 0 {
@@ -52,23 +49,23 @@ func (g *guest) bindFree(s *socket, e endpoint) error {
 }
 
 // tryBind binds a socket of its own.
-func tryBind(family uint8, e endpoint) error {
-	fd, err := newSocket(domainOf(family), unix.SOCK_STREAM)
+func tryBind(family uint8, e address.Endpoint) error {
+	fd, err := netos.NewSocket(netos.Domain(family), unix.SOCK_STREAM)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return unix.Bind(fd, e.sockaddr())
+	return unix.Bind(fd, e.Sockaddr())
 }
 
 // bindNow binds a socket whose binding was put off.
 func (g *guest) bindNow(s *socket) error {
-	if s.later.family == sockabi.AF_UNSPEC {
+	if s.later.Family == sockabi.AF_UNSPEC {
 		return nil
 	}
 	e := s.later
-	s.later = endpoint{}
-	return unix.Bind(s.fd, e.sockaddr())
+	s.later = address.Endpoint{}
+	return unix.Bind(s.fd, e.Sockaddr())
 }
 
 // judge asks the policy whether s may listen where it is bound, or at a free port of all
@@ -78,7 +75,7 @@ func (g *guest) judge(s *socket) sockabi.Errno {
 	if err != nil {
 		return g.wire(err)
 	}
-	e.addr = netip.AddrPortFrom(e.addr.Addr(), 0)
+	e.Addr = netip.AddrPortFrom(e.Addr.Addr(), 0)
 	if errno := g.allow(host.OpListen, s, e); errno != 0 {
 		return errno
 	}
@@ -89,9 +86,7 @@ func (g *guest) judge(s *socket) sockabi.Errno {
 	if !s.stream() {
 		g.listens(s)
 	}
-	if i := s.interest[reading]; i >= 0 {
-		g.arm(int(i))
-	}
+	g.polls.Rearm(&s.watched, readiness.Reading)
 	return 0
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/names/namestest"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -57,14 +58,14 @@ var directly = map[string][]string{
 func FuzzRows(f *testing.F) {
 	functions := sockabi.Functions()
 	f.Add([]byte{})
-	for i := range functions { // each function once, with what the scene has at hand
+	for i := range functions { // each function once, with what the fixture has at hand
 		f.Add([]byte{byte(i), 1, 9, 10, 1, 11, 12, 13, 14, 15})
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := tape(data)
 		before := openFiles(t)
 		g := newTester(t, Config{Policy: onLoopback, Limits: host.Limits{Sockets: 32}})
-		g.resolver = names{}
+		g.names.Resolver = namestest.Resolver{}
 		l := queue(g)
 		fds := []uint32{l, readable(g), waiting(g), g.open(local, dgram), g.open(inet6, tcp)}
 		texts := g.iovs("text", "", "more")

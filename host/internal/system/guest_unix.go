@@ -13,59 +13,46 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/names"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
 // guest is the System of the systems that it works on.
 type guest struct {
-	policy     host.Policy
-	limits     limits
+	account    account.Account
 	engineStat func(context.Context, Memory, uint32) (uint8, sockabi.Errno)
 	nanotime   func() int64
-	resolver   resolver
 	nameserver bool // its own is offered
-	answering  chan struct{}
-	serving    sync.WaitGroup // sockets of the nameserver
-	virtual    atomic.Int32   // how many of these there are
-	known      known
+	names      names.Names
 	stdio      [3]stdio
 	onListen   func(net.Addr)
-	onLimit    func(string)
-	met        sync.Map // limits that onLimit was told of
 	dial       func(ctx context.Context, network, address string) (net.Conn, error)
-	tracer
 
-	injects bool // some of faults
-	faults  hostfault.Faults
-
+	trace     host.Tracer
 	calls     func(name string, errno sockabi.Errno, took time.Duration)
-	count     counters
 	listening listening
 
 	mu        sync.Mutex // held during a call
 	closed    bool
-	wake      wake
-	ended     context.Context // done once interrupted
+	wake      readiness.Wake
 	interrupt func()
 
-	givens []*given
-
-	listenersOf []net.Listener // that the givens are of
-	toRelease   []atomic.Bool
+	listenersOf   []net.Listener  // the host's
+	hostListeners []*hostListener // of listenersOf
+	toRelease     []atomic.Bool
 
 	preopened []*socket // by number less FirstPreopened; nil is closed
-	dirs      []*dir    // of the longest name in the guest first
-	made      map[string]made
+	paths     address.Paths
 	draining  drain
 	signals   signals
 	streams   Streams
 	table     table
 	listeners int // open
-	poller    poller
-	interest  interest
-	snapshot  []byte   // the subscriptions that interest.rows stand for, as the guest wrote them
-	changed   []int32  // scratch space of subscribe
+	polls     readiness.Set
+	polling   call     // that polls
 	bufs      [][]byte // scratch space of iovecs
 }
 
@@ -76,38 +63,37 @@ type stdio struct {
 }
 
 func (g *guest) open(cfg Config) error {
-	g.policy, g.engineStat, g.nanotime = cfg.Policy, cfg.FDStat, cfg.Nanotime
-	g.limits.set(cfg.Limits)
-	g.tracer, g.calls, g.onListen, g.onLimit = tracer{trace: cfg.Trace}, cfg.Calls, cfg.OnListen, cfg.OnLimit
+	g.account.Open(cfg.Limits, cfg.Faults, cfg.Policy, cfg.OnLimit)
+	g.engineStat, g.nanotime = cfg.FDStat, cfg.Nanotime
+	g.trace, g.calls, g.onListen = cfg.Trace, cfg.Calls, cfg.OnListen
 	g.dial = cfg.Dial
-	g.resolver = net.DefaultResolver
+	resolver := net.DefaultResolver
 	if cfg.Resolver != nil {
-		g.resolver = cfg.Resolver
+		resolver = cfg.Resolver
 	}
-	g.nameserver, g.answering = cfg.Nameserver, make(chan struct{}, maxAnswering)
-	g.setFaults(cfg.Faults)
-	if cfg.Trace == nil && cfg.Calls == nil && !g.injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
+	g.names.Open(&g.account, resolver, len(cfg.Listeners) > 0)
+	g.nameserver = cfg.Nameserver
+	if cfg.Trace == nil && cfg.Calls == nil && !g.account.Injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
 		g.streams = cfg.Streams
 	}
 	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
 		g.stdio[i] = stdioOf(v)
 	}
-	g.interest.signals = -1
-	if err := g.wake.open(); err != nil {
+	if err := g.wake.Open(); err != nil {
 		return os.NewSyscallError("eventfd", err)
 	}
-	if err := g.poller.open(g); err != nil {
-		g.wake.close()
+	if err := g.polls.Open(FirstSocket, pollGuest{g}, &g.account, &g.wake); err != nil {
+		g.wake.Close()
 		return os.NewSyscallError("epoll_create", err)
 	}
-	if err := g.openGivens(cfg.Listeners); err != nil {
-		g.poller.close()
-		g.wake.close()
+	if err := g.openHostListeners(cfg.Listeners); err != nil {
+		g.polls.Close()
+		g.wake.Close()
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	g.ended = ctx
-	g.interrupt = func() { g.wake.interrupt(); cancel() }
+	g.account.Ended = ctx
+	g.interrupt = func() { g.wake.Interrupt(); cancel() }
 	if cfg.Preopen {
 		if err := g.preopen(); err != nil {
 			g.close()
@@ -128,7 +114,7 @@ func stdioOf(v any) stdio {
 }
 
 func (g *guest) owns(fd uint32) bool { return g.table.get(g.number(fd)) != nil }
-func (g *guest) interrupted() bool   { return g.wake.set.Load() }
+func (g *guest) interrupted() bool   { return g.wake.Interrupted() }
 
 func (g *guest) close() error {
 	g.interrupt()
@@ -138,20 +124,19 @@ func (g *guest) close() error {
 		return nil
 	}
 	g.closed = true
-	g.takeAllBack()
+	g.revokeAll()
 	g.streams = Streams{}
 	for _, s := range g.table.sockets {
 		if s != nil {
 			g.closeSocket(s)
 		}
 	}
-	g.serving.Wait()
-	g.limits.Sockets = 0
-	g.closeGivens()
-	g.removeMade()
-	g.closeDirs()
-	g.poller.close()
-	g.wake.close()
+	g.account.Wait()
+	g.account.Limits.Sockets = 0
+	g.closeHostListeners()
+	g.paths.Close()
+	g.polls.Close()
+	g.wake.Close()
 	return nil
 }
 
@@ -179,13 +164,11 @@ func (g *guest) fdstat(c call, fd uint32) (filetype uint8, errno sockabi.Errno) 
 	return 0, sockabi.EBADF
 }
 
-// forget makes the poller and the subscriptions lose sight of s, which is about
-// to be closed or renumbered.
-func (g *guest) forget(s *socket) {
-	for _, i := range s.interest {
-		if i >= 0 {
-			g.invalidate(int(i))
-		}
-	}
-	g.poller.arm(s, 0)
+// forget makes polls lose sight of s, whose descriptor or number is about to become another's.
+func (g *guest) forget(s *socket) { g.polls.Forget(&s.watched) }
+
+func (g *guest) mount(guest, host string, readOnly bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.paths.Mount(guest, host, readOnly)
 }

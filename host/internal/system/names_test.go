@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/names/namestest"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -67,91 +67,6 @@ func (g *tester) answers(list, count uint32) string {
 		ptr = info.Next
 	}
 	return strings.Join(texts, ", ")
-}
-
-// names is a resolver that knows a few.
-type names struct{}
-
-func (names) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	host = strings.TrimSuffix(host, ".")
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
-	switch host {
-	case "both.test":
-		switch network {
-		case "ip4":
-			return []netip.Addr{v4}, nil
-		case "ip6":
-			return []netip.Addr{v6}, nil
-		}
-		return []netip.Addr{v6, netip.AddrFrom16(v4.As16())}, nil // as net.Resolver gives it
-	case "four.test":
-		if network == "ip6" {
-			return nil, &net.AddrError{Err: "no suitable address"}
-		}
-		return []netip.Addr{v4}, nil
-	case "local.test":
-		return []netip.Addr{netip.MustParseAddr("fe80::1%eth0")}, nil
-	case "hang.test":
-		<-ctx.Done()
-		return nil, ctx.Err()
-	case "later.test":
-		return nil, &net.DNSError{IsTemporary: true}
-	case "slow.test":
-		return nil, &net.DNSError{IsTimeout: true}
-	case "broken.test":
-		return nil, &net.DNSError{Err: "server misbehaving"}
-	case "odd.test":
-		return nil, errors.New("odd")
-	}
-	return nil, &net.DNSError{IsNotFound: true}
-}
-
-func (names) LookupCNAME(_ context.Context, host string) (string, error) {
-	host = strings.TrimSuffix(host, ".")
-	if host == "four.test" {
-		return "", errors.New("none")
-	}
-	return "canonical." + host + ".", nil
-}
-
-func (names) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
-	name = strings.TrimSuffix(name, ".")
-	return []*net.MX{{Host: "mail." + name + ".", Pref: 10}}, nil
-}
-
-func (names) LookupNS(_ context.Context, name string) ([]*net.NS, error) {
-	name = strings.TrimSuffix(name, ".")
-	return []*net.NS{{Host: "ns." + name + "."}}, nil
-}
-
-func (names) LookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
-	name = strings.TrimSuffix(name, ".")
-	return name, []*net.SRV{{Target: "srv." + name + ".", Port: 5060, Priority: 1, Weight: 2}}, nil
-}
-
-func (names) LookupTXT(_ context.Context, name string) ([]string, error) {
-	name = strings.TrimSuffix(name, ".")
-	if name == "big.test" {
-		return []string{strings.Repeat("x", 3000)}, nil
-	}
-	return []string{"text of " + name}, nil
-}
-
-func (names) LookupAddr(_ context.Context, addr string) ([]string, error) {
-	if addr == "" {
-		return nil, &net.DNSError{IsNotFound: true}
-	}
-	return []string{"name-of-" + strings.NewReplacer(".", "-", ":", "-").Replace(addr) + ".test."}, nil
-}
-
-func (names) LookupPort(_ context.Context, network, service string) (int, error) {
-	if p := map[string]int{"tcp http": 80, "udp domain": 53, "tcp domain": 53}[network+" "+service]; p != 0 {
-		return p, nil
-	}
-	return 0, &net.DNSError{IsNotFound: true}
 }
 
 func TestGetaddrinfo(t *testing.T) {
@@ -220,7 +135,7 @@ func TestGetaddrinfo(t *testing.T) {
 		{"::1", "80", hints{SockType: stream, Protocol: 3}, "ENOSYS"},
 	} {
 		g := newTester(t, Config{})
-		g.resolver = names{}
+		g.names.Resolver = namestest.Resolver{}
 		list := g.list(4, 26, 32)
 		args := g.ask(test.node, test.service, test.hints, list)
 		var errno sockabi.Errno
@@ -261,7 +176,7 @@ func TestGetaddrinfoRoom(t *testing.T) {
 		{"both.test", 0, 1, 26, 0, 0, sockabi.EAI_MEMORY, 0},
 	} {
 		g := newTester(t, Config{})
-		g.resolver = names{}
+		g.names.Resolver = namestest.Resolver{}
 		args := g.ask(test.node, "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM, Flags: test.flags}, g.list(test.nodes, test.data, test.canon))
 		args[6] = test.max
 		if got := g.call("sock_getaddrinfo", args...); got != test.want {
@@ -287,7 +202,7 @@ func TestGetaddrinfoListThatIsARing(t *testing.T) {
 
 func TestGetaddrinfoEndsWhenInterrupted(t *testing.T) {
 	g := newTester(t, Config{})
-	g.resolver = names{}
+	g.names.Resolver = namestest.Resolver{}
 	args := g.ask("hang.test", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(1, 26, 0))
 	ctx, cancel := context.WithCancel(t.Context())
 	g.ctx = ctx
@@ -309,7 +224,7 @@ func TestGetaddrinfoAsksThePolicyAboutNames(t *testing.T) {
 		}
 		return errors.New("no")
 	}})
-	g.resolver = names{}
+	g.names.Resolver = namestest.Resolver{}
 	for node, want := range map[string]sockabi.Errno{
 		"both.test": 0, "four.test": sockabi.EACCES, "none.test": sockabi.EACCES,
 		"127.0.0.1": 0, "::1": 0, "": 0,
@@ -318,37 +233,6 @@ func TestGetaddrinfoAsksThePolicyAboutNames(t *testing.T) {
 		g.want(want, "sock_getaddrinfo", g.ask(node, "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(2, 26, 0))...)
 		if named := strings.HasSuffix(node, ".test"); named != (len(asked) == 1 && reflect.DeepEqual(asked[0], host.Request{Op: host.OpResolve, Host: node})) || !named && asked != nil {
 			t.Errorf("%q: the policy was asked %v", node, asked)
-		}
-	}
-}
-
-func TestAddrconfig(t *testing.T) {
-	v4 := &net.IPNet{IP: net.IPv4(192, 0, 2, 1), Mask: net.CIDRMask(24, 32)}
-	v6 := &net.IPNet{IP: net.ParseIP("2001:db8::1"), Mask: net.CIDRMask(64, 128)}
-	lo4 := &net.IPNet{IP: net.IPv4(127, 0, 0, 1), Mask: net.CIDRMask(8, 32)}
-	lo6 := &net.IPNet{IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)}
-	const addrconfig = sockabi.AI_ADDRCONFIG
-	for _, test := range []struct {
-		flags  uint16
-		family uint8
-		have   []net.Addr
-		want   uint8
-		ok     bool
-	}{
-		{0, sockabi.AF_INET6, []net.Addr{v4}, sockabi.AF_INET6, true},
-		{0, sockabi.AF_UNSPEC, []net.Addr{v4}, sockabi.AF_UNSPEC, true},
-		{addrconfig, sockabi.AF_UNSPEC, []net.Addr{v4, v6}, sockabi.AF_UNSPEC, true},
-		{addrconfig, sockabi.AF_UNSPEC, []net.Addr{lo4, lo6, v4}, sockabi.AF_INET4, true},
-		{addrconfig, sockabi.AF_UNSPEC, []net.Addr{lo4, lo6, v6}, sockabi.AF_INET6, true},
-		{addrconfig, sockabi.AF_UNSPEC, []net.Addr{lo4, lo6}, sockabi.AF_UNSPEC, true},
-		{addrconfig, sockabi.AF_INET6, []net.Addr{v4}, sockabi.AF_INET6, false},
-		{addrconfig, sockabi.AF_INET4, []net.Addr{v6}, sockabi.AF_INET4, false},
-		{addrconfig, sockabi.AF_INET4, []net.Addr{v4}, sockabi.AF_INET4, true},
-		{addrconfig | sockabi.AI_V4MAPPED, sockabi.AF_INET6, []net.Addr{v4}, sockabi.AF_INET6, true},
-	} {
-		q := question{flags: test.flags, family: test.family}
-		if got, ok := q.configured(test.have); ok != test.ok || ok && got != test.want {
-			t.Errorf("%+v: %d, %v", test, got, ok)
 		}
 	}
 }

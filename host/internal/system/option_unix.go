@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/netos"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -53,7 +54,7 @@ var options = map[optionKey]option{
 	{sockabi.SOL_SOCKET, sockabi.SO_REUSEPORT}:    {"SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, formInt},
 	{sockabi.SOL_SOCKET, sockabi.SO_PORTORDER}:    {"SO_PORTORDER", 0, 0, formFixed},
 	{sockabi.SOL_TCP, sockabi.TCP_NODELAY}:        {"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, formInt},
-	{sockabi.SOL_TCP, sockabi.TCP_KEEPIDLE}:       {"TCP_KEEPIDLE", unix.IPPROTO_TCP, optKeepIdle, formInt},
+	{sockabi.SOL_TCP, sockabi.TCP_KEEPIDLE}:       {"TCP_KEEPIDLE", unix.IPPROTO_TCP, netos.KeepIdle, formInt},
 	{sockabi.SOL_TCP, sockabi.TCP_KEEPINTVL}:      {"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, formInt},
 	{sockabi.SOL_TCP, sockabi.TCP_KEEPCNT}:        {"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, formInt},
 	{sockabi.SOL_IPV6, sockabi.IPV6_V6ONLY}:       {"IPV6_V6ONLY", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, formInt},
@@ -64,14 +65,6 @@ func optionOf(level, name uint32) (option, bool) {
 	return o, ok
 }
 
-// facade is the descriptor whose options the guest sees.
-func (s *socket) facade() int {
-	if s.relay != nil {
-		return s.relay.facade
-	}
-	return s.fd
-}
-
 // getInt is the value of an option that is a number: of SO_ERROR the guest's
 // errno, of SO_TYPE the guest's type.
 func (g *guest) getInt(s *socket, o option) (int, error) {
@@ -80,15 +73,13 @@ func (g *guest) getInt(s *socket, o option) (int, error) {
 		return int(s.kind), nil
 	case o.name == "SO_PORTORDER":
 		return sockabi.PORTORDER_NETWORK, nil
-	case o.name == "SO_ACCEPTCONN" && s.given != nil && s.listener:
-		return 1, nil
 	}
 	if o.form == formErrno {
 		if err := g.failure(s, nil); err != nil {
 			return int(g.wire(err)), nil
 		}
 	}
-	v, err := unix.GetsockoptInt(s.facade(), o.level, o.code)
+	v, err := s.backend.getInt(o)
 	if o.form == formErrno && err == nil && v != 0 {
 		v = int(g.wire(unix.Errno(v)))
 	}
@@ -96,11 +87,11 @@ func (g *guest) getInt(s *socket, o option) (int, error) {
 }
 
 func setInt(s *socket, o option, v int) error {
-	return unix.SetsockoptInt(s.facade(), o.level, o.code, v)
+	return unix.SetsockoptInt(s.backend.options(), o.level, o.code, v)
 }
 
 func getLinger(s *socket) (sockabi.Linger, error) {
-	v, err := unix.GetsockoptLinger(s.facade(), unix.SOL_SOCKET, optLinger)
+	v, err := unix.GetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, netos.Linger)
 	if err != nil {
 		return sockabi.Linger{}, err
 	}
@@ -108,7 +99,7 @@ func getLinger(s *socket) (sockabi.Linger, error) {
 }
 
 func setLinger(s *socket, v sockabi.Linger) error {
-	err := unix.SetsockoptLinger(s.facade(), unix.SOL_SOCKET, optLinger, &unix.Linger{Onoff: v.OnOff, Linger: v.Seconds})
+	err := unix.SetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, netos.Linger, &unix.Linger{Onoff: v.OnOff, Linger: v.Seconds})
 	if err == nil {
 		s.lingers = v.OnOff != 0 && v.Seconds != 0
 	}
@@ -116,7 +107,7 @@ func setLinger(s *socket, v sockabi.Linger) error {
 }
 
 func getTime(s *socket, o option) (sockabi.Timeval, error) {
-	v, err := unix.GetsockoptTimeval(s.facade(), o.level, o.code)
+	v, err := unix.GetsockoptTimeval(s.backend.options(), o.level, o.code)
 	if err != nil {
 		return sockabi.Timeval{}, err
 	}
@@ -135,7 +126,7 @@ func setTime(s *socket, o option, v sockabi.Timeval) error {
 		timeout = time.Duration(min(v.Seconds, math.MaxInt32))*time.Second + time.Duration(v.Microseconds)*time.Microsecond
 	}
 	tv := unix.NsecToTimeval(int64(timeout))
-	if err := unix.SetsockoptTimeval(s.facade(), o.level, o.code, &tv); err != nil {
+	if err := unix.SetsockoptTimeval(s.backend.options(), o.level, o.code, &tv); err != nil {
 		return err
 	}
 	if o.code == unix.SO_RCVTIMEO {
@@ -148,16 +139,10 @@ func setTime(s *socket, o option, v sockabi.Timeval) error {
 
 // shutdown of 0 is that of SHUT_RD. A listener of the host's ends for this guest alone.
 func (g *guest) shutdown(s *socket, how uint8) error {
-	if s.listener && s.given != nil && how != sockabi.SHUT_WR {
+	retires, err := s.backend.shutdown(how)
+	if retires {
 		g.retire(s)
 		s.shut = true
-		return nil
 	}
-	switch how {
-	case sockabi.SHUT_WR:
-		return unix.Shutdown(s.fd, unix.SHUT_WR)
-	case sockabi.SHUT_RDWR:
-		return unix.Shutdown(s.fd, unix.SHUT_RDWR)
-	}
-	return unix.Shutdown(s.fd, unix.SHUT_RD)
+	return err
 }

@@ -18,13 +18,16 @@ const FirstPreopened = 3
 
 // preopen makes a socket of each of the host's listeners.
 func (g *guest) preopen() error {
-	for _, gv := range g.givens {
-		s, err := g.socket(gv.at.family, sockabi.SOCK_STREAM)
+	for _, l := range g.hostListeners {
+		s, err := g.socket(l.at.Family, sockabi.SOCK_STREAM)
 		if err == nil {
-			err = g.take(s, gv)
+			err = g.take(s, l)
 		}
 		if err == nil {
 			err = g.roomToListen(s)
+		}
+		if err == nil {
+			err = s.backend.listen(0)
 		}
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/names/namestest"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -121,7 +122,7 @@ func TestADelayEndsWithTheGuest(t *testing.T) {
 
 func TestLookupsAreLimited(t *testing.T) {
 	g := newTester(t, Config{Limits: host.Limits{LookupRate: 2}})
-	g.resolver = names{}
+	g.names.Resolver = namestest.Resolver{}
 	ask := func() sockabi.Errno {
 		return g.call("sock_getaddrinfo", g.ask("four.test", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(2, 26, 0))...)
 	}
@@ -132,40 +133,4 @@ func TestLookupsAreLimited(t *testing.T) {
 	}
 	// A number is no look-up.
 	g.ok("sock_getaddrinfo", g.ask("127.0.0.1", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(2, 26, 0))...)
-	g.limits.lookups.at -= int64(time.Second)
-	if errno := ask(); errno != 0 {
-		t.Errorf("a second later: %s", errno.Name())
-	}
-}
-
-func TestBucket(t *testing.T) {
-	b := bucket{rate: 100, at: clock()}
-	for _, step := range []struct {
-		n     int
-		whole bool
-		waits bool
-	}{{50, false, false}, {50, false, false}, {1, true, true}, {100, false, true}, {1, true, true}} {
-		if d := b.spend(step.n, step.whole); (d > 0) != step.waits {
-			t.Errorf("%+v: %v", step, d)
-		}
-	}
-	if b.used < 190 || b.used > 200 {
-		t.Errorf("%f are used; those that were refused must not count", b.used)
-	}
-	if d := (&bucket{}).spend(1<<40, false); d != 0 {
-		t.Errorf("no limit waits %v", d)
-	}
-}
-
-func TestFirstBytesOfBuffers(t *testing.T) {
-	bufs := [][]byte{[]byte("ab"), nil, []byte("cde")}
-	for n, want := range []string{"", "a", "ab", "ab||c", "ab||cd", "ab||cde", "ab||cde"} {
-		var got []string
-		for _, b := range first(bufs, n) {
-			got = append(got, string(b))
-		}
-		if s := strings.Join(got, "|"); s != want {
-			t.Errorf("%d: %q, want %q", n, s, want)
-		}
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/names/namestest"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -61,10 +62,10 @@ func FuzzSequence(f *testing.F) {
 		}
 		m := &model{tape: data, open: map[uint32]*modelled{}, given: port(l)}
 		m.tester = newTester(t, Config{Policy: onLoopback, Limits: host.Limits{Sockets: mostSockets}, Listeners: []net.Listener{l}})
-		m.resolver = names{}
+		m.names.Resolver = namestest.Resolver{}
 		for step := 0; len(m.tape) > 0 && step < 100; step++ {
 			m.next, m.outputs = 1024, nil
-			moves[m.pick(len(moves))](m)
+			operations[m.pick(len(operations))](m)
 		}
 		l.Close()
 		m.Close()

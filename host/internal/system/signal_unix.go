@@ -73,7 +73,7 @@ func (g *guest) signal(number int) bool {
 	}
 	s.mu.Unlock()
 	if handled {
-		g.wake.ring()
+		g.wake.Ring()
 	}
 	return handled || ignored
 }

@@ -3,13 +3,14 @@
 package system
 
 import (
-	"net/netip"
-	"os"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/netos"
+	"github.com/wasisock/wasisock/host/internal/readiness"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -17,40 +18,52 @@ import (
 // never blocks; what the guest takes for blocking is waiting here, where
 // Interrupt ends it.
 type socket struct {
-	fd          int      // the operating system's
-	number      uint32   // the guest's
-	nth         uint64   // of the guest's sockets, in the order in which they came to be
-	family      uint8    // sockabi.AF_*
-	kind        uint8    // sockabi.SOCK_*
-	flags       uint16   // sockabi.FDFLAG_*, as the guest set them
-	from        *socket  // the listener that accepted it
-	connections int      // how many it accepted that are open
-	full        bool     // these are as many as may be: it is not readable, whatever its queue has
-	named       bool     // bound by the guest, or accepted
-	unjudged    bool     // bound to a free port, at which the policy was not asked whether it may listen
-	later       endpoint // where it is to be bound then
-	routed      endpoint // where it is connected for the route alone, until it sends
-	port        uint16   // that the guest believes to have, where the host's listener has another
-	listener    bool
-	lingers     bool     // SO_LINGER with a time is set
-	virtual     *os.File // the other end, where s is connected to the nameserver
-	relay       *relay   // where it is connected to a net.Conn of the embedder's
-
-	given   *given // that it has taken, or nil
-	lent    int    // its copy of that, which connections come to instead of to fd
-	presets []preset
-
-	cut     bool  // an accepted stream of which the guest has read an end that its client did not make
-	retired bool  // a listener that takes no connections any more
-	shut    bool  // a listener that the guest has shut down, and that is the host's
-	pending []int // connections of one that is retired
+	fd      int // the operating system's, on which s sends and receives; it stays the same
+	backend backend
+	number  uint32 // the guest's
+	nth     uint64 // of the guest's sockets, in the order in which they came to be
+	family  uint8  // sockabi.AF_*
+	kind    uint8  // sockabi.SOCK_*
+	flags   uint16 // sockabi.FDFLAG_*, as the guest set them
+	lingers bool   // SO_LINGER with a time is set
 
 	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
 
-	faulty   faulty
-	interest [2]int32 // the subscription to read and to write, or -1
-	armed    uint8    // what the poller watches for: canRead, canWrite
-	slot     int      // the poll(2) poller's
+	from  *socket // the listener that accepted it
+	named bool    // bound by the guest, or accepted
+	cut   bool    // accepted, and the guest has read an end that its client did not make
+
+	judgement
+	acceptance
+	watched readiness.Watched
+	faulty  faulty
+}
+
+// A judgement is what the policy has still to be asked about a socket.
+type judgement struct {
+	unjudged bool             // bound to a free port, at which the policy was not asked whether it may listen
+	later    address.Endpoint // where it is to be bound then
+	routed   address.Endpoint // where it is connected for the route alone, until it sends
+}
+
+// An acceptance is what a listener has accepted and may still accept.
+type acceptance struct {
+	listener    bool
+	connections int       // how many it accepted that are open
+	full        bool      // these are as many as may be: it is not readable, whatever its queue has
+	retired     bool      // it takes no connections any more
+	shut        bool      // the guest has shut it down, and it is the host's
+	pending     []backend // connections of one that is retired
+	presets     []preset  // of a listener of the host's, or of what may become one
+}
+
+// Queue, Waits and Listens are for polls.
+func (s *socket) Queue() int    { return s.backend.queue() }
+func (s *socket) Listens() bool { return s.listener }
+
+func (s *socket) Waits(direction int) bool {
+	unready := s.full || s.unjudged && !s.stream()
+	return !s.retired && !(unready && direction == readiness.Reading)
 }
 
 func (s *socket) blocks() bool { return s.flags&sockabi.FDFLAG_NONBLOCK == 0 }
@@ -78,62 +91,68 @@ func (g *guest) socket(family, kind uint8) (*socket, error) {
 	if kind == sockabi.SOCK_DGRAM {
 		osKind = unix.SOCK_DGRAM
 	}
-	fd, err := newSocket(domainOf(family), osKind)
+	fd, err := netos.NewSocket(netos.Domain(family), osKind)
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, family: family, kind: kind, interest: [2]int32{-1, -1}}
+	k := &kernelSocket{fd: fd}
+	s := &socket{fd: fd, backend: k, family: family, kind: kind}
+	if g.dial != nil && s.stream() {
+		k.dial = func(to address.Endpoint) (backend, error) { return g.dialled(s, k, to) }
+	}
 	g.table.add(s)
 	return s, nil
 }
 
-func domainOf(family uint8) int {
-	switch family {
-	case sockabi.AF_INET6:
-		return unix.AF_INET6
-	case sockabi.AF_UNIX:
-		return unix.AF_UNIX
+// suits tells whether a socket of this family and kind takes e, with the error
+// that Linux gives where it does not. IPv6 datagram sockets send to IPv4.
+func (s *socket) suits(e address.Endpoint, binding bool) error {
+	switch {
+	case e.Family == s.family:
+		return nil
+	case s.family == sockabi.AF_UNIX:
+		return unix.EINVAL
+	case s.family == sockabi.AF_INET4 || e.Family == sockabi.AF_UNIX:
+		return unix.EAFNOSUPPORT
+	case s.kind == sockabi.SOCK_DGRAM && !binding:
+		return nil
 	}
-	return unix.AF_INET
+	return unix.EINVAL
 }
 
 // accept takes a connection off the queue. Room for it is made sure of before,
 // so that none is taken and lost.
 func (g *guest) accept(l *socket, flags uint16) (*socket, error) {
-	if l.given != nil && !l.listener {
-		return nil, unix.EINVAL
-	}
 	if err := g.roomToAccept(l); err != nil {
 		return nil, err
 	}
-	var fd int
-	var r *relay
+	var b backend
 	err := g.block(l, unix.POLLIN, l.rcvtimeo, func() (err error) {
-		fd, r, err = g.next(l)
+		b, err = g.next(l)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, family: l.family, kind: l.kind, flags: flags, from: l, named: true, relay: r, port: l.port,
-		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo, interest: [2]int32{-1, -1}}
+	s := &socket{fd: b.queue(), backend: b, family: l.family, kind: l.kind, flags: flags, from: l, named: true,
+		lingers: l.lingers, rcvtimeo: l.rcvtimeo, sndtimeo: l.sndtimeo}
 	s.inherit(l)
 	g.table.add(s)
 	g.connected(l, 1)
-	g.count.accepted.Add(1)
-	g.count.connections.Add(1)
+	g.account.Accepted.Add(1)
+	g.account.Connections.Add(1)
 	return s, nil
 }
 
-func (g *guest) bind(s *socket, to endpoint) error {
-	if s.given != nil || s.later.family != sockabi.AF_UNSPEC {
+func (g *guest) bind(s *socket, to address.Endpoint) error {
+	if s.named {
 		return unix.EINVAL
 	}
 	var err error
-	if to.place != nil {
-		err = g.bindPath(s.fd, to.place)
+	if to.Place != nil {
+		err = g.paths.Bind(s.fd, to.Place)
 	} else {
-		err = unix.Bind(s.fd, to.sockaddr())
+		err = unix.Bind(s.fd, to.Sockaddr())
 	}
 	s.named = s.named || err == nil
 	if err == nil && !s.stream() && !s.bindsFree(to) {
@@ -146,10 +165,7 @@ func (g *guest) listen(s *socket, backlog int) error {
 	if err := g.roomToListen(s); err != nil {
 		return err
 	}
-	var err error
-	if s.given == nil {
-		err = unix.Listen(s.fd, backlog)
-	}
+	err := s.backend.listen(backlog)
 	if err == nil && !s.listener {
 		s.listener = true
 		g.listeners++
@@ -162,24 +178,20 @@ func (g *guest) listen(s *socket, backlog int) error {
 }
 
 // connect of a blocking socket that does not succeed in time is EINPROGRESS.
-func (g *guest) connect(s *socket, to endpoint) error {
-	if s.faulty.reset || s.given != nil {
+func (g *guest) connect(s *socket, to address.Endpoint) error {
+	if s.faulty.reset {
 		return unix.EISCONN
 	}
 	if err := g.bindNow(s); err != nil {
 		return err
 	}
-	connect := func() error { return g.dialled(s, to) }
-	if g.dial == nil || !s.stream() {
-		sa, err := to.reach()
-		if err != nil {
-			return err
-		}
-		connect = func() error { return unix.Connect(s.fd, sa) }
+	connect := func() (err error) {
+		s.backend, err = s.backend.connect(to)
+		return err
 	}
 	err := g.block(s, unix.POLLOUT, s.sndtimeo, connect)
 	if s.stream() && (err == nil || err == unix.EINPROGRESS) {
-		g.count.dialled.Add(1)
+		g.account.Dialled.Add(1)
 	}
 	if err == nil {
 		g.dialledFrom(s)
@@ -187,7 +199,7 @@ func (g *guest) connect(s *socket, to endpoint) error {
 	if !s.blocks() {
 		return err
 	}
-	deadline := deadlineOf(s.sndtimeo)
+	deadline := netos.DeadlineOf(s.sndtimeo)
 	for waited := false; ; waited = true {
 		switch err {
 		case unix.EISCONN:
@@ -211,25 +223,25 @@ func (g *guest) connect(s *socket, to endpoint) error {
 // recv reads into bufs. all waits, on a blocking stream, until bufs are full or
 // the stream ends; together with peek it does not. cut tells that a datagram
 // was longer than bufs. from is the sender if the kernel tells it.
-func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool, from endpoint, err error) {
+func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool, from address.Endpoint, err error) {
 	flags := 0
 	if peek {
 		flags = unix.MSG_PEEK
 	}
 	if err := g.judged(s); err != nil {
-		return 0, false, endpoint{}, err
+		return 0, false, address.Endpoint{}, err
 	}
 	all = all && !peek && s.stream() && s.blocks()
-	if bufs, err = g.fault(s, reading, bufs, all); err == errEnd {
-		return 0, false, endpoint{}, nil
+	if bufs, err = g.fault(s, readiness.Reading, bufs, all); err == errEnd {
+		return 0, false, address.Endpoint{}, nil
 	} else if err != nil {
-		return 0, false, endpoint{}, err
+		return 0, false, address.Endpoint{}, err
 	}
 	for {
 		var got, outFlags int
 		var sa unix.Sockaddr
 		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
-			part := g.limits.in.part(s, bufs)
+			part := g.account.In.Part(bufs, s.stream())
 			if len(part) == 1 && flags == 0 && s.network() == "tcp" { // has no more to tell
 				got, err = unix.Read(s.fd, part[0])
 			} else {
@@ -247,37 +259,33 @@ func (g *guest) recv(s *socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 			if n > 0 {
 				err = nil
 			}
-			return n, false, endpoint{}, err
+			return n, false, address.Endpoint{}, err
 		}
 		n += got
 		if !peek {
-			g.count.received.Add(uint64(got))
-			g.pause(&g.limits.in, s, got)
+			g.account.Received.Add(uint64(got))
+			g.account.Spend(&g.account.In, got, s.stream())
 		}
 		if bufs = advance(bufs, got); !all || got == 0 || len(bufs) == 0 {
-			from := endpointOf(sa)
-			if s.virtual != nil && !s.stream() {
-				from = s.virtualPeer()
-			}
-			return n, outFlags&unix.MSG_TRUNC != 0, from, nil
+			return n, outFlags&unix.MSG_TRUNC != 0, s.sender(sa), nil
 		}
 	}
 }
 
 // send writes bufs, to the given endpoint or where s is connected. A blocking
 // stream writes all of them unless an error or a timeout interferes.
-func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
-	sa, err := to.reach()
+func (g *guest) send(s *socket, bufs [][]byte, to address.Endpoint) (n int, err error) {
+	sa, err := to.Reach()
 	if err != nil {
 		return 0, err
 	}
-	if bufs, err = g.fault(s, writing, bufs, false); err != nil {
+	if bufs, err = g.fault(s, readiness.Writing, bufs, false); err != nil {
 		return 0, err
 	}
 	for {
 		var sent int
 		err = g.block(s, unix.POLLOUT, s.sndtimeo, func() (err error) {
-			sent, err = unix.SendmsgBuffers(s.fd, g.limits.out.part(s, bufs), nil, sa, sendFlags)
+			sent, err = unix.SendmsgBuffers(s.fd, g.account.Out.Part(bufs, s.stream()), nil, sa, netos.SendFlags)
 			return err
 		})
 		if err == unix.EPIPE {
@@ -290,8 +298,8 @@ func (g *guest) send(s *socket, bufs [][]byte, to endpoint) (n int, err error) {
 			return n, err
 		}
 		n += sent
-		g.count.sent.Add(uint64(sent))
-		g.pause(&g.limits.out, s, sent)
+		g.account.Sent.Add(uint64(sent))
+		g.account.Spend(&g.account.Out, sent, s.stream())
 		if bufs = advance(bufs, sent); !s.stream() || !s.blocks() || len(bufs) == 0 {
 			return n, nil
 		}
@@ -311,66 +319,48 @@ func advance(bufs [][]byte, n int) [][]byte {
 	return bufs
 }
 
-func localEndpoint(s *socket) (endpoint, error) {
-	e, err := ownEndpoint(s)
-	if s.port != 0 {
-		e.addr = netip.AddrPortFrom(e.addr.Addr(), s.port)
+// sender is who has sent what was received with the address sa.
+func (s *socket) sender(sa unix.Sockaddr) address.Endpoint {
+	if d, ok := s.backend.(*dnsSocket); ok && !s.stream() {
+		return d.server()
 	}
-	return e, err
+	return address.Of(sa)
 }
 
-func ownEndpoint(s *socket) (endpoint, error) {
-	if s.virtual != nil {
-		const port = 49152 // any: the pair has none
-		return s.virtualAt(port), nil
-	}
-	if s.given != nil {
-		return s.given.at, nil
-	}
-	if s.later.family != sockabi.AF_UNSPEC {
+func localEndpoint(s *socket) (address.Endpoint, error) {
+	if s.later.Family != sockabi.AF_UNSPEC {
 		return s.later, nil
 	}
-	if s.relay != nil {
-		e, _, err := s.relay.names()
-		return e, err
-	}
-	sa, err := unix.Getsockname(s.fd)
-	return endpointOf(sa), err
+	return s.backend.local()
 }
 
-func peerEndpoint(s *socket) (endpoint, error) {
-	if s.virtual != nil {
-		return s.virtualPeer(), nil
+func peerEndpoint(s *socket) (address.Endpoint, error) { return s.backend.peer() }
+
+// failure is the error that the guest was not told yet of what it reads from or writes
+// to s, or err.
+func (g *guest) failure(s *socket, err error) error {
+	pending := s.backend.failure()
+	if pending == nil {
+		return err
 	}
-	if s.relay != nil {
-		_, e, err := s.relay.names()
-		return e, err
-	}
-	sa, err := unix.Getpeername(s.fd)
-	return endpointOf(sa), err
+	g.account.Rec.Failed(pending)
+	return pending
 }
 
 // closeSocket never waits: a linger time, during which close(2) would hold this
 // thread, is dropped, and the kernel goes on delivering as it does without one.
 func (g *guest) closeSocket(s *socket) {
 	g.forget(s)
-	if s.virtual != nil {
-		s.virtual.Close()
-	}
 	if s.lingers {
-		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, optLinger, &unix.Linger{})
+		unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, netos.Linger, &unix.Linger{})
 	}
 	if s.from != nil {
 		g.connected(s.from, -1)
 		if !s.cut && (!g.closed || s.left()) {
-			g.count.connections.Add(-1)
+			g.account.Connections.Add(-1)
 		}
 	}
-	unix.Close(s.fd)
-	if s.relay != nil {
-		s.relay.close()
-	}
-	s.giveBack()
+	s.backend.close()
 	s.closePending()
 	g.listening.remove(s)
 	if s.listener {

@@ -7,44 +7,19 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// counters are read while the guest runs.
-type counters struct {
-	received, sent, accepted, dialled, refused, limited, wakeups atomic.Uint64
-
-	connections atomic.Int64 // accepted, and open now or when the guest ended
-}
-
 func (g *guest) stats() host.Stats {
-	return host.Stats{
-		Received:    g.count.received.Load(),
-		Sent:        g.count.sent.Load(),
-		Sockets:     int(g.table.open.Load()),
-		Accepted:    g.count.accepted.Load(),
-		Connections: int(g.count.connections.Load()),
-		Dialled:     g.count.dialled.Load(),
-		Refused:     g.count.refused.Load(),
-		Limited:     g.count.limited.Load(),
-		Wakeups:     g.count.wakeups.Load(),
-	}
+	stats := g.account.Stats()
+	stats.Sockets = int(g.table.open.Load())
+	return stats
 }
 
-// limited counts a use that a limit has refused or delayed, and reports the first of
-// each field of host.Limits. "" is a limit that has none.
-func (g *guest) limited(name string) {
-	g.count.limited.Add(1)
-	if name == "" || g.onLimit == nil {
-		return
-	}
-	if _, again := g.met.LoadOrStore(name, true); !again {
-		g.onLimit(name)
-	}
-}
+func (g *guest) limited(field string) { g.account.Limited(field) }
 
 // listening is where the guest can be reached.
 type listening struct {
@@ -58,9 +33,9 @@ func (g *guest) listens(s *socket) {
 	if err != nil {
 		return
 	}
-	addr := e.netAddr(s)
-	if s.given != nil {
-		addr = s.given.addr
+	addr := s.netAddr(e)
+	if l := s.hostListener(); l != nil {
+		addr = l.addr
 	}
 	g.listening.mu.Lock()
 	if g.listening.addrs == nil {
@@ -95,12 +70,12 @@ func (g *guest) addrs() []net.Addr {
 }
 
 // netAddr is e as the end of s.
-func (e endpoint) netAddr(s *socket) net.Addr {
+func (s *socket) netAddr(e address.Endpoint) net.Addr {
 	switch {
 	case s.family == sockabi.AF_UNIX:
-		return &net.UnixAddr{Net: s.network(), Name: e.path}
+		return &net.UnixAddr{Net: s.network(), Name: e.Path}
 	case s.stream():
-		return net.TCPAddrFromAddrPort(e.addr)
+		return net.TCPAddrFromAddrPort(e.Addr)
 	}
-	return net.UDPAddrFromAddrPort(e.addr)
+	return net.UDPAddrFromAddrPort(e.Addr)
 }

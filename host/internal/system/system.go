@@ -10,9 +10,10 @@
 // The seam, in one paragraph: the files call*.go alone read and write guest
 // memory, always through [Memory]. They decode, check every bound in 64 bits,
 // copy addresses out before the policy sees them, act, and write results last
-// and only on success. All else here speaks Go types. Errors cross at two
-// doors: errno_unix.go turns what the operating system says into an errno, and
-// call.go turns a refusal of the policy and a failure of the resolver into one.
+// and only on success. All else here speaks Go types: request_unix.go is what a
+// guest asks of a socket. Errors cross at three doors: netos.Errno turns what the
+// operating system says into an errno, account.Ask a refusal of the policy, and
+// names a failure of the resolver.
 //
 // It works on Linux (epoll) and macOS (poll). Elsewhere the package compiles
 // and [New] answers [errors.ErrUnsupported].
@@ -192,14 +193,8 @@ func New(cfg Config) (*System, error) {
 }
 
 // Rows is the function table, one row for each of sockabi.Functions and in that
-// order, in a slice of the caller's own. The rows are traced if Config.Trace is
-// set.
+// order, in a slice of the caller's own.
 func (s *System) Rows() []Row { return s.rows() }
-
-// Traced is call, telling Config.Trace of each call that does not fall through;
-// without Trace it is call itself. Rows are traced already; it is
-// for the functions of the engine's own that it wants to see among them.
-func (s *System) Traced(f sockabi.Function, call Func) Func { return s.traced(f, call) }
 
 // Shared reports whether a row for f is Shared.
 func Shared(f sockabi.Function) bool { return strings.HasPrefix(f.Name, "fd_") }

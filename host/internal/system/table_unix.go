@@ -28,6 +28,7 @@ func (t *table) get(fd uint32) *socket {
 func (t *table) add(s *socket) {
 	t.added++
 	s.nth = t.added
+	s.watched.Of(s)
 	for t.low < len(t.free) && t.free[t.low] == 0 {
 		t.low++
 	}

@@ -4,129 +4,59 @@ package system
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/internal/printable"
+	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A tracer tells of calls. Functions leave in rec what they decode; it is nil while
-// nothing is traced, which is all that they look at.
-type tracer struct {
-	trace host.Tracer
-	rec   *record
-}
-
-// A record is what is known of the call being served.
-type record struct {
-	args   []string // by parameter; "" is left out
-	fd     int64    // -1 is none
-	result string
-	why    string // it failed
-}
-
-func (t *tracer) traced(f sockabi.Function, call Func) Func {
-	if t.trace == nil {
+// wrapped is call, which tells Config.Trace and Config.Calls of each call that does not
+// fall through: its name, arguments, errno and duration. Without both it is call itself.
+func (g *guest) wrapped(f sockabi.Function, call Func) Func {
+	if g.trace == nil && g.calls == nil {
 		return call
 	}
 	names := strings.Fields(f.Args)
 	return func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno {
-		rec := &record{args: make([]string, len(names)), fd: -1}
-		for i, name := range names {
-			if !strings.HasSuffix(name, "*") {
-				rec.args[i] = strconv.FormatUint(uint64(uint32(args[i])), 10)
-			}
-			if name == "fd" {
-				rec.fd = int64(uint32(args[i]))
-			}
+		if g.trace != nil {
+			g.account.Rec = account.NewRecorder(names, args)
 		}
-		t.rec = rec
 		start := time.Now()
 		errno := call(ctx, mem, args)
 		took := time.Since(start)
-		t.rec = nil
-		if errno != FallThrough {
-			c := host.Call{Name: f.Name, Args: rec.named(names), FD: rec.fd, Reason: safe(rec.why), Start: start, Duration: took}
-			switch {
-			case errno == 0:
-				c.Result = safe(rec.result)
-			case errno.Name() == "":
-				c.Errno = fmt.Sprintf("errno %d", errno)
-			default:
-				c.Errno = errno.Name()
-			}
-			t.trace(c)
+		rec := g.account.Rec
+		g.account.Rec = nil
+		if errno == FallThrough {
+			return errno
+		}
+		if g.calls != nil {
+			g.calls(f.Name, errno, took)
+		}
+		if g.trace != nil {
+			c := rec.Call(names, errno)
+			c.Name, c.Start, c.Duration = f.Name, start, took
+			g.trace(c)
 		}
 		return errno
 	}
 }
 
-func (r *record) named(names []string) []host.Arg {
-	var args []host.Arg
-	for i, text := range r.args {
-		if text != "" {
-			args = append(args, host.Arg{Name: strings.TrimRight(names[i], "*"), Text: safe(text)})
-		}
+// recordReceived records a number of bytes, whether there were more in the datagram, and who
+// has sent it, if that is known.
+func recordReceived(r *account.Recorder, n int, cut bool, from address.Endpoint) {
+	if r == nil {
+		return
 	}
-	return args
-}
-
-// safe returns a text of a record, of which the guest or its peers may have chosen parts,
-// as it may be printed.
-func safe(text string) string { return printable.Text(text, printable.MaxText, "") }
-
-// mostListed is how many subscriptions and events of a poll are told.
-const mostListed = 8
-
-// listed is a list of n texts, or of the first of them.
-func listed(n int, text func(i int) string) string {
-	var texts []string
-	for i := range min(n, mostListed) {
-		texts = append(texts, text(i))
+	r.Counted(n)
+	if from.Family != sockabi.AF_UNSPEC {
+		r.Result += " from " + from.String()
 	}
-	if n > mostListed {
-		texts = append(texts, "…")
+	if cut {
+		r.Result += ", truncated"
 	}
-	return "[" + strings.Join(texts, ", ") + "]"
-}
-
-// subscriptionText is what subscription i waits for.
-func (g *guest) subscriptionText(i int) string {
-	r := &g.interest.rows[i]
-	target := strconv.FormatUint(uint64(le.Uint32(g.snapshot[i*subSize:][subTarget:])), 10)
-	switch {
-	case r.tag == sockabi.EVENTTYPE_CLOCK && r.errno == 0:
-		return "clock " + time.Duration(g.duration(r)).String()
-	case r.tag == sockabi.EVENTTYPE_CLOCK:
-		return "clock"
-	case r.tag == sockabi.EVENTTYPE_FD_READ:
-		return "read " + target
-	case r.tag == sockabi.EVENTTYPE_FD_WRITE:
-		return "write " + target
-	case r.tag == sockabi.EVENTTYPE_SIGNAL:
-		return "signal"
-	}
-	return target
-}
-
-// eventText is what came of subscription i.
-func (g *guest) eventText(i int) string {
-	r := &g.interest.rows[i]
-	text := "clock"
-	if r.tag != sockabi.EVENTTYPE_CLOCK {
-		text = g.subscriptionText(i)
-	}
-	if r.errno != 0 {
-		return text + " " + r.errno.Name()
-	}
-	if g.interest.hungup.has(i) {
-		return text + " hangup"
-	}
-	return text
 }
 
 func familyName(family uint32) string {

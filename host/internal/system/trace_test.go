@@ -14,6 +14,8 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/hosttrace"
+	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/names/namestest"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -26,7 +28,7 @@ func TestTrace(t *testing.T) {
 		}
 		return nil
 	}})
-	g.resolver = names{}
+	g.names.Resolver = namestest.Resolver{}
 	port := func(fd uint32) string { return fmt.Sprint(g.local(fd).Port()) }
 	// told is what f is traced as, in the form of hosttrace.Text, with the descriptor
 	// in front and the port of each socket in names replaced by its name.
@@ -145,11 +147,11 @@ func TestTrace(t *testing.T) {
 	if traced != nil {
 		t.Errorf("a call that falls through is traced as %v", traced)
 	}
-	own := g.Traced(sockabi.Function{Name: "fd_write", Args: "fd iovs* iovslen nwritten*"}, func(context.Context, Memory, []uint64) sockabi.Errno { return 0 })
+	own := g.wrapped(sockabi.Function{Name: "fd_write", Args: "fd iovs* iovslen nwritten*"}, func(context.Context, Memory, []uint64) sockabi.Errno { return 0 })
 	if got := told(func() { own(context.Background(), nil, []uint64{1, 100, 2, 200}) }, nil); got != "1 fd_write(1, 2) = 0" {
 		t.Errorf("the engine's call is traced as %q", got)
 	}
-	odd := g.Traced(sockabi.Function{Name: "odd", Args: "number"}, func(context.Context, Memory, []uint64) sockabi.Errno { return 999 })
+	odd := g.wrapped(sockabi.Function{Name: "odd", Args: "number"}, func(context.Context, Memory, []uint64) sockabi.Errno { return 999 })
 	if got := told(func() { odd(context.Background(), nil, []uint64{1}) }, nil); got != "-1 odd(1) = errno 999" {
 		t.Errorf("an unknown errno is traced as %q", got)
 	}
@@ -157,14 +159,14 @@ func TestTrace(t *testing.T) {
 
 func udpPort(g *tester, fd uint32) uint16 {
 	e, _ := localEndpoint(g.table.get(fd))
-	return e.addr.Port()
+	return e.Addr.Port()
 }
 
 func TestTheTextOfAnUnknownErrorIsTraced(t *testing.T) {
 	var g guest
-	g.rec = new(record)
-	if errno := g.wire(errors.New("the moon is full")); errno != sockabi.EIO || g.rec.why != "the moon is full" {
-		t.Errorf("%s, %q", errno.Name(), g.rec.why)
+	g.account.Rec = new(account.Recorder)
+	if errno := g.wire(errors.New("the moon is full")); errno != sockabi.EIO || g.account.Rec.Call(nil, errno).Reason != "the moon is full" {
+		t.Errorf("%s, %q", errno.Name(), g.account.Rec.Call(nil, errno).Reason)
 	}
 }
 

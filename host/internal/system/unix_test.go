@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/address"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -186,7 +187,7 @@ func TestUnixPathsThatChange(t *testing.T) {
 		c := g.open(local, tcp)
 		errno := g.call("sock_connect_v2", c, g.storage(local, path), 0)
 		sa, _ := unix.Getpeername(g.table.get(c).fd)
-		return errno, endpointOf(sa).path
+		return errno, address.Of(sa).Path
 	}
 	descriptors := openFDs(t)
 

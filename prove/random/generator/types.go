@@ -68,21 +68,6 @@ func (t *typ) comparable() bool {
 	return true
 }
 
-// zero returns the zero value of the type.
-func (t *typ) zero() string {
-	switch t.kind {
-	case boolean:
-		return "false"
-	case signed, unsigned, float:
-		return "0"
-	case text:
-		return `""`
-	case array, structure:
-		return "(" + t.name + "{})"
-	}
-	return "nil"
-}
-
 var (
 	boolType    = &typ{kind: boolean, name: "bool"}
 	intType     = &typ{kind: signed, name: "int", bits: 64}

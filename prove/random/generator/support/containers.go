@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 programs that are generated use it
+
 package support
 
 import "iter"

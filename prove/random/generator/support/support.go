@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 programs that are generated use it
+
 // Package support is the part that all generated programs have in common. The
 // generator copies this file into each program and changes its package clause to
 // "package main".

@@ -1,0 +1,67 @@
+package options
+
+import (
+	"bytes"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// bundles is where systems keep the certificates of the authorities that they trust.
+// Go's crypto/x509 knows none of them on wasip1.
+var bundles = []string{
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+	"/etc/ssl/ca-bundle.pem",
+	"/etc/ssl/cert.pem",
+}
+
+// Bundle is this system's file of certificates: SSL_CERT_FILE, or one of the places
+// where systems have it.
+func Bundle() (string, error) {
+	if file := os.Getenv("SSL_CERT_FILE"); file != "" {
+		return file, nil
+	}
+	for _, file := range bundles {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("none of %s is there; install the package ca-certificates, or name a file", strings.Join(bundles, ", "))
+}
+
+// Roots gives a guest the certificates in file and no other file: a folder with a copy
+// in it, and the variable that leads crypto/x509 there. remove removes the copy.
+func Roots(file string) (dir host.Dir, env string, remove func(), err error) {
+	const guest, name = "/run/wasisock/tls-roots", "roots.pem"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return dir, "", nil, err
+	}
+	if !hasCertificate(text) {
+		return dir, "", nil, fmt.Errorf("%s holds no certificate in PEM form; name a file with BEGIN CERTIFICATE in it", file)
+	}
+	temp, err := os.MkdirTemp("", "wasisock-roots-")
+	if err != nil {
+		return dir, "", nil, err
+	}
+	if err := os.WriteFile(filepath.Join(temp, name), text, 0o444); err != nil {
+		os.RemoveAll(temp)
+		return dir, "", nil, err
+	}
+	return host.Dir{Host: temp, Guest: guest, ReadOnly: true}, "SSL_CERT_FILE=" + guest + "/" + name, func() { os.RemoveAll(temp) }, nil
+}
+
+func hasCertificate(text []byte) bool {
+	for block, rest := pem.Decode(bytes.TrimSpace(text)); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,73 @@
+package report
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// mostLessons is how many rules are worth learning: a guest with more needs wider ones.
+const mostLessons = 1000
+
+// Lessons is what a run used of the network.
+type Lessons struct {
+	policy host.Policy
+	mu     sync.Mutex
+	rules  map[string]bool
+	named  map[string]bool // names that other rules permit to resolve
+}
+
+// NewLessons returns those of what policy permits.
+func NewLessons(policy host.Policy) *Lessons {
+	return &Lessons{policy: policy, rules: map[string]bool{}, named: map[string]bool{}}
+}
+
+// Learn is the policy.
+func (l *Lessons) Learn(r host.Request) error {
+	if err := l.policy(r); err != nil {
+		return err
+	}
+	if r.Route {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.rules) < mostLessons {
+		rule := r.Rule()
+		l.rules[rule] = true
+		for _, name := range r.Names {
+			if implied := (host.Request{Op: host.OpResolve, Host: name}).Rule(); permits(rule, name) {
+				l.named[implied] = true
+			}
+		}
+	}
+	return nil
+}
+
+// Lines returns what the run needed, in lines.
+func (l *Lessons) Lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.rules) == 0 {
+		return []string{"this run used no network"}
+	}
+	lines := []string{"this run needed"}
+	for _, rule := range slices.Sorted(maps.Keys(l.rules)) {
+		if l.named[rule] {
+			continue
+		}
+		lines = append(lines, "  --allow '"+rule+"'")
+	}
+	if len(l.rules) == mostLessons {
+		lines = append(lines, "and perhaps more; write wider rules, with prefixes and ranges")
+	}
+	return lines
+}
+
+// permits is whether rule permits to resolve name.
+func permits(rule, name string) bool {
+	policy, err := host.ParsePolicy(rule)
+	return err == nil && policy(host.Request{Op: host.OpResolve, Host: name}) == nil
+}

@@ -1,0 +1,161 @@
+package report
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// How many refusals are shown at once, and how often another one is afterwards: of a
+// kind, such as "dial tcp", and of one target of that kind. Link-local addresses and
+// those of clouds' metadata have an allowance of their own, for the first refusal of
+// each: no other refusals hide them.
+var (
+	ofKind     = allowance{100, time.Second}
+	ofTarget   = allowance{20, 10 * time.Second}
+	ofInternal = allowance{1000, time.Second}
+)
+
+// mostRefusals is how many rules and targets are remembered. When there are more, all are
+// forgotten, and can be shown again.
+const mostRefusals = 4096
+
+// summaries is how often at most the number of those that were not shown is.
+const summaries = time.Minute
+
+// A Refusals shows what the policy refuses: each rule that a guest lacks once, but a
+// guest that asks for many cannot fill the log, nor hide what matters.
+type Refusals struct {
+	Say    func(format string, args ...any)
+	Remedy func(host.Request) string
+
+	mu     sync.Mutex
+	told   map[string]bool // rules, and targets that are internal
+	meters map[string]*meter
+	hidden int       // not counted in a summary yet
+	next   time.Time // when the next summary may be
+}
+
+// Watch returns policy, which shows its refusals then.
+func (s *Refusals) Watch(policy host.Policy) host.Policy {
+	return func(r host.Request) error {
+		err := policy(r)
+		if err != nil && !r.Route {
+			s.refused(r, err)
+		}
+		return err
+	}
+}
+
+func (s *Refusals) refused(r host.Request, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told == nil || len(s.told) > mostRefusals || len(s.meters) > mostRefusals {
+		s.told, s.meters = map[string]bool{}, map[string]*meter{}
+	}
+	now := time.Now()
+	if s.hidden > 0 && now.After(s.next) {
+		s.summarize()
+		s.next = now.Add(summaries)
+	}
+	rule := r.Rule()
+	switch {
+	case s.told[rule]:
+		return
+	case !s.mayShow(r, now):
+		if s.hidden++; s.hidden == 1 {
+			s.next = now.Add(summaries)
+		}
+		return
+	}
+	s.told[rule] = true
+	var refusal *host.Refusal
+	if errors.As(err, &refusal) && refusal.Rule != "" {
+		s.Say("refused: %s; '%s' denies it", rule, refusal.Rule)
+	} else {
+		s.Say("refused: %s; %s", rule, s.Remedy(r))
+	}
+}
+
+func (s *Refusals) mayShow(r host.Request, now time.Time) bool {
+	kind := string(r.Op) + " " + r.Network
+	target := kind + " " + targetOf(r)
+	if r.Internal() && !s.told[target] && s.meter("internal", ofInternal).spend(now) {
+		s.told[target] = true
+		return true
+	}
+	all := s.meter(kind, ofKind)
+	return all.has(now) && s.meter(target, ofTarget).spend(now) && all.spend(now)
+}
+
+// targetOf returns what a request is about, with little that a guest can vary: no port,
+// and of a name the last two labels.
+func targetOf(r host.Request) string {
+	switch {
+	case r.Op == host.OpResolve:
+		labels := strings.Split(strings.ToLower(strings.TrimSuffix(r.Host, ".")), ".")
+		if r.Internal() {
+			return strings.Join(labels, ".")
+		}
+		return strings.Join(labels[max(0, len(labels)-2):], ".")
+	case r.Addr.IsValid():
+		return r.Addr.Addr().String()
+	}
+	return r.Path
+}
+
+// summarize says how many refusals were not shown.
+func (s *Refusals) summarize() {
+	if s.hidden > 0 {
+		s.Say("refused: %d more uses of the network, which are not shown; --trace shows each", s.hidden)
+	}
+	s.hidden = 0
+}
+
+// End is for when no guest runs any more.
+func (s *Refusals) End() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.summarize()
+}
+
+// An allowance is so many at once, and one more after each time.
+type allowance struct {
+	burst int
+	every time.Duration
+}
+
+// A meter is what is left of an allowance.
+type meter struct {
+	allowance
+	left float64
+	at   time.Time
+}
+
+func (s *Refusals) meter(name string, a allowance) *meter {
+	m := s.meters[name]
+	if m == nil {
+		m = &meter{allowance: a, left: float64(a.burst)}
+		s.meters[name] = m
+	}
+	return m
+}
+
+func (m *meter) has(now time.Time) bool {
+	if !m.at.IsZero() {
+		m.left = min(float64(m.burst), m.left+float64(now.Sub(m.at))/float64(m.every))
+	}
+	m.at = now
+	return m.left >= 1
+}
+
+func (m *meter) spend(now time.Time) bool {
+	if !m.has(now) {
+		return false
+	}
+	m.left--
+	return true
+}

@@ -1,0 +1,208 @@
+// Package supervisor runs the guests of one command: with signals, exit codes, restarts, new
+// versions, and messages that say what to do. A supervisor has generations, one for each
+// version of the module, and these have instances, in each of which one guest runs at a time.
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/wasisock/wasisock/cmd/internal/confine"
+	"github.com/wasisock/wasisock/cmd/internal/engine"
+	"github.com/wasisock/wasisock/cmd/internal/report"
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/printable"
+)
+
+// Exit codes that are not the guest's own, as shells and container tools use them.
+const (
+	ExitLimit    = 124 // the guest had used up its time
+	ExitFailed   = 125 // the command itself failed
+	ExitUnusable = 126 // the file is no guest that can run
+	ExitNotFound = 127 // there is no such file
+	ExitSignal   = 128 // and the number of the signal that ended the guest
+	ExitTrapped  = ExitSignal + int(syscall.SIGABRT)
+)
+
+// A Command is one run of a guest.
+type Command struct {
+	Name   string // what messages begin with
+	File   string // the guest
+	Guest  host.Cmd
+	Engine engine.Engine
+	Stderr io.Writer // for messages
+
+	// Learn tells at the end which rules would have permitted what was done.
+	Learn bool
+
+	Instances int // guests that run at once; 0 is 1
+
+	Restart Restart // and when another follows one that ended
+
+	// Grace is for how long a guest may go on after a signal, or when it is replaced: one
+	// that handles the signal, and, unless Abrupt, one that listens, to answer what it was
+	// asked.
+	Grace  time.Duration
+	Abrupt bool
+
+	// Own are those of Guest.Listeners that nobody has but the command: they are closed when
+	// it is to end, and refuse connections once no guest accepts them.
+	Own []net.Listener
+
+	// Observe, if not nil, is what runs in place of the compiled module.
+	Observe func(host.Module) host.Module
+
+	// Watch loads the file again when it has changed. That, like SIGHUP, is for a guest
+	// with Listeners: the new one listens there, and then the old one ends.
+	Watch bool
+
+	// Rebuild, if not nil, makes the file anew before it is loaded again.
+	Rebuild func() error
+
+	// Restarted, if not nil, is called for each guest that runs in place of another, with
+	// how that one ended, or host.ErrStopped if it ends because the new one is there.
+	Restarted func(before error)
+
+	// Abandoned, if not nil, is called for each guest that should have ended, and goes on in
+	// a call that does not return.
+	Abandoned func()
+
+	better func() // of Engine.Compile
+
+	// Remedy says how a rule that a guest lacks can be given.
+	Remedy func(rule string) string
+
+	// Advise, if not nil, returns a remedy that is better than a rule, or "".
+	Advise func(host.Request) string
+
+	withoutSockets bool // the guest imports some functions of sockets, and none that opens one
+}
+
+// Run runs the guest and tells what goes wrong. The result is the exit code, for
+// os.Exit at once: after a signal, a guest that computes may still run.
+func (c Command) Run() int {
+	refusals := report.Refusals{Say: c.say, Remedy: c.remedy}
+	defer refusals.End()
+	c.Guest.Policy = refusals.Watch(c.Guest.Policy)
+	c.Guest.OnLimit = report.Limits(func(what string) { c.say("%s is at its limit: %s", c.File, what) })
+	if c.Learn {
+		lessons := report.NewLessons(c.Guest.Policy)
+		c.Guest.Policy = lessons.Learn
+		defer func() {
+			lines := lessons.Lines()
+			c.say("%s", lines[0])
+			for _, line := range lines[1:] {
+				c.print(line)
+			}
+		}()
+	}
+	signals := make(chan os.Signal, 8)
+	for _, s := range heeded {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	defer signal.Stop(signals)
+	c.better = func() {
+		if len(c.Guest.Listeners) > 0 { // which others can have in its place
+			signals <- syscall.SIGHUP
+		}
+	}
+	return newSupervisor(&c).run(signals)
+}
+
+// remedy returns what to do about a refusal.
+func (c Command) remedy(r host.Request) string {
+	if c.Advise != nil {
+		if advice := c.Advise(r); advice != "" {
+			return advice
+		}
+	}
+	return c.Remedy(r.Rule())
+}
+
+// exitFatal is how Go programs end whose runtime gives up, as when all goroutines wait.
+const exitFatal = 2
+
+// A fileError says why the guest's file cannot be had, and is an exit code.
+type fileError struct {
+	text string
+	code int
+}
+
+func (e *fileError) Error() string { return e.text }
+
+// compile reads the file and compiles it.
+func (c *Command) compile(ctx context.Context) (host.Module, error) {
+	wasm, err := os.ReadFile(c.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &fileError{c.File + ": no such file; build the guest first, or correct the path", ExitNotFound}
+	case err != nil:
+		return nil, &fileError{confine.Explain(err).Error(), ExitUnusable}
+	}
+	c.withoutSockets = bytes.Contains(wasm, []byte("sock_accept")) && !bytes.Contains(wasm, []byte("sock_open"))
+	guests := max(1, c.Instances)
+	if len(c.Guest.Listeners) > 0 {
+		guests *= 2 // for others in their places
+	}
+	module, err := c.Engine.Compile(ctx, wasm, guests, c.better)
+	if err == nil && c.Observe != nil {
+		module = c.Observe(module)
+	}
+	return module, err
+}
+
+// exitCode is what the process exits with. A process has only 8 bits to tell, and a
+// failure must not become a success by losing the others.
+func (c Command) exitCode(err error) int {
+	var exit *host.ExitError
+	var module *host.ModuleError
+	var trap *host.TrapError
+	var limit *host.LimitError
+	var file *fileError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &file):
+		c.say("%v", file)
+		return file.code
+	case errors.As(err, &exit):
+		if c.withoutSockets && exit.ExitCode == exitFatal {
+			c.say("%s imports no sockets, so its network leads nowhere; build it with wasisock build", c.File)
+		}
+		return int(min(uint32(exit.ExitCode), 255))
+	case errors.As(err, &module):
+		c.say("%s: %v", c.File, module)
+		return ExitUnusable
+	case errors.As(err, &trap):
+		c.say("%s trapped: %v", c.File, trap)
+		return ExitTrapped
+	case errors.As(err, &limit):
+		c.say("%v", limit)
+		return ExitLimit
+	case errors.Is(err, errors.ErrUnsupported) && c.Engine.Kind != engine.WasmEdge:
+		c.say("guests cannot run on this operating system; use Linux or macOS")
+	default:
+		c.say("%v", confine.Explain(err))
+	}
+	return ExitFailed
+}
+
+// say prints a message. Parts of it can be the guest's, so it is escaped and cut.
+func (c Command) say(format string, args ...any) {
+	c.print(fmt.Sprintf(c.Name+": "+format, args...))
+}
+
+func (c Command) print(text string) {
+	io.WriteString(c.Stderr, printable.Text(text, printable.MaxLines, "\n\t")+"\n")
+}

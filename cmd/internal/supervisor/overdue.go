@@ -1,0 +1,70 @@
+package supervisor
+
+import (
+	"errors"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// stopped is called when a guest is to end, and looks after it if that takes long.
+func (s *supervisor) stopped(i *instance, cmd *host.Cmd, cause error) {
+	time.AfterFunc(stopTime, func() {
+		s.post(func() {
+			if i.cmd == cmd && s.running[i] && s.signal == nil {
+				s.overdue(i, cause)
+			}
+		})
+	})
+}
+
+// overdue gives up a guest that should have ended. One that computes ends with the
+// process alone: so that comes at once, if no other guest is to serve. One in a call that
+// does not return is abandoned: it harms no other, and its code does not go on.
+func (s *supervisor) overdue(i *instance, cause error) {
+	computes := s.tellOverdue(i.cmd.Stop())
+	switch {
+	case i.generation == s.current && computes:
+		s.fail(s.exitCode(cause))
+		s.stuck = true
+		return
+	case i.generation == s.next:
+		s.drop("does not end")
+	}
+	delete(s.running, i)
+	s.abandoned[i.cmd] = true
+	if computes {
+		return
+	}
+	if s.Abandoned != nil {
+		s.Abandoned()
+	}
+	if i.generation == s.current {
+		s.follow(i, cause)
+	}
+}
+
+// follow is restart after a guest that was abandoned. What abandoned guests have is not
+// freed: so none follows when there are more of them than guests that are to run.
+func (s *supervisor) follow(i *instance, cause error) {
+	switch {
+	case !s.Restart.after(cause):
+	case len(s.abandoned) <= max(1, s.Instances):
+		s.restart(i, cause)
+		return
+	default:
+		s.say("%s does not start again: %d are in calls that do not return", s.name, len(s.abandoned))
+	}
+	s.fail(s.exitCode(cause))
+}
+
+// tellOverdue reports what a guest does that does not end. computes is whether that is to
+// compute.
+func (s *supervisor) tellOverdue(err error) (computes bool) {
+	why := "it is in a call that does not return, such as a write to a terminal that shows nothing"
+	if computes = errors.Is(err, host.ErrNotInterruptible); computes {
+		why = "it computes, and cannot be interrupted without --interruptible"
+	}
+	s.say("%s goes on until wasisock ends: %s", s.name, why)
+	return computes
+}

@@ -1,0 +1,178 @@
+package supervisor
+
+import (
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+const (
+	// trial is for how long guests of a new module must listen before those of the old
+	// one end, and trialLimit how long they may take to listen.
+	trial      = time.Second
+	trialLimit = 30 * time.Second
+
+	// look is how often a file that is watched is looked at. What has changed must be
+	// the same the next time, lest half a file is loaded.
+	look = 400 * time.Millisecond
+)
+
+// load compiles the module, the first one or one in its place, while those that run go
+// on.
+func (s *supervisor) load() {
+	switch {
+	case s.signal != nil:
+		return
+	case s.loading || s.next != nil:
+		s.again = true
+		return
+	}
+	s.loading, s.again = true, false
+	first := s.current == nil
+	go func() {
+		var err error
+		var m host.Module
+		if s.Rebuild != nil && !first {
+			err = s.Rebuild()
+		}
+		if err == nil {
+			m, err = s.compile(s.ctx)
+		}
+		s.post(func() {
+			s.loading = false
+			s.loaded(m, err)
+		})
+	}()
+}
+
+func (s *supervisor) loaded(m host.Module, err error) {
+	switch {
+	case s.signal != nil && err == nil:
+		m.Close()
+	case s.signal != nil:
+	case s.current == nil && err != nil:
+		s.fail(s.exitCode(err))
+	case s.current == nil:
+		s.current = s.newGeneration(m)
+		s.starts(s.current)
+		s.loadAgain()
+	case err != nil:
+		s.exitCode(err)
+		s.settle("the new one is not used; the old one goes on")
+	default:
+		g := s.newGeneration(m)
+		s.next = g
+		s.starts(g)
+		g.limit = s.later(trialLimit, g, func() {
+			if !g.listening() {
+				s.drop("does not listen after " + trialLimit.String())
+			}
+		})
+	}
+}
+
+func (s *supervisor) starts(g *generation) {
+	for _, i := range g.instances {
+		s.start(i)
+	}
+}
+
+// listening is told of each listener of a guest's.
+func (s *supervisor) listening(i *instance) {
+	if i.listens {
+		return
+	}
+	i.listens = true
+	if g := i.generation; g == s.next && g.listening() {
+		s.later(trial, g, s.swap)
+	}
+}
+
+func (g *generation) listening() bool {
+	return !slices.ContainsFunc(g.instances, func(i *instance) bool { return !i.listens })
+}
+
+// later does it if g is still on trial then.
+func (s *supervisor) later(d time.Duration, g *generation, do func()) *time.Timer {
+	return time.AfterFunc(d, func() {
+		s.post(func() {
+			if s.next == g && s.signal == nil {
+				do()
+			}
+		})
+	})
+}
+
+// swap puts the new guests in the place of the old ones, which answer what they were
+// asked and end.
+func (s *supervisor) swap() {
+	old := s.current
+	s.current = s.next
+	for range s.current.instances {
+		s.restarted(host.ErrStopped)
+	}
+	s.release(old, syscall.SIGTERM)
+	go old.close()
+	s.settle("the new one serves, and the old one ends")
+}
+
+// drop ends guests on trial.
+func (s *supervisor) drop(why string) {
+	g := s.next
+	s.release(g, syscall.SIGTERM)
+	go g.close()
+	s.settle("the new one " + why + "; the old one goes on")
+}
+
+func (s *supervisor) settle(outcome string) {
+	if s.next != nil {
+		s.next.limit.Stop() // which keeps the module's memory
+		s.next = nil
+	}
+	s.say("%s: %s", s.name, outcome)
+	s.loadAgain()
+}
+
+func (s *supervisor) loadAgain() {
+	if s.again {
+		s.load()
+	}
+}
+
+// A stamp is what a file has that changes with it.
+type stamp struct {
+	size int64
+	time time.Time
+}
+
+func stampOf(file string) (found stamp) {
+	if info, err := os.Stat(file); err == nil {
+		found = stamp{info.Size(), info.ModTime()}
+	}
+	return found
+}
+
+// watch loads the file again when it has changed.
+func (s *supervisor) watch() {
+	used := stampOf(s.File)
+	go func() {
+		ticker := time.NewTicker(look)
+		defer ticker.Stop()
+		for last := used; ; {
+			select {
+			case <-ticker.C:
+			case <-s.over:
+				return
+			}
+			now := stampOf(s.File)
+			if now == last && now != used && now != (stamp{}) {
+				used = now
+				s.post(s.load)
+			}
+			last = now
+		}
+	}()
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/wasisock/wasisock/cmd/internal/report"
+)
+
+// A running is what one run of the command has open.
+type running struct {
+	runOptions
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	messages       *report.Output
+	closers        []func()
+}
+
+// A buildError is that the go command has failed, with that exit code.
+type buildError struct{ code int }
+
+func (e *buildError) Error() string { return "it cannot be built" }
+
+// open opens what the options name and the guest is to have, which completes the command.
+// Then this process gives up what it does not need.
+func (r *running) open() error {
+	guest := &r.command.Guest
+	guest.Stdin, guest.Stdout, guest.Stderr = r.stdin, r.stdout, r.stderr
+	built := sources(r.args) // how many arguments
+	r.confined.builds = built > 0
+	r.onClose(r.confined.begin())
+	for _, open := range []func() error{
+		r.openFaults, r.openRoots, r.openListeners, r.openMetrics,
+		func() error { return r.openModule(built) },
+		r.openPIDFile, r.openTrace, r.openProfile,
+	} {
+		if err := open(); err != nil {
+			return err
+		}
+	}
+	r.command.Name, r.command.Stderr = "wasisock", r.messages
+	r.command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
+	r.confined.file, r.confined.rules, r.confined.listeners = r.command.File, slices.Concat(r.allow, r.filed), r.listeners
+	if err := r.confined.apply(guest, &r.command.Engine); err != nil {
+		return fmt.Errorf("cannot confine wasisock: %v; run it with --no-confine", err)
+	}
+	return nil
+}
+
+func (r *running) onClose(do func()) { r.closers = append(r.closers, do) }
+
+// close closes in reverse order, as defer does.
+func (r *running) close() {
+	for _, do := range slices.Backward(r.closers) {
+		do()
+	}
+}
+
+func (r *running) openFaults() (err error) {
+	if r.command.Guest.Faults, err = r.faults.parse(r.messages); err != nil {
+		return fmt.Errorf("--fault: %v", err)
+	}
+	return nil
+}
+
+func (r *running) openRoots() error {
+	if !r.roots.set {
+		return nil
+	}
+	remove, err := r.roots.give(&r.command.Guest)
+	if err != nil {
+		return fmt.Errorf("--tls-roots: %v", err)
+	}
+	r.onClose(remove)
+	return nil
+}
+
+func (r *running) openListeners() (err error) {
+	guest := &r.command.Guest
+	if guest.Listeners, err = r.listeners.open(); err != nil {
+		return err
+	}
+	r.onClose(func() { closeAll(guest.Listeners) })
+	r.command.Advise, r.command.Own = r.listeners.advise, r.listeners.own(guest.Listeners)
+	return nil
+}
+
+func (r *running) openMetrics() error {
+	metrics, shutDown, err := r.endpoints.serve(r.messages)
+	if err != nil {
+		return err
+	}
+	r.onClose(shutDown)
+	if metrics != nil {
+		r.command.Observe, r.command.Restarted, r.command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
+	}
+	return nil
+}
+
+// openModule names the guest's file, which is built of the first arguments if there are any
+// to build.
+func (r *running) openModule(built int) error {
+	file, args := r.args[0], r.args
+	if built > 0 {
+		if r.command.Watch {
+			return errors.New("--watch watches a file; build it with wasisock build, or leave --watch out and send SIGHUP")
+		}
+		temp, err := os.MkdirTemp("", "wasisock-run-")
+		if err != nil {
+			return err
+		}
+		r.onClose(func() { os.RemoveAll(temp) })
+		file = filepath.Join(temp, programName(file)+".wasm")
+		build := func() error {
+			if code := buildTo(file, r.args[:built], r.stdin, r.stderr); code != 0 {
+				return &buildError{code}
+			}
+			return nil
+		}
+		if err := build(); err != nil {
+			return err
+		}
+		args = append([]string{file}, r.args[built:]...)
+		r.command.Rebuild = build
+	}
+	r.command.File, r.command.Guest.Args = file, args
+	r.command.Engine.Name, r.command.Engine.Progress = filepath.Base(file), prefixed{r.messages}
+	return nil
+}
+
+func (r *running) openPIDFile() error {
+	if r.pidFile == "" {
+		return nil
+	}
+	remove, err := writePIDFile(r.pidFile)
+	if err != nil {
+		return fmt.Errorf("--pid-file: %v", err)
+	}
+	r.onClose(remove)
+	r.confined.pidFile = r.pidFile
+	return nil
+}
+
+func (r *running) openTrace() error {
+	trace, finish, err := r.traced.start(r.messages)
+	if err != nil {
+		return err
+	}
+	r.onClose(finish)
+	r.command.Guest.Trace = trace
+	return nil
+}
+
+func (r *running) openProfile() error {
+	profile, finish, err := cpuProfile(r.profile).start(r.messages)
+	if err != nil {
+		return err
+	}
+	r.onClose(finish)
+	r.command.Engine.CPUProfile = profile
+	return nil
+}

@@ -1,0 +1,160 @@
+// Package instance is a guest's life: how it starts, is stopped and interrupted, and how it ends.
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/wasi"
+)
+
+// An Instance is one run of a module. It is a host.Guest once it was started.
+type Instance struct {
+	*wasi.Guest
+
+	size  func() uint64
+	cpu   cpuClock
+	wall  atomic.Int64 // nanoseconds, once it ended
+	ended sync.Once
+
+	interruptible bool
+	fits          func() bool // see OnThread
+
+	requests chan request // nil for a program
+
+	closers Closers
+
+	done     chan struct{} // closed when it ended and all is freed
+	exitCode int
+	err      error
+}
+
+// Closers are called once, in the other order.
+type Closers []func()
+
+func (c *Closers) Add(f func()) { *c = append(*c, f) }
+
+func (c *Closers) Close() {
+	for i := len(*c) - 1; i >= 0; i-- {
+		(*c)[i]()
+	}
+	*c = nil
+}
+
+// New makes a guest as c says. size tells, at any time, how many bytes of memory it
+// has. Either Start or Close must be called.
+func New(fs *wasi.Functions, c *host.Cmd, size func() uint64, streams system.Streams) (*Instance, error) {
+	if c.Limits.CPUTime > 0 && !cpuClockWorks {
+		return nil, fmt.Errorf("the CPU time of guests is not known on %s; leave Limits.CPUTime at 0: %w", runtime.GOOS, errors.ErrUnsupported)
+	}
+	guest, err := fs.NewGuest(c, streams)
+	if err != nil {
+		return nil, err
+	}
+	return &Instance{Guest: guest, size: size, done: make(chan struct{})}, nil
+}
+
+// OnEnd has f called when the guest has ended, before what was there earlier is freed.
+func (g *Instance) OnEnd(f func()) { g.closers.Add(f) }
+
+// Close frees all that a guest has that does not run.
+func (g *Instance) Close() {
+	g.System.Close() // before what takes longer: clients wait for it
+	g.closers.Close()
+	g.Guest.Close()
+}
+
+// OnThread has Start try threads until fits, called on one, reports that the guest can run there.
+func (g *Instance) OnThread(fits func() bool) { g.fits = fits }
+
+// Start runs the guest, on a thread of its own, whose CPU time is the guest's. run is
+// its code from the beginning to the end. Its error is ErrStopped or that of a context
+// for a guest that was ended, a *sys.ExitError for one that exited, and else what
+// Wait returns.
+func (g *Instance) Start(ctx context.Context, run func(context.Context) error) {
+	go g.onThread(func() {
+		g.cpu.start()
+		g.exitCode, g.err = g.outcome(ctx, run)
+		g.cpu.stop()
+		g.wall.Store(g.Nanotime())
+		g.Close()
+		close(g.done)
+	}, func() {})
+}
+
+// onThread calls f on a thread that fits, and found before. Others are kept until then: Go would
+// give them to the next goroutine again.
+func (g *Instance) onThread(f, found func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if g.fits == nil || g.fits() {
+		found()
+		f()
+		return
+	}
+	var another sync.WaitGroup
+	another.Add(1)
+	go g.onThread(f, another.Done)
+	another.Wait()
+	found()
+}
+
+func (g *Instance) outcome(ctx context.Context, run func(context.Context) error) (exitCode int, err error) {
+	defer context.AfterFunc(ctx, g.end)()
+	err = run(ctx)
+	var exit *sys.ExitError
+	switch {
+	case err == nil:
+		return 0, nil
+	case ctx.Err() != nil && (errors.Is(err, wasi.ErrStopped) || errors.Is(err, ctx.Err())):
+		return -1, context.Cause(ctx)
+	case errors.As(err, &exit):
+		return int(exit.ExitCode()), nil
+	}
+	return -1, err
+}
+
+func (g *Instance) end() { g.ended.Do(g.End) }
+
+// Interruptible tells that the engine ends its code when its context does.
+func (g *Instance) Interruptible() { g.interruptible = true }
+
+// Stop is for when the guest's context has ended.
+func (g *Instance) Stop() error {
+	g.end()
+	if !g.interruptible && g.Computes() {
+		return host.ErrNotInterruptible
+	}
+	return nil
+}
+
+func (g *Instance) Addrs() []net.Addr      { return g.System.Addrs() }
+func (g *Instance) Done() <-chan struct{}  { return g.done }
+func (g *Instance) Drain(hurry bool)       { g.System.Drain(hurry) }
+func (g *Instance) Signal(n int) bool      { return g.System.Signal(n) }
+func (g *Instance) Release(l net.Listener) { g.System.Release(l) }
+
+func (g *Instance) Stats() host.Stats {
+	stats := g.System.Stats()
+	stats.Memory = g.size()
+	stats.CPUTime = g.cpu.time()
+	if stats.WallTime = time.Duration(g.wall.Load()); stats.WallTime == 0 {
+		stats.WallTime = time.Duration(g.Nanotime())
+	}
+	return stats
+}
+
+func (g *Instance) Wait() (exitCode int, err error) {
+	<-g.done
+	return g.exitCode, g.err
+}

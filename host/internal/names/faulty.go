@@ -1,0 +1,53 @@
+package names
+
+import (
+	"context"
+	"hash/fnv"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wasisock/wasisock/host/hostfault"
+	"github.com/wasisock/wasisock/host/internal/account"
+)
+
+// A faultyResolver resolves names worse than the one in it, from several goroutines: the
+// guest's calls, and the nameserver. Each name has dice of its own, so that it does not
+// matter which of two is asked for first.
+type faultyResolver struct {
+	resolver
+	faults hostfault.Faults
+	mu     sync.Mutex
+	dice   [256]*account.Dice // by a hash, because a guest can ask for any number of names
+}
+
+func (r *faultyResolver) LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error) {
+	late, dns := r.roll(network + " " + strings.ToLower(name))
+	if late {
+		select {
+		case <-time.After(r.faults.DelayTime):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if dns {
+		return nil, &net.DNSError{Err: "fault: dns", Name: name, IsTemporary: true}
+	}
+	return r.resolver.LookupNetIP(ctx, network, name)
+}
+
+func (r *faultyResolver) roll(question string) (late, dns bool) {
+	hash := fnv.New32a()
+	hash.Write([]byte(question))
+	i := hash.Sum32() % uint32(len(r.dice))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := r.dice[i]
+	if d == nil {
+		d = account.NewDice(r.faults.Seed, 1<<63|uint64(i))
+		r.dice[i] = d
+	}
+	return d.Roll(r.faults.Delay), d.Roll(r.faults.DNS)
+}

@@ -1,0 +1,279 @@
+package names
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// The nameserver answers a guest's own DNS messages (RFC 1035), by the host's resolver
+// and under the policy. A name that is refused is REFUSED. What a name means is
+// remembered, as of sock_getaddrinfo, so that rules with names hold for it.
+
+// answerTTL is how long answers may be kept, in seconds: less than nameLife.
+const answerTTL = 60
+
+// answer is the answer to query, of at most size bytes without being marked as cut. In a
+// datagram, which is not longer than maxDatagram, it is at most what the query says it can
+// take. Nil is none.
+func (n *Names) answer(ctx context.Context, query []byte, size int) []byte {
+	var p dnsmessage.Parser
+	header, err := p.Start(query)
+	if err != nil || header.Response {
+		return nil
+	}
+	reply := dnsmessage.Message{Header: dnsmessage.Header{
+		ID: header.ID, Response: true, OpCode: header.OpCode,
+		RecursionDesired: header.RecursionDesired, RecursionAvailable: true,
+	}}
+	questions, err := p.AllQuestions()
+	switch {
+	case err != nil || len(questions) != 1:
+		reply.RCode = dnsmessage.RCodeFormatError
+	case header.OpCode != 0:
+		reply.RCode = dnsmessage.RCodeNotImplemented
+	default:
+		reply.Questions = questions
+		reply.RCode, reply.Answers = n.records(ctx, questions[0])
+	}
+	payload, extended := payloadSize(&p)
+	if !extended {
+		payload = 512
+	}
+	if size <= maxDatagram {
+		size = min(size, max(512, payload))
+	}
+	if extended {
+		var opt dnsmessage.ResourceHeader
+		opt.SetEDNS0(maxDatagram, dnsmessage.RCodeSuccess, false)
+		reply.Additionals = []dnsmessage.Resource{{Header: opt, Body: &dnsmessage.OPTResource{}}}
+	}
+	packed, err := reply.Pack()
+	if err == nil && len(packed) > size {
+		reply.Truncated, reply.Answers = true, nil
+		packed, err = reply.Pack()
+	}
+	if err != nil {
+		return nil
+	}
+	return packed
+}
+
+// payloadSize is what the sender of a query with EDNS (RFC 6891) can take.
+func payloadSize(p *dnsmessage.Parser) (size int, ok bool) {
+	if p.SkipAllAnswers() != nil || p.SkipAllAuthorities() != nil {
+		return 0, false
+	}
+	for {
+		h, err := p.AdditionalHeader()
+		if err != nil {
+			return 0, false
+		}
+		if h.Type == dnsmessage.TypeOPT {
+			return int(h.Class), true
+		}
+		if p.SkipAdditional() != nil {
+			return 0, false
+		}
+	}
+}
+
+// records is the answers to q.
+func (n *Names) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.Resource) {
+	if q.Class != dnsmessage.ClassINET {
+		return dnsmessage.RCodeNotImplemented, nil
+	}
+	name := strings.TrimSuffix(q.Name.String(), ".")
+	if !n.isOwn(name) && !n.account.Permits(host.Request{Op: host.OpResolve, Host: name}) {
+		return dnsmessage.RCodeRefused, nil
+	}
+	if !n.account.MayLookUp() {
+		return dnsmessage.RCodeServerFailure, nil
+	}
+	owner := q.Name // of the records
+	canonical := func() dnsmessage.Name { return owner }
+	if q.Type == dnsmessage.TypeA || q.Type == dnsmessage.TypeAAAA {
+		canonical = n.canonical(ctx, q.Name)
+	}
+	bodies, err := n.look(ctx, q.Type, absolute(name))
+	var dns *net.DNSError
+	var none *net.AddrError
+	switch {
+	case errors.As(err, &none):
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return dnsmessage.RCodeNameError, nil
+	case errors.As(err, &dns) && !dns.IsTemporary && !dns.IsTimeout: // as package net has REFUSED
+		return dnsmessage.RCodeRefused, nil
+	case err != nil:
+		return dnsmessage.RCodeServerFailure, nil
+	}
+	var all []dnsmessage.Resource
+	add := func(owner dnsmessage.Name, body dnsmessage.ResourceBody) {
+		all = append(all, dnsmessage.Resource{
+			Header: dnsmessage.ResourceHeader{Name: owner, Class: q.Class, TTL: answerTTL},
+			Body:   body,
+		})
+	}
+	if len(bodies) > 0 {
+		if owner = canonical(); owner != q.Name {
+			add(q.Name, &dnsmessage.CNAMEResource{CNAME: owner})
+		}
+	}
+	for _, body := range bodies {
+		add(owner, body)
+	}
+	return dnsmessage.RCodeSuccess, all
+}
+
+// canonical begins to look up what name is an alias of, and returns a function that waits
+// for it: name itself if it is none.
+func (n *Names) canonical(ctx context.Context, name dnsmessage.Name) func() dnsmessage.Name {
+	found := make(chan dnsmessage.Name, 1)
+	go func() {
+		canon := name
+		defer func() {
+			recover() // see answerSafely
+			found <- canon
+		}()
+		text, err := n.Resolver.LookupCNAME(ctx, absolute(strings.TrimSuffix(name.String(), ".")))
+		text = strings.TrimSuffix(text, ".") + "."
+		if n, nerr := dnsmessage.NewName(text); err == nil && nerr == nil && !strings.EqualFold(text, name.String()) {
+			canon = n
+		}
+	}()
+	return func() dnsmessage.Name { return <-found }
+}
+
+// absolute returns a name of a DNS message as the resolver is asked for it: without the
+// search list of the host, which the guest has in its resolv.conf. localhost is a name of
+// files, not of DNS.
+func absolute(name string) string {
+	if strings.EqualFold(name, "localhost") {
+		return name
+	}
+	return name + "."
+}
+
+// isOwn reports whether name means the guest's own listeners: localhost, of a guest that has
+// some of the host's.
+func (n *Names) isOwn(name string) bool {
+	return n.localhost && strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
+}
+
+// look asks the resolver for what there is of an absolute name. It has no answer for the
+// types that package net does not know.
+func (n *Names) look(ctx context.Context, kind dnsmessage.Type, name string) (found []dnsmessage.ResourceBody, err error) {
+	add := func(target string, body func(dnsmessage.Name) dnsmessage.ResourceBody) {
+		if n, err := dnsmessage.NewName(strings.TrimSuffix(target, ".") + "."); err == nil {
+			found = append(found, body(n))
+		}
+	}
+	switch kind {
+	case dnsmessage.TypeA, dnsmessage.TypeAAAA:
+		var addrs []netip.Addr
+		addrs, err = n.Resolver.LookupNetIP(ctx, "ip", name)
+		for _, a := range addrs {
+			switch a = a.Unmap().WithZone(""); {
+			case a.Is4() && kind == dnsmessage.TypeA:
+				found = append(found, &dnsmessage.AResource{A: a.As4()})
+			case a.Is6() && kind == dnsmessage.TypeAAAA:
+				found = append(found, &dnsmessage.AAAAResource{AAAA: a.As16()})
+			default:
+				continue
+			}
+			n.learn(a, strings.TrimSuffix(name, "."), name)
+		}
+	case dnsmessage.TypeCNAME:
+		var cname string
+		cname, err = n.Resolver.LookupCNAME(ctx, name)
+		if err == nil && strings.TrimSuffix(cname, ".") != strings.TrimSuffix(name, ".") {
+			add(cname, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.CNAMEResource{CNAME: n} })
+		}
+	case dnsmessage.TypeMX:
+		var records []*net.MX
+		records, err = n.Resolver.LookupMX(ctx, name)
+		for _, r := range records {
+			add(r.Host, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.MXResource{Pref: r.Pref, MX: n} })
+		}
+	case dnsmessage.TypeNS:
+		var records []*net.NS
+		records, err = n.Resolver.LookupNS(ctx, name)
+		for _, r := range records {
+			add(r.Host, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.NSResource{NS: n} })
+		}
+	case dnsmessage.TypeSRV:
+		var records []*net.SRV
+		_, records, err = n.Resolver.LookupSRV(ctx, "", "", name)
+		for _, r := range records {
+			add(r.Target, func(n dnsmessage.Name) dnsmessage.ResourceBody {
+				return &dnsmessage.SRVResource{Priority: r.Priority, Weight: r.Weight, Port: r.Port, Target: n}
+			})
+		}
+	case dnsmessage.TypeTXT:
+		var texts []string
+		texts, err = n.Resolver.LookupTXT(ctx, name)
+		for _, t := range texts {
+			found = append(found, &dnsmessage.TXTResource{TXT: chunks(t)})
+		}
+	case dnsmessage.TypePTR:
+		var names []string
+		if names, err = n.Resolver.LookupAddr(ctx, reversed(strings.TrimSuffix(name, "."))); err == nil {
+			for _, target := range names {
+				add(target, func(n dnsmessage.Name) dnsmessage.ResourceBody { return &dnsmessage.PTRResource{PTR: n} })
+			}
+		}
+	}
+	return found, err
+}
+
+// chunks is text in strings that a TXT record can hold.
+func chunks(text string) []string {
+	var all []string
+	for len(text) > 255 {
+		all = append(all, text[:255])
+		text = text[255:]
+	}
+	return append(all, text)
+}
+
+// reversed is the address that a name below in-addr.arpa or ip6.arpa stands for (RFC
+// 1035, section 3.5; RFC 3596, section 2.5). "" is none, which no resolver knows.
+func reversed(name string) string {
+	name = strings.ToLower(name)
+	v6 := false
+	labels := strings.Split(strings.TrimSuffix(name, ".in-addr.arpa"), ".")
+	if base, ok := strings.CutSuffix(name, ".ip6.arpa"); ok {
+		v6 = true
+		labels = strings.Split(base, ".")
+	}
+	base, bits, size := 10, 8, 4
+	if v6 {
+		base, bits, size = 16, 4, 32
+	}
+	if len(labels) != size {
+		return ""
+	}
+	var digits [32]byte
+	for i, label := range labels {
+		n, err := strconv.ParseUint(label, base, bits)
+		if err != nil {
+			return ""
+		}
+		digits[size-1-i] = byte(n)
+	}
+	if !v6 {
+		return netip.AddrFrom4([4]byte(digits[:4])).String()
+	}
+	var a [16]byte
+	for i := range a {
+		a[i] = digits[2*i]<<4 | digits[2*i+1]
+	}
+	return netip.AddrFrom16(a).String()
+}

@@ -1,0 +1,401 @@
+//go:build linux || darwin
+
+// Package readiness waits for the descriptors, clocks and signals that a guest subscribes to
+// with poll_oneoff. What it subscribed to lives from call to call, so that a guest that asks
+// for the same again costs no system calls.
+package readiness
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/netos"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// Directions, of subscriptions and of what the poller watches for. The bit of a
+// direction is 1 << direction.
+const (
+	Reading, Writing  = 0, 1
+	canRead, canWrite = 1 << Reading, 1 << Writing
+)
+
+// A Source is a socket that a guest can subscribe to.
+type Source interface {
+	// Queue returns the descriptor that is watched.
+	Queue() int
+
+	// Waits reports whether that direction may be watched now.
+	Waits(direction int) bool
+
+	// Listens reports whether the socket accepts connections. Then events have no bytes.
+	Listens() bool
+}
+
+// A Watched is what a Set knows of a socket.
+type Watched struct {
+	source   Source
+	interest [2]int32 // the subscription to read and to write, or -1
+	armed    uint8    // what the poller watches for: canRead, canWrite
+	slot     int      // the poller's
+}
+
+// Of makes w that of a socket nobody has subscribed to.
+func (w *Watched) Of(s Source) { w.source, w.interest = s, [2]int32{-1, -1} }
+
+// Armed reports whether the operating system is asked about that direction.
+func (w *Watched) Armed(direction int) bool { return w.armed&(1<<direction) != 0 }
+
+// A Guest is what a Set asks while a guest polls.
+type Guest interface {
+	// Number returns the number by which a descriptor is known, if it is another name.
+	Number(fd uint32) uint32
+
+	// Socket returns the open socket of a number from FirstSocket on, or nil. It is about
+	// to be watched in that direction.
+	Socket(fd uint32, direction int) *Watched
+
+	// File returns the operating system's descriptor of one of the engine's that is open,
+	// or -1 if it is always ready.
+	File(fd uint32) (int, sockabi.Errno)
+
+	// Handle notes the signals that the guest handles and ignores, as bits. Take returns
+	// those that have arrived, and forgets them.
+	Handle(handled, ignored uint64)
+	Take() uint64
+
+	// Now returns a clock of the guest's, in nanoseconds.
+	Now(clock uint32) int64
+
+	// Heed is called before the guest sleeps. It calls Tell and TellSignals for what no
+	// operating system tells of.
+	Heed()
+}
+
+// A row is what one subscription comes to. Rows live from poll to poll as long
+// as the guest repeats their bytes.
+type row struct {
+	tag   uint8         // sockabi.EVENTTYPE_*, or what the guest wrote there
+	errno sockabi.Errno // told at once, if not 0
+
+	w *Watched // to read or to write
+
+	clock    uint32 // sockabi.CLOCK_*
+	abstime  bool
+	timeout  uint64
+	deadline int64 // of this poll
+}
+
+func (r *row) direction() int { return int(r.tag) - sockabi.EVENTTYPE_FD_READ }
+
+// A Set is what the guest subscribed to, as rows by subscription number.
+//
+// A socket knows its row of each direction, and its row knows it. The poller is
+// told of a socket when a row wants more than it watches for, and never when a
+// row goes: it is corrected only if it then reports what nobody wants. So a
+// guest that asks for the same again, or for a part of it and later for all,
+// costs no system calls.
+type Set struct {
+	first   uint32 // number of a socket
+	guest   Guest
+	account *account.Account
+	wake    *Wake
+	poller  poller
+
+	snapshot []byte  // the subscriptions that rows stand for, as the guest wrote them
+	changed  []int32 // scratch space of subscribe
+
+	rows    []row
+	done    rowSet // have happened, to be told by this poll
+	hungup  rowSet // of those, with a hang-up
+	errors  rowSet // have an errno
+	clocks  rowSet
+	signals int           // the row of signals, or -1
+	low     []lowRow      // of this poll: what the operating system is asked about descriptors of the engine's
+	lowFDs  []unix.PollFd // beside low
+	stale   []int32       // rows that hold for this poll only
+}
+
+// A lowRow is a subscription to a descriptor of the engine's.
+type lowRow struct {
+	row int
+	fd  uint32 // the guest's number
+	tag uint8
+}
+
+// Open makes a set for a guest whose sockets have numbers from first on. wake is open.
+func (in *Set) Open(first uint32, g Guest, a *account.Account, wake *Wake) error {
+	in.first, in.guest, in.account, in.wake, in.signals = first, g, a, wake, -1
+	return in.poller.open(wake.r)
+}
+
+// Close closes the descriptors. Sockets are no longer watched then.
+func (in *Set) Close() { in.poller.close() }
+
+// resize makes it n rows; those beyond are unlinked, new ones are zero.
+func (in *Set) resize(n int) {
+	for i := n; i < len(in.rows); i++ {
+		in.unlink(i)
+	}
+	if n <= cap(in.rows) {
+		old := len(in.rows)
+		in.rows = in.rows[:n]
+		if n > old {
+			clear(in.rows[old:])
+		}
+	} else {
+		in.rows = append(in.rows, make([]row, n-len(in.rows))...)
+	}
+	for _, set := range []*rowSet{&in.done, &in.hungup, &in.errors, &in.clocks} {
+		set.resize(n)
+	}
+}
+
+// unlink makes row i nothing.
+func (in *Set) unlink(i int) {
+	r := &in.rows[i]
+	if r.w != nil {
+		r.w.interest[r.direction()] = -1
+	}
+	in.errors.remove(i)
+	in.clocks.remove(i)
+	if in.signals == i {
+		in.signals = -1
+	}
+	*r = row{}
+}
+
+// fail makes row i one that only tells errno.
+func (in *Set) fail(i int, tag uint8, errno sockabi.Errno) {
+	in.unlink(i)
+	in.rows[i] = row{tag: tag, errno: errno}
+	in.errors.add(i)
+}
+
+// link makes row i, which is nothing, what sub says.
+func (in *Set) link(i int, sub *sockabi.Subscription) {
+	switch sub.Tag {
+	case sockabi.EVENTTYPE_CLOCK:
+		if sub.Target > sockabi.CLOCK_MONOTONIC || sub.Flags&^sockabi.SUBCLOCK_ABSTIME != 0 {
+			in.fail(i, sub.Tag, sockabi.EINVAL)
+			return
+		}
+		in.rows[i] = row{tag: sub.Tag, clock: sub.Target, timeout: sub.Timeout, abstime: sub.Flags != 0}
+		in.clocks.add(i)
+	case sockabi.EVENTTYPE_FD_READ, sockabi.EVENTTYPE_FD_WRITE:
+		if fd := in.guest.Number(sub.Target); fd < in.first {
+			in.linkLow(i, sub)
+		} else if w := in.guest.Socket(fd, (&row{tag: sub.Tag}).direction()); w != nil {
+			in.linkSocket(i, sub.Tag, w)
+		} else {
+			in.fail(i, sub.Tag, sockabi.EBADF)
+			in.stale = append(in.stale, int32(i))
+		}
+	case sockabi.EVENTTYPE_SIGNAL:
+		if in.signals >= 0 {
+			in.fail(i, sub.Tag, sockabi.EEXIST)
+			in.stale = append(in.stale, int32(i))
+			return
+		}
+		in.rows[i] = row{tag: sub.Tag}
+		in.signals = i
+		in.guest.Handle(sub.Timeout, sub.Precision)
+	default:
+		in.fail(i, sub.Tag, sockabi.EINVAL)
+	}
+}
+
+// linkSocket gives w to the first of the rows that want this direction of it;
+// the others are EEXIST.
+func (in *Set) linkSocket(i int, tag uint8, w *Watched) {
+	direction := (&row{tag: tag}).direction()
+	if other := int(w.interest[direction]); other >= 0 {
+		second := max(i, other)
+		in.fail(second, tag, sockabi.EEXIST)
+		in.stale = append(in.stale, int32(second))
+		if second == i {
+			return
+		}
+	}
+	in.rows[i] = row{tag: tag, w: w}
+	w.interest[direction] = int32(i)
+}
+
+// linkLow asks the guest about the engine's descriptor, in every poll anew: it may have been
+// closed or replaced in between, which this package does not see.
+func (in *Set) linkLow(i int, sub *sockabi.Subscription) {
+	in.stale = append(in.stale, int32(i))
+	fd, errno := in.guest.File(sub.Target)
+	if errno != 0 {
+		in.fail(i, sub.Tag, errno)
+		return
+	}
+	for _, other := range in.low {
+		if other.fd == sub.Target && other.tag == sub.Tag {
+			in.fail(i, sub.Tag, sockabi.EEXIST)
+			return
+		}
+	}
+	in.rows[i] = row{tag: sub.Tag}
+	events := int16(unix.POLLIN)
+	if sub.Tag == sockabi.EVENTTYPE_FD_WRITE {
+		events = unix.POLLOUT
+	}
+	in.low = append(in.low, lowRow{i, sub.Target, sub.Tag})
+	in.lowFDs = append(in.lowFDs, unix.PollFd{Fd: int32(fd), Events: events})
+	if fd < 0 {
+		in.done.add(i)
+	}
+}
+
+// wants is the directions of w that some row wants.
+func (w *Watched) wants() uint8 {
+	var want uint8
+	for direction, i := range w.interest {
+		if i >= 0 && w.source.Waits(direction) {
+			want |= 1 << direction
+		}
+	}
+	return want
+}
+
+// arm makes the poller watch for all that row i wants. Where the operating
+// system refuses, the row tells why.
+func (in *Set) arm(i int) {
+	w := in.rows[i].w
+	if w == nil {
+		return
+	}
+	if want := w.wants(); want&^w.armed != 0 {
+		if err := in.poller.arm(w, want); err != nil {
+			errno := in.errno(err)
+			in.fail(i, in.rows[i].tag, errno)
+			in.stale = append(in.stale, int32(i))
+		}
+	}
+}
+
+// Rearm is for when w may be watched in a direction that it could not be watched in.
+func (in *Set) Rearm(w *Watched, direction int) {
+	if i := w.interest[direction]; i >= 0 {
+		in.arm(int(i))
+	}
+}
+
+// Disarm has the operating system watch w no more, until it is subscribed to anew or Rearm.
+func (in *Set) Disarm(w *Watched) { in.poller.arm(w, 0) }
+
+// Forget makes the poller and the subscriptions lose sight of w, whose descriptor or number
+// is about to become another's.
+func (in *Set) Forget(w *Watched) {
+	for _, i := range w.interest {
+		if i >= 0 {
+			in.invalidate(int(i))
+		}
+	}
+	in.poller.arm(w, 0)
+}
+
+// Tell has this poll say that w is ready in a direction, if it is subscribed to.
+func (in *Set) Tell(w *Watched, direction int) {
+	if i := w.interest[direction]; i >= 0 {
+		in.done.add(int(i))
+	}
+}
+
+// TellSignals has this poll say that signals have arrived, if they are subscribed to.
+func (in *Set) TellSignals() {
+	if in.signals >= 0 {
+		in.done.add(in.signals)
+	}
+}
+
+// report is what the poller calls for each socket that has something: an error
+// or a hang-up makes both directions ready.
+func (in *Set) report(w *Watched, ready uint8, hungup bool) {
+	wanted := w.wants()
+	if ready&wanted == 0 {
+		in.poller.arm(w, wanted) // to nothing or to less, which cannot fail
+		return
+	}
+	for direction, i := range w.interest {
+		if i >= 0 && ready&(1<<direction) != 0 {
+			in.done.add(int(i))
+			if hungup {
+				in.hungup.add(int(i))
+			}
+		}
+	}
+}
+
+// wait waits until a row has something to tell, which then is in done or in
+// errors. It is false if interrupted before.
+func (in *Set) wait() bool {
+	start := netos.Clock()
+	first := int64(netos.Never)
+	for i := in.clocks.next(0); i >= 0; i = in.clocks.next(i + 1) {
+		r := &in.rows[i]
+		r.deadline = netos.After(start, in.duration(r))
+		first = min(first, r.deadline)
+	}
+	for {
+		in.guest.Heed()
+		if in.errors.n+in.done.n > 0 {
+			first = min(first, start)
+		}
+		timeout := netos.Remaining(first)
+		err := in.poller.wait(timeout, in.lowFDs, in.report)
+		if timeout != 0 {
+			in.account.Wakeups.Add(1)
+		}
+		if err != nil {
+			// Nothing that the guest could have caused or could wait for: all its
+			// subscriptions have failed.
+			errno := in.errno(err)
+			for i := range in.rows {
+				in.fail(i, in.rows[i].tag, errno)
+				in.stale = append(in.stale, int32(i))
+			}
+			return true
+		}
+		for k, fd := range in.lowFDs {
+			if fd.Revents != 0 {
+				in.done.add(in.low[k].row)
+				if fd.Revents&unix.POLLHUP != 0 {
+					in.hungup.add(in.low[k].row)
+				}
+			}
+		}
+		if now := netos.Clock(); now >= first {
+			for i := in.clocks.next(0); i >= 0; i = in.clocks.next(i + 1) {
+				if in.rows[i].deadline <= now {
+					in.done.add(i)
+				}
+			}
+		}
+		if in.done.n+in.errors.n > 0 {
+			return true
+		}
+		if in.wake.Interrupted() {
+			return false
+		}
+	}
+}
+
+// duration is how long the clock of r has to run from now, in nanoseconds.
+func (in *Set) duration(r *row) int64 {
+	timeout := int64(min(r.timeout, netos.Never))
+	if !r.abstime {
+		return timeout
+	}
+	return max(0, timeout-in.guest.Now(r.clock))
+}
+
+// errno is the guest's errno of an error of the operating system's.
+func (in *Set) errno(err error) sockabi.Errno {
+	errno, known := netos.Errno(err)
+	if !known {
+		in.account.Rec.Failed(err)
+	}
+	return errno
+}

@@ -1,0 +1,80 @@
+package wasi
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/tetratelabs/wazero"
+	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
+	"github.com/tetratelabs/wazero/experimental/sysfs"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/rootfs"
+)
+
+// mount gives the guest its folders. Descriptors that are the system's come before theirs:
+// wazero has folders there too, which nothing reaches.
+// resolvConf is the text of the file that names the nameserver, "" if it is the guest's own.
+func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.FSConfig, error) {
+	config := wazero.NewFSConfig()
+	for i := range reserved {
+		config = config.(sysfs.FSConfig).WithSysFSMount(nothing{}, fmt.Sprint("listener ", i))
+	}
+	seen := map[string]bool{}
+	for _, d := range dirs {
+		guest := path.Clean(d.Guest)
+		switch {
+		case !path.IsAbs(d.Guest):
+			return nil, fmt.Errorf("the folder %q cannot be %q in the guest; write an absolute path, such as /data", d.Host, d.Guest)
+		case seen[guest]:
+			return nil, fmt.Errorf("two folders are %q in the guest; name another for %q", guest, d.Host)
+		}
+		seen[guest] = true
+		hostDir, err := filepath.Abs(d.Host)
+		if err != nil {
+			return nil, err
+		}
+		if info, err := os.Stat(hostDir); err != nil {
+			return nil, err
+		} else if !info.IsDir() {
+			return nil, fmt.Errorf("%s is no folder, and only folders can be given to a guest", d.Host)
+		}
+		dir, err := rootfs.Open(hostDir)
+		if err != nil {
+			return nil, err
+		}
+		g.dirs = append(g.dirs, dir)
+		if err := g.System.Mount(guest, hostDir, d.ReadOnly); err != nil {
+			return nil, err
+		}
+		var files experimentalsys.FS = dir
+		if d.ReadOnly {
+			files = readOnly{&sysfs.ReadFS{FS: files}}
+		}
+		if resolvConf != "" {
+			files = layResolvConf(files, guest, resolvConf)
+		}
+		config = config.(sysfs.FSConfig).WithSysFSMount(files, guest)
+	}
+	return config, nil
+}
+
+// nothing is a folder without files. It is a type of its own, since wazero leaves
+// UnimplementedFS out.
+type nothing struct {
+	experimentalsys.UnimplementedFS
+}
+
+// readOnly is wazero's read-only folder, with the errno that says so, and without
+// creating or truncating files that are opened for reading.
+type readOnly struct{ *sysfs.ReadFS }
+
+func (r readOnly) OpenFile(name string, flag experimentalsys.Oflag, perm fs.FileMode) (experimentalsys.File, experimentalsys.Errno) {
+	if flag&(experimentalsys.O_WRONLY|experimentalsys.O_RDWR|experimentalsys.O_CREAT|experimentalsys.O_TRUNC) != 0 {
+		return nil, experimentalsys.EROFS
+	}
+	return r.ReadFS.OpenFile(name, flag, perm)
+}

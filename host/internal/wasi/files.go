@@ -1,0 +1,47 @@
+package wasi
+
+import (
+	"context"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// files is the number of descriptors of wazero's that a guest has open, and may have.
+type files struct{ open, most int }
+
+func (f *files) limit(c *host.Cmd) {
+	f.open = len(stdio{}.files) + len(c.Dirs)
+	f.most = c.Limits.Files
+	if f.most == 0 {
+		f.most = host.DefaultMaxFiles
+	}
+	f.most += f.open
+}
+
+// counted returns wazero's function f, which opens or closes files, with a limit on how
+// many are open: one more is EMFILE. Other functions it returns as they are.
+func counted(name string, f ownFunction) ownFunction {
+	opens := name == "path_open"
+	if !opens && name != "fd_close" && name != "fd_renumber" {
+		return f
+	}
+	return func(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
+		if opens && g.files.open >= g.files.most {
+			g.System.Limited("Files")
+			stack[0] = uint64(sockabi.EMFILE)
+			return
+		}
+		same := name == "fd_renumber" && uint32(stack[0]) == uint32(stack[1])
+		f(ctx, g, module, stack)
+		switch {
+		case stack[0] != 0 || same:
+		case opens:
+			g.files.open++
+		default: // the descriptor that another takes the place of is closed
+			g.files.open--
+		}
+	}
+}

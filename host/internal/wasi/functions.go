@@ -1,0 +1,162 @@
+package wasi
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/wasisock/wasisock/host/internal/inspect"
+	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// A Function is one that a guest can import: a row of the system, a function of
+// wazero's own, or both, where the row has the first say.
+type Function struct {
+	Params, Results []api.ValueType
+
+	row  int // of sockabi.Functions, and so of a system's rows; -1 is none
+	own  ownFunction
+	text string // as a person would write it
+}
+
+// An ownFunction is wazero's, called for a guest.
+type ownFunction func(ctx context.Context, g *Guest, module api.Module, stack []uint64)
+
+// Functions are all that guests can import, by name.
+type Functions struct {
+	all    map[string][]Function
+	fdstat api.GoModuleFunction // wazero's own fd_fdstat_get
+}
+
+// NewFunctions takes wazero's own functions from its module, which is never
+// instantiated: that they can be called with another module, by the host, is what this
+// whole package stands on. They belong to the runtime.
+func NewFunctions(ctx context.Context, r wazero.Runtime) (*Functions, error) {
+	wasi, err := wasi_snapshot_preview1.NewBuilder(r).Compile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fs := &Functions{all: map[string][]Function{}}
+	own := map[string]Function{}
+	for name, def := range wasi.ExportedFunctions() {
+		f, ok := def.GoFunction().(api.GoModuleFunction)
+		if !ok {
+			return nil, fmt.Errorf("wazero's %s is a %T, which cannot be called from here; use the wazero of go.mod", name, def.GoFunction())
+		}
+		if name == "fd_fdstat_get" {
+			fs.fdstat = f
+		}
+		own[name] = Function{
+			row: -1, own: counted(name, wrap(name, def.ParamNames(), f)), Params: def.ParamTypes(), Results: def.ResultTypes(),
+			text: name + "(" + strings.Join(def.ParamNames(), " ") + ")",
+		}
+	}
+	for i, f := range sockabi.Functions() {
+		p := Function{
+			row:     i,
+			Params:  slices.Repeat([]api.ValueType{api.ValueTypeI32}, f.NumParams()),
+			Results: []api.ValueType{api.ValueTypeI32},
+			text:    f.String(),
+		}
+		if system.Shared(f) {
+			if p.own = own[f.Name].own; p.own == nil {
+				return nil, fmt.Errorf("wazero has no %s; use the wazero of go.mod", f.Name)
+			}
+		}
+		fs.all[f.Name] = append(fs.all[f.Name], p)
+	}
+	for name, p := range own {
+		if fs.all[name] == nil {
+			fs.all[name] = []Function{p}
+		}
+	}
+	return fs, nil
+}
+
+// An Import is a function that a module imports.
+type Import struct {
+	Module, Name    string
+	Params, Results []api.ValueType
+}
+
+// Choose finds what each import means, by its name and signature. Engines can give a
+// name one signature only, so a guest that has two cannot run.
+func (fs *Functions) Choose(imports []Import) (map[string]Function, error) {
+	chosen := map[string]Function{}
+	for _, f := range imports {
+		name := f.Name
+		if f.Module != sockabi.Module {
+			return nil, inspect.Unusable("it imports %s of %q, which nobody provides; %s", name, f.Module, remedy(f.Module))
+		}
+		wanted := inspect.NewSignature(f.Params, f.Results)
+		if c, ok := chosen[name]; ok {
+			if got := inspect.NewSignature(c.Params, c.Results); got != wanted {
+				return nil, inspect.Unusable("it imports %s as both %s and %s; build it with one, of which %s_v2 is the newer where that exists", name, got, wanted, name)
+			}
+			continue
+		}
+		candidates := fs.all[name]
+		if candidates == nil {
+			return nil, inspect.Unusable("it imports %s, which neither WASI preview 1 nor WasmEdge's sockets have; build it without", name)
+		}
+		i := slices.IndexFunc(candidates, func(p Function) bool { return inspect.NewSignature(p.Params, p.Results) == wanted })
+		if i < 0 {
+			var all []string
+			for _, p := range candidates {
+				all = append(all, fmt.Sprintf("%s, %s", p.text, inspect.NewSignature(p.Params, p.Results)))
+			}
+			return nil, inspect.Unusable("it imports %s as %s; correct that to %s", name, wanted, strings.Join(all, ", or "))
+		}
+		chosen[name] = candidates[i]
+	}
+	return chosen, nil
+}
+
+// remedy is what to do about an import of another module.
+func remedy(module string) string {
+	switch {
+	case module == "gojs" || module == "go":
+		return "it was built for GOOS=js: " + inspect.BuildGuest
+	case module == "wasi_unstable":
+		return "that is WASI before preview 1: build it with a newer compiler"
+	case module == "wasi":
+		return "threads cannot run here: build it without"
+	case strings.HasPrefix(module, "wasi:"):
+		return "that is WASI preview 2: " + inspect.BuildGuest
+	}
+	return "build it without"
+}
+
+// Call is what guests call, one call of a guest's at a time: stack has the parameters,
+// and gets the result. It panics with ErrStopped when the guest is to end, and with a
+// *sys.ExitError when it exits.
+//
+// module must have been instantiated with the guest's Config. Its memory is the guest's.
+func (f Function) Call(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
+	g.Pause()
+	if g.onCall != nil {
+		g.onCall()
+	}
+	f.serve(ctx, g, module, stack)
+	g.resume()
+}
+
+func (f Function) serve(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
+	g.memory.module = module
+	if f.row < 0 {
+		f.own(ctx, g, module, stack)
+		return
+	}
+	errno := g.rows[f.row].Call(ctx, &g.memory, stack[:len(f.Params)])
+	if errno == system.FallThrough && f.own != nil {
+		f.own(ctx, g, module, stack)
+	} else {
+		stack[0] = uint64(errno)
+	}
+}

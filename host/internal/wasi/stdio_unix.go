@@ -1,0 +1,91 @@
+//go:build linux || darwin
+
+package wasi
+
+import (
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// stdio is what descriptors 0 to 2 of a guest are on the host.
+type stdio struct {
+	files    [3]*os.File // nil for what is no file, or was closed by the guest
+	fds      [3]int32
+	blocks   [3]bool // whether reading or writing can block
+	nonblock [3]bool // what the guest asked for
+
+	woken  *os.File // readable once the guest is to end
+	waker  *os.File
+	waking sync.Once
+}
+
+func (s *stdio) open(stdin, stdout, stderr any) error {
+	for i, v := range []any{stdin, stdout, stderr} {
+		f, _ := v.(*os.File)
+		if f == nil {
+			continue
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		raw, err := f.SyscallConn()
+		if err != nil {
+			return err
+		}
+		if err := raw.Control(func(fd uintptr) { s.fds[i] = int32(fd) }); err != nil {
+			return err
+		}
+		s.files[i], s.blocks[i] = f, !info.Mode().IsRegular() && !info.IsDir()
+	}
+	var err error
+	if s.blocks != [3]bool{} {
+		s.woken, s.waker, err = os.Pipe()
+	}
+	return err
+}
+
+func (s *stdio) close() {
+	if s.woken != nil {
+		s.wake()
+		s.woken.Close()
+	}
+}
+
+// wake ends the waiting, now and later, from any goroutine.
+func (s *stdio) wake() {
+	if s.woken != nil {
+		s.waking.Do(func() { s.waker.Close() })
+	}
+}
+
+// wait is whether a file can be read, or written: now, or after blocking until it can
+// or until wake.
+func (s *stdio) wait(fd uint32, write, block bool) bool {
+	if !s.blocks[fd] {
+		return true
+	}
+	events, timeout := int16(unix.POLLIN), 0
+	if write {
+		events = unix.POLLOUT
+	}
+	if block {
+		timeout = -1
+	}
+	fds := []unix.PollFd{
+		{Fd: s.fds[fd], Events: events},
+		{Fd: int32(s.woken.Fd()), Events: unix.POLLIN},
+	}
+	for {
+		_, err := unix.Poll(fds, timeout)
+		switch {
+		case err == unix.EINTR:
+		case fds[1].Revents != 0:
+			return false
+		default:
+			return err != nil || fds[0].Revents != 0 // let the act tell what is wrong
+		}
+	}
+}
