@@ -169,7 +169,8 @@ func (g *guest) terminate() {
 	if err := syscall.Kill(g.pid, syscall.SIGTERM); err != nil {
 		g.Fatal(err)
 	}
-	deadline := time.After(5 * time.Second)
+	const most = 12 * time.Second // --grace; connections on which nothing was asked stay for 5 s
+	deadline := time.After(most)
 	for ended := false; !ended; {
 		select {
 		case line, ok := <-g.lines:
@@ -177,7 +178,7 @@ func (g *guest) terminate() {
 				g.Errorf("the guest says %q", line)
 			}
 		case <-deadline:
-			g.Fatal("the process has not ended 5 s after SIGTERM")
+			g.Fatalf("the process has not ended %v after SIGTERM", most)
 		}
 	}
 	l, err := net.Listen("tcp", g.addr)

@@ -63,9 +63,19 @@ func TestPollerPastServer(t *testing.T) {
 }
 
 func servesWhatCameInTime(t *testing.T, e engine) error {
-	const clients = 15 // of each kind
 	g := e.start(t, guestPoller(t), true, "past server")
 	defer g.kill()
+	for range 2 { // not by chance
+		if err := g.servesInTime(15); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// servesInTime computes while so many clients wait that are idle, and as many whose request
+// has not come as a whole.
+func (g *guest) servesInTime(clients int) error {
 	const request = "POST / HTTP/1.1\r\nHost: guest\r\nContent-Length: 4\r\n\r\n"
 	type client struct {
 		what, rest string

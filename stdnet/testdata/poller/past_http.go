@@ -12,7 +12,7 @@ import (
 
 // work computes for about d, and neither waits nor asks for the time meanwhile.
 func work(d time.Duration) {
-	const sample = 1 << 20
+	const sample = 1 << 23
 	begin := time.Now()
 	steps(sample)
 	steps(int(sample * float64(d) / float64(time.Since(begin))))
@@ -51,7 +51,7 @@ func pastClient(args []string) error {
 			if err := post(); err != nil {
 				return err
 			}
-			work(time.Second)
+			work(2 * time.Second)
 			wait()
 			if err := post(); err != nil {
 				return fmt.Errorf("after computing and %s: %w", name, err)
@@ -70,8 +70,10 @@ func pastServer([]string) error {
 	}
 	fmt.Println("listening", l.Addr())
 	http.HandleFunc("/compute", func(http.ResponseWriter, *http.Request) {
-		fmt.Println("computes")
-		work(time.Second)
+		time.AfterFunc(20*time.Millisecond, func() { // when all others wait
+			fmt.Println("computes")
+			work(2 * time.Second)
+		})
 	})
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(w, r.Body); err != nil {
