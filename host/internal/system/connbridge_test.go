@@ -330,3 +330,31 @@ func TestWhatIsDialledIsNoListener(t *testing.T) {
 	g.want(sockabi.EINVAL, "sock_bind", fd, g.addr("0.0.0.0"), 80)
 	g.want(sockabi.EINVAL, "sock_listen", fd, 1)
 }
+
+// TestAcceptedConnectionsAreNotDialled: no connect goes past Dial.
+func TestAcceptedConnectionsAreNotDialled(t *testing.T) {
+	dials := 0
+	g := newTester(t, Config{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials++
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}})
+	l, port := g.listen()
+	c, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.waitFor(read(l))
+	out := g.alloc(4)
+	g.ok("sock_accept", l, sockabi.FDFLAG_NONBLOCK, out)
+	fd := g.u32(out)
+	g.want(sockabi.EISCONN, "sock_connect", fd, g.addr("127.0.0.1"), port)
+	c.(*net.TCPConn).SetLinger(0)
+	c.Close() // resets it
+	g.waitFor(read(fd))
+	g.want(sockabi.EISCONN, "sock_connect", fd, g.addr("127.0.0.1"), port)
+	g.recv(fd)
+	g.want(sockabi.EISCONN, "sock_connect", fd, g.addr("127.0.0.1"), port)
+	if dials != 0 {
+		t.Errorf("dialled %d times", dials)
+	}
+}

@@ -179,7 +179,7 @@ func (g *guest) listen(s *socket, backlog int) error {
 
 // connect of a blocking socket that does not succeed in time is EINPROGRESS.
 func (g *guest) connect(s *socket, to address.Endpoint) error {
-	if s.faulty.reset {
+	if s.faulty.reset || s.from != nil { // which Dial is not asked about
 		return unix.EISCONN
 	}
 	if err := g.bindNow(s); err != nil {
