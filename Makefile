@@ -35,8 +35,9 @@ SHORT := -short
 .PHONY: test
 test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
 ifdef RACE
-	go test $(SHORT) $(RACE) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)')
-	go test $(SHORT) -timeout 60m $$(go list $(packages) | grep -E '$(alone)')
+	go test $(SHORT) $(RACE) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)') & racing=$$!; \
+	go test $(SHORT) -p 1 -timeout 60m $$(go list $(packages) | grep -E '$(alone)') && status=0 || status=$$?; \
+	wait $$racing && exit $$status
 else
 	go test $(SHORT) -timeout 60m $(packages)
 endif
