@@ -108,7 +108,7 @@ func largeNameserver(t *testing.T) (addr string) {
 	t.Cleanup(func() { l.Close() })
 	c, err := net.ListenPacket("udp", l.Addr().String())
 	if err != nil {
-		t.Skip(err) // somebody else has that port of UDP
+		t.Skipf("%v: somebody else has this port of UDP; run it again", err)
 	}
 	t.Cleanup(func() { c.Close() })
 	answer := func(query []byte, datagram bool) []byte {

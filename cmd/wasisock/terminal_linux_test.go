@@ -21,7 +21,7 @@ import (
 func openTerminal(t *testing.T) (terminal, master *os.File) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("this machine has no terminals")
+		t.Skip("this machine has no terminals; run it where there is /dev/ptmx")
 	}
 	t.Cleanup(func() { master.Close() })
 	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)

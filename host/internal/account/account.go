@@ -1,6 +1,5 @@
-// Package account is what a guest may do and has done: its limits and what it has used of
-// them, the policy's answers, counters, injected faults, and the trace of the call being
-// served.
+// Package account holds a guest's limits, counters and injected faults, asks the policy for it,
+// and records the call that is served for the trace.
 package account
 
 import (

@@ -74,7 +74,7 @@ func TestOutside(t *testing.T) {
 
 func TestSignalled(t *testing.T) {
 	if os.Getenv("SIGNALLED") == "" {
-		t.Skip("runs where SIGNALLED is set")
+		t.Skip("SIGNALLED is not set; the tests of wasisock set it")
 	}
 	c := make(chan os.Signal, 10)
 	signal.Notify(c, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
