@@ -85,7 +85,7 @@ test-all: ## run all tests on every engine, also what takes minutes to compile o
 	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
-check: ## check format, vet, staticcheck, shellcheck, tidy and that it builds for every system; must change no file; 3 minutes
+check: ## check format, vet, staticcheck, shellcheck, actionlint, tidy and that it builds for every system; must change no file; 3 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
 	@$(MAKE) --no-print-directory check-format check-build check-tidy check-static
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
@@ -110,11 +110,18 @@ $(foreign:%=check-build-%): check-build-%:
 
 # A tool that go.mod named would raise its go line.
 staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+actionlint := github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+govulncheck := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 .PHONY: check-static
 check-static:
 	@echo "staticcheck" && go run $(staticcheck) $(packages)
 	@type -P shellcheck >/dev/null || { echo "make check: no shellcheck in PATH; install Debian's package shellcheck" >&2; exit 1; }
 	@echo "shellcheck" && shellcheck .ci/run bench/*.sh scripts/*.sh
+	@echo "actionlint" && go run $(actionlint) .github/workflows/*.yml
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in the code and what it depends on, by vuln.go.dev; a minute
+	go run $(govulncheck) ./...
 
 .PHONY: check-tidy
 check-tidy:
