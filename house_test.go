@@ -189,6 +189,7 @@ var hostLayers = [][]string{
 	{"system"},
 	{"wasi"},
 	{"instance"},
+	{"proxy"},
 	{"compiler"},
 }
 
