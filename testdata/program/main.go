@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -67,6 +68,10 @@ var subcommands = map[string]func(args []string){
 	"work":        func([]string) { work() },
 	"busy":        func([]string) { busy() },
 	"hot":         func([]string) { hot() },
+	"deep": func(args []string) {
+		n, _ := strconv.Atoi(args[0])
+		fmt.Println(deep(n))
+	},
 }
 
 func main() {
@@ -516,4 +521,14 @@ func check(err error) {
 		fmt.Fprintln(os.Stderr, "guest:", err)
 		os.Exit(98)
 	}
+}
+
+// deep calls itself n times.
+//
+//go:noinline
+func deep(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return deep(n-1) + 1
 }
