@@ -190,6 +190,7 @@ var hostLayers = [][]string{
 	{"shim"},
 	{"wasi"},
 	{"instance"},
+	{"proxy"},
 	{"compiler"},
 }
 

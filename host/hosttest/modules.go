@@ -56,6 +56,11 @@ var aboutModules = []sentence{
 		test:    compileMemory,
 	},
 	{
+		says:  "a program of Go's calls 250,000 functions deep",
+		needs: Compiled,
+		test:  deepCalls,
+	},
+	{
 		says:    "a guest that recurses without end ends with a TrapError",
 		promise: promiseLimits,
 		needs:   BoundedRecursion | Interruptible,
@@ -279,6 +284,16 @@ func recursionTraps(t *testing.T, b *bench) {
 		&host.Cmd{Limits: host.Limits{WallTime: 2 * time.Second}})
 	if code != -1 || !atLimit(err) && !trapped("stack overflow")(err) {
 		t.Errorf("a call as the last instruction: %d, %v", code, err)
+	}
+}
+
+func deepCalls(t *testing.T, b *bench) {
+	const depth = "250000"
+	var out strings.Builder
+	cmd := command(t, "deep", depth)
+	cmd.Stdout = &out
+	if code, err := b.runProgram(t, t.Context(), Config{}, cmd); code != 0 || err != nil || out.String() != depth+"\n" {
+		t.Errorf("%d, %v, %q", code, err, out.String())
 	}
 }
 

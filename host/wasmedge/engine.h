@@ -52,12 +52,12 @@ void wasisock_running(wasisock_guest *guest); // on this thread; NULL is none
 int wasisock_is_interrupt(const siginfo_t *info);
 int wasisock_heed(const siginfo_t *info, const void *context);
 
-// wasisock_guard_stack makes this thread one on whose stack compiled code cannot step over the end.
-// It returns false for one that cannot be: its stack is small, or that of the process's first
-// thread. wasisock_enlarge_stacks has the stacks of new threads be large enough, and returns whether
-// they are.
-bool wasisock_guard_stack(void);
-bool wasisock_enlarge_stacks(void);
+// The stack of a thread for compiled code. No value takes more than 16 bytes, and the code of a
+// function, of less than 8 MB, has less values than bytes. Locals add less than 1 MB.
+enum {
+	wasisock_stack_size = 8 << 20,
+	wasisock_stack_guard = 128 << 20,
+};
 
 void wasisock_measure_stack(void); // of this thread, before it is asked for
 bool wasisock_stack_is_short(void);

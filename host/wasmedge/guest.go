@@ -8,27 +8,21 @@ import "C"
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime"
 	"runtime/cgo"
-	"runtime/debug"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"github.com/second-state/WasmEdge-go/wasmedge"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
-	"github.com/tetratelabs/wazero/sys"
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/cengine"
 	"github.com/wasisock/wasisock/host/internal/inspect"
-	"github.com/wasisock/wasisock/host/internal/instance"
+	"github.com/wasisock/wasisock/host/internal/proxy"
 	"github.com/wasisock/wasisock/host/internal/sockets"
 	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/wasm"
@@ -39,7 +33,7 @@ const pageSize = wasm.PageSize
 
 // A guest is one run of a module.
 type guest struct {
-	*instance.Instance
+	*proxy.Guest
 	*code
 	module *Module
 	ctx    context.Context
@@ -48,22 +42,8 @@ type guest struct {
 	executor *C.WasmEdge_ExecutorContext
 	instance *C.WasmEdge_ModuleInstanceContext
 
-	pages atomic.Uint32 // of its memory
-	limit uint64        // of its memory, in bytes; 0 is none
-
-	memory memory
-	proxy  api.Module // whose memory is the guest's
-	err    error      // why it ended, if in a call
-
-	yielded int64 // when it last did, by its own clock
+	limit uint64 // of its memory, in bytes; 0 is none
 }
-
-// A memory is a guest's, as wazero sees it.
-type memory struct{ bytes []byte }
-
-func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
-func (m *memory) Reallocate(size uint64) []byte                  { return m.bytes[:size:size] }
-func (m *memory) Free()                                          {}
 
 // Start prepares the guest here, and runs it on a goroutine of its own.
 func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
@@ -76,19 +56,11 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		return nil, inspect.Unusable("it needs %d bytes of memory and may have %d; raise the limit", m.least, g.limit)
 	}
 	streams, free := g.makeStreams()
-	g.Instance, err = instance.New(m.imports, c, func() uint64 { return uint64(g.pages.Load()) * pageSize }, streams)
-	if err != nil {
+	if g.Guest, err = m.proxy.NewGuest(c, streams); err != nil {
 		free()
 		return nil, err
 	}
 	g.OnEnd(free)
-	g.memory.bytes = []byte{}
-	ctxOfProxy := experimental.WithMemoryAllocator(context.Background(), &g.memory)
-	if g.proxy, err = m.runtime.InstantiateModule(ctxOfProxy, m.proxy, g.Config()); err != nil {
-		g.Close()
-		return nil, err
-	}
-	g.OnEnd(func() { g.proxy.Close(context.Background()) })
 	if m.cfg.Library {
 		g.Library()
 	}
@@ -96,13 +68,13 @@ func (m *Module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		g.Interruptible()
 	}
 	if g.compiled {
-		if !C.wasisock_enlarge_stacks() {
-			g.Close()
-			return nil, fmt.Errorf("compiled guests cannot run here, since threads cannot have the stacks that keep one from stepping over its end; interpret, by --aot off or AOTOff: %w", errors.ErrUnsupported)
-		}
-		g.OnThread(func() bool { return bool(C.wasisock_guard_stack()) })
+		g.OnThread(func(run func()) error {
+			return cengine.Thread(C.wasisock_stack_size, C.wasisock_stack_guard, run)
+		})
 	}
-	g.Instance.Start(ctx, g.run)
+	if err := g.Instance.Start(ctx, g.run); err != nil {
+		return nil, err
+	}
 	return g, nil
 }
 
@@ -148,8 +120,8 @@ func (g *guest) run(ctx context.Context) error {
 	}
 	g.inC.stack_limit = C.uint64_t(g.stackLimit())
 	switch {
-	case g.err != nil:
-		return g.err
+	case g.Err != nil:
+		return g.Err
 	case err != nil, ctx.Err() != nil:
 		return wasi.ErrStopped
 	case !bool(C.WasmEdge_ResultOK(result)):
@@ -210,8 +182,8 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case g.err != nil:
-		return nil, g.err
+	case g.Err != nil:
+		return nil, g.Err
 	case bool(C.WasmEdge_ResultOK(result)):
 		return stack[:len(f.results)], nil
 	case g.ctx.Err() != nil && (g.inC.interrupted != 0 || C.WasmEdge_ResultGetCode(result) == interrupted):
@@ -340,58 +312,13 @@ func (g *guest) makeImports() (imports *wasmedge.Module, free func()) {
 	}
 }
 
-// What a host function answers to WasmEdge: enum.inc's ErrCode.
-const (
-	success   = 0
-	terminate = 1
-	fail      = 2
-)
+// codes are what a host function answers to WasmEdge: Success, Terminated and RuntimeError of
+// enum.inc's ErrCode.
+var codes = [...]C.uint32_t{proxy.Returned: 0, proxy.Ends: 1, proxy.Failed: 2}
 
 //export wasisockCall
-func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, base *C.uint8_t, pages C.uint32_t) (code C.uint32_t) {
+func wasisockCall(handle C.uintptr_t, function C.uint32_t, stack *C.uint64_t, base *C.uint8_t, pages C.uint32_t) C.uint32_t {
 	g := cgo.Handle(handle).Value().(*guest)
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-			return
-		case error:
-			var exit *sys.ExitError
-			if errors.Is(v, wasi.ErrStopped) || errors.As(v, &exit) {
-				g.err, code = v, terminate
-				return
-			}
-			g.err, code = hostPanic(v), fail
-		default:
-			g.err, code = hostPanic(v), fail
-		}
-	}()
-	if size := int(pages) * pageSize; size != len(g.memory.bytes) || size > 0 && &g.memory.bytes[0] != (*byte)(base) {
-		g.resize((*byte)(base), uint32(pages))
-	}
-	g.yield()
-	f := g.functions[function]
-	f.Call(g.ctx, g.Guest, g.proxy, unsafe.Slice((*uint64)(stack), 16))
-	return success
-}
-
-// yield has Go schedule the goroutine, before it has been in C and in calls of the host
-// for 10 ms without that. Go's monitor then takes its processor away every 20 us, which
-// it has to get back for the next call.
-func (g *guest) yield() {
-	if now := g.Nanotime(); now-g.yielded > int64(8*time.Millisecond) {
-		g.yielded = now
-		runtime.Gosched()
-	}
-}
-
-func hostPanic(v any) error { return fmt.Errorf("the host panicked: %v\n%s", v, debug.Stack()) }
-
-// resize follows the guest's memory, which only grows and, as WasmEdge reserves addresses
-// for all that it can become, never moves.
-func (g *guest) resize(base *byte, pages uint32) {
-	if len(g.memory.bytes) > 0 && base != &g.memory.bytes[0] {
-		panic(errors.New("WasmEdge has moved the guest's memory, where wasisock cannot follow"))
-	}
-	g.memory.bytes = unsafe.Slice(base, int(pages)*pageSize)
-	g.proxy.Memory().Grow(pages - g.pages.Swap(pages))
+	memory := unsafe.Slice((*byte)(base), int(pages)*pageSize)
+	return codes[g.HostCall(g.ctx, g.functions[function], unsafe.Slice((*uint64)(stack), 16), memory)]
 }

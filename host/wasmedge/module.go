@@ -17,12 +17,12 @@ import (
 	"unsafe"
 
 	"github.com/second-state/WasmEdge-go/wasmedge"
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/instance"
+	"github.com/wasisock/wasisock/host/internal/proxy"
 	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/aotcache"
 	"github.com/wasisock/wasisock/internal/codecache"
@@ -95,9 +95,7 @@ type Module struct {
 	codes  []*code // all there are
 	closed bool
 
-	imports *wasi.Functions
-	proxy   wazero.CompiledModule // of every guest
-	runtime wazero.Runtime
+	proxy   *proxy.Module
 	closers instance.Closers
 }
 
@@ -115,21 +113,11 @@ type code struct {
 // An export is the type of a function that a module exports.
 type export struct{ params, results []api.ValueType }
 
-// proxyModule has a memory and nothing else. wazero's functions are called with an
-// instance of it in a guest's stead, whose memory is the guest's.
-//
-//	(module (memory (export "memory") 0))
-var proxyModule = []byte("\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x00\x07\x0a\x01\x06memory\x02\x00")
-
 func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
-	m.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
-	m.closers.Add(func() { m.runtime.Close(context.Background()) })
-	if m.proxy, err = m.runtime.CompileModule(ctx, proxyModule); err != nil {
+	if m.proxy, err = proxy.New(ctx); err != nil {
 		return err
 	}
-	if m.imports, err = wasi.NewFunctions(ctx, m.runtime); err != nil {
-		return err
-	}
+	m.closers.Add(m.proxy.Close)
 	kept := m.kept(wasm)
 	if m.cfg.AOT == AOTOff || m.cfg.AOT == AOTAuto && !kept {
 		if err := prepareInterpreter(); err != nil {
@@ -190,7 +178,7 @@ func (m *Module) load(text []byte, compiled bool) error {
 	if err != nil {
 		return err
 	}
-	if err := c.link(m.imports, m.cfg.Library); err != nil {
+	if err := c.link(m.proxy.Imports, m.cfg.Library); err != nil {
 		c.free()
 		return err
 	}

@@ -48,7 +48,9 @@ func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 	if m.interruptible {
 		g.Interruptible()
 	}
-	g.Instance.Start(ctx, g.run)
+	if err := g.Instance.Start(ctx, g.run); err != nil {
+		return nil, err
+	}
 	return g.Instance, nil
 }
 

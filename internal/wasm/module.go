@@ -86,6 +86,8 @@ type Body struct {
 type Module struct {
 	Sections  []Section
 	Types     []FuncType
+	Imports   []Import
+	Exports   []Export
 	Functions []uint32 // the type of each function, imported ones first
 	Imported  int      // how many of Functions are imported
 	Bodies    []Body   // those of the functions that are not imported
@@ -101,6 +103,19 @@ type Module struct {
 	Changed bool
 
 	tableExported bool
+}
+
+// An Import is what a module needs of another.
+type Import struct {
+	Module, Name string
+	Kind         ExternKind
+}
+
+// An Export is what a module gives to others. Its Index is not checked.
+type Export struct {
+	Name  string
+	Kind  ExternKind
+	Index uint32
 }
 
 // A Table is a table of references.
@@ -272,9 +287,9 @@ func (m *Module) readTypes(r *Reader) {
 
 func (m *Module) readImports(r *Reader) {
 	for range r.Count(4) {
-		r.Name()
-		r.Name()
-		switch kind := ExternKind(r.Byte()); kind {
+		i := Import{r.Name(), r.Name(), ExternKind(r.Byte())}
+		m.Imports = append(m.Imports, i)
+		switch i.Kind {
 		case ExternFunc:
 			m.Functions = append(m.Functions, m.typeIndex(r))
 			m.Imported++
@@ -285,7 +300,7 @@ func (m *Module) readImports(r *Reader) {
 		case ExternGlobal:
 			m.readGlobalType(r)
 		default:
-			r.Fail("import of the unknown kind %d", kind)
+			r.Fail("import of the unknown kind %d", i.Kind)
 		}
 		if r.Err() != nil {
 			return

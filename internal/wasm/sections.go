@@ -78,13 +78,12 @@ func (m *Module) readGlobal(r *Reader) {
 }
 
 func (m *Module) readExport(r *Reader) {
-	r.Name()
-	kind := ExternKind(r.Byte())
-	if kind > ExternGlobal {
-		r.Fail("export of the unknown kind %d", kind)
+	e := Export{r.Name(), ExternKind(r.Byte()), r.Uint32()}
+	if e.Kind > ExternGlobal {
+		r.Fail("export of the unknown kind %d", e.Kind)
 	}
-	m.tableExported = m.tableExported || kind == ExternTable
-	r.Uint32()
+	m.Exports = append(m.Exports, e)
+	m.tableExported = m.tableExported || e.Kind == ExternTable
 }
 
 // readConstant reads a constant expression to its end.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -66,6 +67,10 @@ var subcommands = map[string]func(args []string){
 	"work":        func([]string) { work() },
 	"busy":        func([]string) { busy() },
 	"hot":         func([]string) { hot() },
+	"deep": func(args []string) {
+		n, _ := strconv.Atoi(args[0])
+		fmt.Println(deep(n))
+	},
 }
 
 func main() {
@@ -378,4 +383,14 @@ func check(err error) {
 		fmt.Fprintln(os.Stderr, "guest:", err)
 		os.Exit(98)
 	}
+}
+
+// deep calls itself n times.
+//
+//go:noinline
+func deep(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return deep(n-1) + 1
 }

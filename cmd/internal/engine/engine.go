@@ -12,6 +12,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/wasmedge"
+	"github.com/wasisock/wasisock/host/wasmtime"
 	"github.com/wasisock/wasisock/host/wazero"
 	"github.com/wasisock/wasisock/internal/aotcache"
 	"github.com/wasisock/wasisock/internal/codecache"
@@ -44,6 +45,7 @@ type Kind string
 const (
 	Wazero   Kind = "wazero"
 	WasmEdge Kind = "wasmedge"
+	Wasmtime Kind = "wasmtime"
 )
 
 // Cache returns the directory that compiled code is kept in, or "" if there is none. It makes
@@ -71,6 +73,7 @@ func (e *Engine) Cache() string {
 func ServeCompiler() {
 	wazero.ServeCompiler()
 	wasmedge.ServeCompiler()
+	wasmtime.ServeCompiler()
 }
 
 // self returns the path of this program, also after another was put in its place.
@@ -88,6 +91,13 @@ func (e Engine) Compile(ctx context.Context, wasm []byte, guests int, better fun
 	compiler, err := self()
 	if err != nil {
 		return nil, err
+	}
+	if e.Kind == Wasmtime {
+		return wasmtime.Compile(ctx, wasm, wasmtime.Config{
+			Name: e.Name, Progress: e.Progress, AsIs: e.AsIs,
+			CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
+			Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
+		})
 	}
 	if e.Kind != WasmEdge {
 		if e.AOT != nil {

@@ -1,6 +1,7 @@
 // Package cengine is what engines written in C share beside C itself: cengine.h, which
-// answers calls of a guest where the way to Go is long, and here which calls these are. The
-// header compiles without any engine, and testdata drives it without one.
+// answers calls of a guest where the way to Go is long, here which calls these are, and the
+// threads that guests run on. The header compiles without any engine, and testdata drives it
+// without one.
 package cengine
 
 import _ "embed"

@@ -110,7 +110,7 @@ func (j Job) Run(ctx context.Context) error {
 // a thread: one of Go's, also with the race detector, of C++ or of LLVM.
 func outOfMemory(stderr string) bool {
 	for _, text := range []string{
-		"out of memory", "Out of memory", "cannot allocate", "failed to allocate", "bad_alloc",
+		"out of memory", "Out of memory", "cannot allocate", "failed to allocate", "bad_alloc", "memory allocation of",
 		"failed to create new OS thread", "pthread_create failed",
 	} {
 		if strings.Contains(stderr, text) {

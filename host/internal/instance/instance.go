@@ -28,7 +28,7 @@ type Instance struct {
 	ended sync.Once
 
 	interruptible bool
-	fits          func() bool // see OnThread
+	thread        func(func()) error // see OnThread
 
 	requests chan request // nil for a program
 
@@ -74,39 +74,41 @@ func (g *Instance) Close() {
 	g.Guest.Close()
 }
 
-// OnThread has Start try threads until fits, called on one, reports that the guest can run there.
-func (g *Instance) OnThread(fits func() bool) { g.fits = fits }
+// OnThread has Start run the guest on the thread that start calls its argument on. The thread is
+// that of no other goroutine until the call returns.
+func (g *Instance) OnThread(start func(run func()) error) { g.thread = start }
 
 // Start runs the guest, on a thread of its own, whose CPU time is the guest's. run is
 // its code from the beginning to the end. Its error is ErrStopped or that of a context
 // for a guest that was ended, a *sys.ExitError for one that exited, and else what
-// Wait returns.
-func (g *Instance) Start(ctx context.Context, run func(context.Context) error) {
-	go g.onThread(func() {
+// Wait returns. Start returns an error, and has closed the guest, if there is no thread.
+func (g *Instance) Start(ctx context.Context, run func(context.Context) error) error {
+	start := g.thread
+	if start == nil {
+		start = onGoThread
+	}
+	err := start(func() {
 		g.cpu.start()
 		g.exitCode, g.err = g.outcome(ctx, run)
 		g.cpu.stop()
 		g.wall.Store(g.Nanotime())
 		g.Close()
 		close(g.done)
-	}, func() {})
+	})
+	if err != nil {
+		g.Close()
+	}
+	return err
 }
 
-// onThread calls f on a thread that fits, and found before. Others are kept until then: Go would
-// give them to the next goroutine again.
-func (g *Instance) onThread(f, found func()) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if g.fits == nil || g.fits() {
-		found()
+// onGoThread runs f on a thread of Go's.
+func onGoThread(f func()) error {
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		f()
-		return
-	}
-	var another sync.WaitGroup
-	another.Add(1)
-	go g.onThread(f, another.Done)
-	another.Wait()
-	found()
+	}()
+	return nil
 }
 
 func (g *Instance) outcome(ctx context.Context, run func(context.Context) error) (exitCode int, err error) {

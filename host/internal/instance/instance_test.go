@@ -150,13 +150,30 @@ func TestCPUTime(t *testing.T) {
 	}
 }
 
-// TestOnThread holds that threads are tried until one fits.
+// TestOnThread holds that the guest runs where it is told to, and that Start fails if it
+// cannot.
 func TestOnThread(t *testing.T) {
 	g := newInstance(t, &host.Cmd{})
-	tried := 0
-	g.OnThread(func() bool { tried++; return tried == 5 })
-	g.Start(context.Background(), func(context.Context) error { return nil })
-	if code, err := g.Wait(); code != 0 || err != nil || tried != 5 {
-		t.Errorf("%d, %v, after %d threads", code, err, tried)
+	var on string
+	g.OnThread(func(run func()) error {
+		go func() {
+			on = "its thread"
+			run()
+		}()
+		return nil
+	})
+	ran := ""
+	if err := g.Start(context.Background(), func(context.Context) error { ran = on; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := g.Wait(); code != 0 || err != nil || ran != "its thread" {
+		t.Errorf("%d, %v, on %q", code, err, ran)
+	}
+
+	none := errors.New("no thread")
+	g = newInstance(t, &host.Cmd{})
+	g.OnThread(func(func()) error { return none })
+	if err := g.Start(context.Background(), nil); err != none {
+		t.Errorf("Start without a thread: %v", err)
 	}
 }

@@ -1,0 +1,36 @@
+//go:build (wasmedge || wasmtime) && cgo
+
+package cengine
+
+// #include <stddef.h>
+// #include <stdint.h>
+// int wasisock_thread(size_t stack, size_t guard, uintptr_t handle);
+import "C"
+
+import (
+	"fmt"
+	"runtime/cgo"
+	"syscall"
+)
+
+// Thread calls f on a new thread and returns at once. Its stack has so many bytes, and below lie
+// guard bytes that nothing can be in: what does not step over as many faults where the stack ends. The thread
+// is that of no other goroutine, and ends when f returns. It takes no signals that a process is
+// sent.
+func Thread(stack, guard uint64, f func()) error {
+	handle := cgo.NewHandle(f)
+	if errno := C.wasisock_thread(C.size_t(stack), C.size_t(guard), C.uintptr_t(handle)); errno != 0 {
+		handle.Delete()
+		return fmt.Errorf("cannot start a thread with a stack of %d MB for the guest: %w; raise the limits of address space (ulimit -v) and of processes (ulimit -u)",
+			stack>>20, syscall.Errno(errno))
+	}
+	return nil
+}
+
+//export wasisockThread
+func wasisockThread(handle C.uintptr_t) {
+	h := cgo.Handle(handle)
+	f := h.Value().(func())
+	h.Delete()
+	f()
+}

@@ -1,0 +1,78 @@
+// Package wasmtime compiles guests with wasmtime, to machine code that is as fast as that of
+// WasmEdge and takes seconds to make.
+//
+// wasmtime only computes. What guests import is wasisock's, as with package host/wazero: the
+// same sockets, policy, limits, files and errors. wasmtime's own WASI is not there.
+//
+// It needs the build tag wasmtime and cgo, on Linux or macOS. The library is part of the Go module
+// github.com/bytecodealliance/wasmtime-go. Without the tag the package compiles, and Compile
+// returns errors.ErrUnsupported.
+//
+// A guest can be stopped at any time, whatever it computes: within milliseconds, and what it has
+// the processor do by one instruction, such as filling its memory, ends first. Each guest has a
+// thread of its own, with a stack of StackSize bytes: one that recurses without end traps when that
+// is full. Limits.Memory does not count it.
+//
+// The first Compile takes over SIGSEGV, SIGILL and SIGFPE for the rest of the process's life.
+// Faults of Go's are still panics.
+package wasmtime
+
+import (
+	"io"
+	"time"
+
+	"github.com/wasisock/wasisock/internal/codecache"
+)
+
+// CacheOff as Config.CacheDir keeps no compiled code on disk.
+const CacheOff = codecache.Off
+
+// StackSize is how many bytes the calls of a guest may take: about 700,000 of the simplest function
+// of Go's.
+const StackSize = 32 << 20
+
+// Config is how a module is compiled, and what holds for all its guests.
+type Config struct {
+	// Library is for a module such as go build -buildmode=c-shared makes: Cmd.Call calls
+	// the functions that its guests export, once Cmd.Start has begun to initialize them.
+	Library bool
+
+	// AsIs compiles Go's code as Go's compiler made it. Otherwise the functions of a module that
+	// says that Go made it, and that wasisock build has not rewritten already, get bodies of which
+	// wasmtime makes faster code; they do the same.
+	AsIs bool
+
+	// Compiler is the path of a wasisock program of this version with wasmtime in it, or of another
+	// that calls ServeCompiler. Compile starts it to read and compile the module, and loads what it
+	// made.
+	//
+	// "" compiles in this process, which is unsafe for untrusted modules: there are small ones
+	// that take minutes and gigabytes, and what ends the compiler ends the process.
+	Compiler string
+
+	// CompileMemory is how many bytes Compiler may use; 0 is 1 GiB and 128 times the size of the
+	// module. CompileTimeout is how long it may take; 0 is a minute, and 10 s for each MB of the
+	// module. A module that takes more is a *host.ModuleError.
+	CompileMemory  uint64
+	CompileTimeout time.Duration
+
+	// Name is what Progress calls the module.
+	Name string
+
+	// Progress receives a line when compiling takes more than two seconds, and more
+	// until it ends. Nil is silent.
+	Progress io.Writer
+
+	// CacheDir is the directory for compiled code. "" is wasisock/wasmtime in the user's cache
+	// directory, and CacheOff is none. A module is compiled every time, silently, where the
+	// directory cannot be made or written to.
+	//
+	// Whoever can write to the directory can change the code that runs. If it is neither
+	// root's nor this user's, or its group or others can write to it, Compile returns an
+	// error; with "" it writes a line to Progress, once in a process, and uses no cache.
+	CacheDir string
+
+	// CacheSize is how many bytes CacheDir may have: the code that was not used for longest
+	// is deleted for new code. 0 is 1 GiB.
+	CacheSize int64
+}
