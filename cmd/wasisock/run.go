@@ -133,8 +133,8 @@ RULES
   --pprof ADDRESS     serve profiles of wasisock, of which the guest is a part without
                       names, at http://ADDRESS/debug/pprof/; ADDRESS can be the same
   --cpu-profile FILE  write where the guest computes to FILE at the end, for go tool
-                      pprof: with the names of its functions, if it was not built with
-                      -ldflags=-s. It takes about twice the time then
+                      pprof and wasisock build -pgo=FILE. The guest takes about twice
+                      the time then
   --fault FAULTS      let the guest meet faults of the network, such as
                         seed=1,short=0.1,eagain=0.1,reset=0.01,delay=5ms@0.1,dns=0.1
                       with the probability of each. short is short-read and

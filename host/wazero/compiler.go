@@ -21,7 +21,7 @@ const engineName = "wazero"
 // Arguments of a compiler.
 const (
 	interruptible = "interruptible"
-	listened      = "listened" // by a CPUProfile
+	profiled      = "profiled"
 	asIs          = "as-is"
 )
 
@@ -33,10 +33,10 @@ const codeDir = "code"
 func ServeCompiler() {
 	compiler.Serve(engineName, func(wasm []byte, dir string, args []string) (err error) {
 		defer inspect.Recover("wazero", &err)
-		m := &module{interruptible: slices.Contains(args, interruptible), asIs: slices.Contains(args, asIs)}
+		m := &module{interruptible: slices.Contains(args, interruptible), profiled: slices.Contains(args, profiled), asIs: slices.Contains(args, asIs)}
 		// wazero has a panic of its workers end the process, which is this one's purpose.
 		ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))
-		if slices.Contains(args, listened) {
+		if m.profiled {
 			ctx = experimental.WithFunctionListenerFactory(ctx, &listeners{})
 		}
 		return m.makeCode(ctx, filepath.Join(dir, codeDir), wasm)
@@ -47,8 +47,8 @@ func (m *module) compilerArgs() (args []string) {
 	if m.interruptible {
 		args = append(args, interruptible)
 	}
-	if m.profile != nil {
-		args = append(args, listened)
+	if m.profiled {
+		args = append(args, profiled)
 	}
 	if m.asIs {
 		args = append(args, asIs)

@@ -58,7 +58,7 @@ func (g *guest) run(ctx context.Context) error {
 	if g.alone > 0 {
 		defer g.join()()
 	}
-	if g.profile != nil {
+	if g.profiled {
 		defer g.sampler.run()()
 	}
 	calls := context.WithValue(ctx, guestKey{}, g)

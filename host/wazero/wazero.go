@@ -23,6 +23,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/host/wazero/internal/workaround"
 	"github.com/wasisock/wasisock/internal/codecache"
+	"github.com/wasisock/wasisock/internal/pclntab"
 	"github.com/wasisock/wasisock/internal/progress"
 	"github.com/wasisock/wasisock/internal/rewrite"
 )
@@ -104,7 +105,11 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) 
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	m := &module{alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, asIs: cfg.AsIs, profile: cfg.CPUProfile}
+	m := &module{alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, asIs: cfg.AsIs}
+	if cfg.CPUProfile != nil {
+		m.profiled = true
+		m.listeners = &listeners{CPUProfile: cfg.CPUProfile}
+	}
 	done := make(chan error, 1)
 	go func() { done <- m.prepare(ctx, wasm, cfg) }()
 	select {
@@ -132,6 +137,10 @@ func (m *module) prepare(ctx context.Context, wasm []byte, cfg Config) (err erro
 	}
 	m.start, m.elements = inspected.Start, inspected.Elements()
 	m.asIs = m.asIs || !rewrite.IsFor(inspected)
+	if m.profiled {
+		m.listeners.table = pclntab.Find(inspected, rewrite.MinorOfGo(inspected))
+		m.listeners.imported = uint32(inspected.Imported)
+	}
 	if err := m.compile(ctx, inspected.Encode(), cfg); err != nil {
 		return err
 	}
@@ -149,8 +158,11 @@ type module struct {
 	start    bool   // it has a start function
 	elements uint64 // that its tables can have
 	asIs     bool
-	profile  *CPUProfile
-	closers  instance.Closers
+
+	profiled  bool
+	listeners *listeners // nil in a compiler, which needs to know of none
+
+	closers instance.Closers
 
 	interruptible bool
 }
@@ -163,8 +175,9 @@ func (m *module) Close() error {
 
 // compile makes the runtime, and the guest's machine code in it, unless the cache has that.
 func (m *module) compile(ctx context.Context, wasm []byte, cfg Config) error {
-	if m.profile != nil {
-		ctx = experimental.WithFunctionListenerFactory(ctx, &listeners{m.profile, goNamesOf(wasm)})
+	if m.profiled {
+		m.listeners.names = goNamesOf(wasm)
+		ctx = experimental.WithFunctionListenerFactory(ctx, m.listeners)
 	}
 	cache, err := codecache.Open(cfg.CacheDir, cacheName, cfg.CacheSize, cfg.Progress)
 	if err != nil {
@@ -213,6 +226,9 @@ func (m *module) finished(wasm []byte) ([]byte, error) {
 	}
 	if _, err := workaround.Apply(inspected); err != nil {
 		return nil, inspect.Damaged(err)
+	}
+	if m.profiled {
+		exportSP(inspected)
 	}
 	return inspected.Encode(), nil
 }

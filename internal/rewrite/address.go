@@ -180,5 +180,5 @@ func leave(code []instruction) []instruction {
 // isRelease reports whether code begins with an addition to SP.
 func isRelease(code []instruction) bool {
 	return code[0].is(wasm.OpLocalGet, localSP) && code[1].op == wasm.OpI32Const && code[2].op == wasm.OpI32Add &&
-		code[3].is(wasm.OpLocalTee, localSP) && code[4].is(wasm.OpGlobalSet, globalSP)
+		code[3].is(wasm.OpLocalTee, localSP) && code[4].is(wasm.OpGlobalSet, GlobalSP)
 }

@@ -121,7 +121,7 @@ func stackCheck(code []instruction, at int) int {
 // makesRoom reports whether code begins with a subtraction from SP.
 func makesRoom(code []instruction) bool {
 	return len(code) >= 5 && code[0].is(wasm.OpLocalGet, localSP) && code[1].op == wasm.OpI32Const && code[2].op == wasm.OpI32Sub &&
-		code[3].is(wasm.OpLocalTee, localSP) && code[4].is(wasm.OpGlobalSet, globalSP)
+		code[3].is(wasm.OpLocalTee, localSP) && code[4].is(wasm.OpGlobalSet, GlobalSP)
 }
 
 // callsAt is how many instructions make room for the return address and store it.
@@ -149,14 +149,14 @@ func (fr *framer) rest(code []instruction) bool {
 		switch {
 		case in.is(wasm.OpLocalGet, localSP) && calls(code[i:]):
 			base := made(wasm.OpLocalGet, fr.base, 0)
-			fr.add(base, made(wasm.OpGlobalSet, globalSP, 0), base)
+			fr.add(base, made(wasm.OpGlobalSet, GlobalSP, 0), base)
 			i += callsAt - 2
 			for in = code[i]; in.op != wasm.OpCall && in.op != wasm.OpCallIndirect; in = code[i] {
 				fr.add(in)
 				i++
 			}
 			fr.add(in)
-			if i+2 < len(code) && code[i+1].is(wasm.OpGlobalGet, globalSP) && code[i+2].is(wasm.OpLocalSet, localSP) {
+			if i+2 < len(code) && code[i+1].is(wasm.OpGlobalGet, GlobalSP) && code[i+2].is(wasm.OpLocalSet, localSP) {
 				i += 2
 			}
 			continue
@@ -173,7 +173,7 @@ func (fr *framer) rest(code []instruction) bool {
 		case in.inFrame && in.op.Info().Memory():
 			in.value += returnAddress
 			in.end = 0
-		case in.is(wasm.OpLocalSet, localSP), in.is(wasm.OpLocalTee, localSP), in.is(wasm.OpGlobalSet, globalSP):
+		case in.is(wasm.OpLocalSet, localSP), in.is(wasm.OpLocalTee, localSP), in.is(wasm.OpGlobalSet, GlobalSP):
 			return false
 		}
 		fr.add(in)
@@ -194,7 +194,7 @@ func releases(code []instruction) bool {
 	if code[0].is(wasm.OpLocalTee, localSP) {
 		code = code[1:]
 	}
-	if len(code) < 3 || !code[0].is(wasm.OpGlobalSet, globalSP) || code[1].op != wasm.OpI32Const {
+	if len(code) < 3 || !code[0].is(wasm.OpGlobalSet, GlobalSP) || code[1].op != wasm.OpI32Const {
 		return false
 	}
 	code = code[2:]

@@ -52,7 +52,7 @@ func body(f *function) []byte {
 	for i := range all {
 		all[i] = true
 	}
-	code, labels := dispatch(f, all, []instruction{made(wasm.OpGlobalGet, globalSP, 0), made(wasm.OpLocalSet, localSP, 0)})
+	code, labels := dispatch(f, all, []instruction{made(wasm.OpGlobalGet, GlobalSP, 0), made(wasm.OpLocalSet, localSP, 0)})
 	return append([]byte("\x01\x01\x7f"), encode(code, labels, nil)...)
 }
 
@@ -116,7 +116,7 @@ func randomFunction(r *rand.Rand, n int, functions uint32) *function {
 		case 3, 4:
 			add(wasm.OpI32Const, 0, 0)
 			add(wasm.OpCall, r.Uint32N(functions), 0)
-			add(wasm.OpGlobalGet, globalSP, 0)
+			add(wasm.OpGlobalGet, GlobalSP, 0)
 			add(wasm.OpLocalSet, localSP, 0)
 			add(opExit, 0, 0)
 		case 5:
@@ -125,7 +125,7 @@ func randomFunction(r *rand.Rand, n int, functions uint32) *function {
 			add(wasm.OpIf, 0, wasm.EmptyBlock)
 			add(wasm.OpI32Const, 0, 0)
 			add(wasm.OpCall, r.Uint32N(functions), 0)
-			add(wasm.OpGlobalGet, globalSP, 0)
+			add(wasm.OpGlobalGet, GlobalSP, 0)
 			add(wasm.OpLocalSet, localSP, 0)
 			add(opExit, 0, 0)
 			add(wasm.OpEnd, 0, 0)

@@ -61,14 +61,14 @@ const (
 	localSP = 1
 )
 
-// globalSP is the global that holds SP across calls.
-const globalSP = 0
+// GlobalSP is the global that holds SP across calls.
+const GlobalSP = 0
 
 // lift finds the segments of a function's code, whose br_table has labels. The segments are
 // appended to buf, whose capacity is at least len(code). Instructions that cannot be
 // reached are left out.
 func lift(code []instruction, labels []uint32, buf []instruction) (*function, reason) {
-	if len(code) < 3 || !code[0].is(wasm.OpGlobalGet, globalSP) || !code[1].is(wasm.OpLocalSet, localSP) {
+	if len(code) < 3 || !code[0].is(wasm.OpGlobalGet, GlobalSP) || !code[1].is(wasm.OpLocalSet, localSP) {
 		return nil, otherType
 	}
 	l := lifter{code: code, at: 2, out: buf}

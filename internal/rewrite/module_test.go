@@ -150,7 +150,7 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := report.Framed; minorOfGo(m) >= firstSafe && n < report.Functions*74/100 || minorOfGo(m) < firstSafe && n > 0 {
+			if n := report.Framed; MinorOfGo(m) >= firstSafe && n < report.Functions*74/100 || MinorOfGo(m) < firstSafe && n > 0 {
 				t.Errorf("SP has one value in %d functions of %d", n, report.Functions)
 			}
 			h := newHost(t)

@@ -41,7 +41,7 @@ type summary struct {
 // that of the body. The call ends at call.
 func callee(m *wasm.Module, code []instruction) (function uint32, call int, ok bool) {
 	n := len(code)
-	if n >= 2 && code[n-2].is(wasm.OpGlobalGet, globalSP) && code[n-1].is(wasm.OpLocalSet, localSP) {
+	if n >= 2 && code[n-2].is(wasm.OpGlobalGet, GlobalSP) && code[n-1].is(wasm.OpLocalSet, localSP) {
 		n -= 2
 	}
 	if n < 2 || code[n-1].op != wasm.OpCall || code[n-2].op != wasm.OpI32Const || code[n-2].value != 0 {
@@ -133,7 +133,7 @@ func passes(f *function) bool {
 // makes room for its return address in the same way.
 func frame(code []instruction) int64 {
 	if len(code) < 5 || !code[0].is(wasm.OpLocalGet, localSP) || code[1].op != wasm.OpI32Const || code[2].op != wasm.OpI32Sub ||
-		!code[3].is(wasm.OpLocalTee, localSP) || !code[4].is(wasm.OpGlobalSet, globalSP) {
+		!code[3].is(wasm.OpLocalTee, localSP) || !code[4].is(wasm.OpGlobalSet, GlobalSP) {
 		return 0
 	}
 	if len(code) >= 8 && code[5].is(wasm.OpLocalGet, localSP) && code[6].op == wasm.OpI64Const && code[7].op == wasm.OpI64Store {

@@ -50,7 +50,7 @@ func Module(data []byte) ([]byte, *Report, error) {
 		return nil, nil, ErrRewritten
 	}
 	report := &Report{Functions: len(m.Bodies), Left: map[string]int{}}
-	if minorOfGo(m) < 0 || len(m.Globals) == 0 || m.Globals[globalSP] != wasm.I32 {
+	if MinorOfGo(m) < 0 || len(m.Globals) == 0 || m.Globals[GlobalSP] != wasm.I32 {
 		report.Left[string(otherCompiler)] = len(m.Bodies)
 		return data, report, nil
 	}
@@ -126,7 +126,7 @@ func (w *rewriter) body(s *scratch, i int) result {
 	if !ok {
 		return result{why: irreducible}
 	}
-	prologue := []instruction{made(wasm.OpGlobalGet, globalSP, 0), made(wasm.OpLocalSet, localSP, 0)}
+	prologue := []instruction{made(wasm.OpGlobalGet, GlobalSP, 0), made(wasm.OpLocalSet, localSP, 0)}
 	code, ok := structure(f, g, append(s.out[:0], prologue...))
 	if !ok {
 		return result{why: labelLost}

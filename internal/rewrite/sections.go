@@ -26,7 +26,7 @@ func MadeBy(m *wasm.Module) string {
 
 // IsFor reports whether Module changes a module: one that says that Go's own compiler made it,
 // and that is not rewritten already.
-func IsFor(m *wasm.Module) bool { return MadeBy(m) == "" && minorOfGo(m) >= 0 }
+func IsFor(m *wasm.Module) bool { return MadeBy(m) == "" && MinorOfGo(m) >= 0 }
 
 // producers calls field for each field of a section "producers", with its values: names,
 // each with a version. It returns false if the section is damaged.
@@ -48,9 +48,9 @@ func producers(data []byte, field func(name string, values [][2]string)) bool {
 	return r.Err() == nil && r.Len() == 0
 }
 
-// minorOfGo returns the N of Go 1.N, whose own compiler made a module by what the module
+// MinorOfGo returns the N of Go 1.N, whose own compiler made a module by what the module
 // says, and -1 if it does not say so.
-func minorOfGo(m *wasm.Module) int {
+func MinorOfGo(m *wasm.Module) int {
 	found := -1
 	for _, s := range m.Sections {
 		if s.ID == wasm.CustomSection && s.Name == "producers" {
@@ -94,7 +94,7 @@ func keepsStacks(m *wasm.Module) bool {
 			}
 		}
 	}
-	return minorOfGo(m) >= firstSafe
+	return MinorOfGo(m) >= firstSafe
 }
 
 // firstSafe is the first version of Go, 1.N, whose garbage collector leaves the stacks of

@@ -398,6 +398,20 @@ func (m *Module) Encode() []byte {
 	return out
 }
 
+// AddExport adds an export to a module that has some. Its name must not be taken.
+func (m *Module) AddExport(e Export) {
+	for i, s := range m.Sections {
+		if s.ID != ExportSection {
+			continue
+		}
+		r := NewReader(s.Data, s.Offset)
+		data := append(AppendUint32(nil, r.Uint32()+1), s.Data[r.Pos():]...)
+		data = append(AppendUint32(data, uint32(len(e.Name))), e.Name...)
+		m.Sections[i].Data = AppendUint32(append(data, byte(e.Kind)), e.Index)
+		m.Exports, m.Changed = append(m.Exports, e), true
+	}
+}
+
 // AddLocals declares n more locals of a type, after those that there are.
 func (b *Body) AddLocals(n int, t Type) {
 	if n == 0 {

@@ -256,6 +256,23 @@ func TestLimitTables(t *testing.T) {
 	}
 }
 
+func TestAddExport(t *testing.T) {
+	module := (&wasmtest.Module{Funcs: []wasmtest.Func{{Name: "f", Code: nil}}, Globals: []wasmtest.Global{{Type: wasm.I32}}}).Encode()
+	m, err := wasm.Parse(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := wasm.Export{Name: "g", Kind: wasm.ExternGlobal, Index: 0}
+	m.AddExport(added)
+	again, err := wasm.Parse(m.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := append(m.Exports[:1:1], added); !slices.Equal(again.Exports, want) || want[0].Name != "f" || !m.Changed {
+		t.Errorf("exports %v; want %v", again.Exports, want)
+	}
+}
+
 // FuzzCheck holds that what CheckCode passes it passes again once it is encoded, so what an
 // engine reads in place of the module is checked, too. Nothing panics.
 func FuzzCheck(f *testing.F) {
