@@ -62,7 +62,12 @@ test-engines: wasm ## run make test with those that take long, and on the progra
 		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
+	@$(MAKE) --no-print-directory test-wasmtime
 	cd bench && go test ./...
+
+.PHONY: test-wasmtime
+test-wasmtime: ## test what embeds wasmtime by wasmtime-go, without what takes long; 4 minutes
+	go test -count=1 -short -timeout 30m -tags wasmtime ./host/wasmtime ./cmd/internal/engine
 
 # Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
 # runs what an engine is slow at, too.
@@ -102,6 +107,7 @@ check-build: check-build-native $(foreign:%=check-build-%)
 .PHONY: check-build-native
 check-build-native:
 	@echo "vet and build native" && go vet $(packages) && go build -buildvcs=false -o /dev/null $(packages)
+	@echo "vet with wasmtime" && go vet -tags wasmtime ./host/... ./cmd/...
 
 .PHONY: $(foreign:%=check-build-%)
 $(foreign:%=check-build-%): check-build-%:

@@ -140,10 +140,13 @@ func TestImportGraph(t *testing.T) {
 		{"host/internal", "host/wazero"},
 		{"host/internal/shim", "github.com/tetratelabs/wazero"},
 		{"host/hosttest", "host/wazero"},
+		{"host/hosttest", "host/wasmtime"},
 		{"cmd", "guest"},
 		{"host", "github.com/landlock-lsm"},
 		{"internal", "github.com/landlock-lsm"},
 		{"stdnet", "github.com/landlock-lsm"},
+		{"host", "github.com/bytecodealliance"}, // without the tag wasmtime
+		{"cmd", "github.com/bytecodealliance"},
 	} {
 		found := false
 		for from, all := range deps {

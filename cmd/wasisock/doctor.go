@@ -14,10 +14,12 @@ import (
 	"strings"
 
 	"github.com/wasisock/wasisock/cmd/internal/confine"
+	engines "github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
 	"github.com/wasisock/wasisock/host"
 	engine "github.com/wasisock/wasisock/host/wasmedge"
+	"github.com/wasisock/wasisock/host/wasmtime"
 	"github.com/wasisock/wasisock/host/wazero"
 	"github.com/wasisock/wasisock/internal/codecache"
 	"github.com/wasisock/wasisock/stdnet"
@@ -61,7 +63,9 @@ func doctor(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	ctx := context.Background()
 	p.golang(ctx)
 	p.wazero(ctx)
+	p.wasmtime(ctx)
 	p.builtIn(ctx)
+	p.auto()
 	p.wasmEdge(ctx)
 	p.caches()
 	p.confinement(runtime.GOOS, confine.ABI())
@@ -104,6 +108,33 @@ func (p *patient) wazero(ctx context.Context) {
 	default:
 		p.ok("wazero %s, built in", engineVersion())
 	}
+}
+
+// withWasmtime is how to have wasmtime.
+const withWasmtime = "go install -tags wasmtime ./cmd/wasisock"
+
+func (p *patient) wasmtime(ctx context.Context) {
+	if wasmtime.Version() == "" {
+		p.note("wasmtime is not built in, with which guests are faster; in wasisock's source, with a C compiler: %s", withWasmtime)
+		return
+	}
+	name := "wasmtime " + wasmtime.Version()
+	module, err := wasmtime.Compile(ctx, []byte(smallest), wasmtime.Config{CacheDir: wasmtime.CacheOff})
+	if err == nil {
+		defer module.Close()
+		err = host.Command(module).Run(ctx)
+	}
+	if err != nil {
+		p.bad("%s: a guest that does nothing ends with: %v; use --engine wazero", name, err)
+	} else {
+		p.ok("%s, built in", name)
+	}
+}
+
+// auto is about --engine auto.
+func (p *patient) auto() {
+	kind, why := new(engines.Engine).Choose()
+	p.ok("guests run on %s: %s", kind, why)
 }
 
 // builtIn is about --engine wasmedge.
@@ -155,6 +186,7 @@ func (p *patient) caches() {
 		{"overlay", "overlays", ""},
 		{"goroot", "links to Go", ""},
 		{"wazero", "code for wazero", bounded},
+		{"wasmtime", "code for wasmtime", bounded},
 		{"aot", "code for WasmEdge", bounded},
 	} {
 		dir, err := codecache.Dir(c.name)

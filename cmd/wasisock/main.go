@@ -18,6 +18,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host/wasmedge"
+	"github.com/wasisock/wasisock/host/wasmtime"
 )
 
 func main() {
@@ -136,12 +137,29 @@ func version(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		own = info.Main.Version
 	}
-	engines := "wazero " + engineVersion()
-	if v := wasmedge.Version(); v != "" {
-		engines += ", wasmedge " + v
+	engines := []string{versionOf(engine.Wazero)}
+	if wasmtime.Version() != "" {
+		engines = append(engines, versionOf(engine.Wasmtime))
 	}
-	fmt.Fprintf(stdout, "wasisock %s (%s, %s, %s/%s)\n", own, engines, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if wasmedge.Version() != "" {
+		engines = append(engines, versionOf(engine.WasmEdge))
+	}
+	fmt.Fprintf(stdout, "wasisock %s (%s, %s, %s/%s)\n", own, strings.Join(engines, ", "), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return 0
+}
+
+// versionOf returns an engine's name and version.
+func versionOf(kind engine.Kind) string {
+	version := ""
+	switch kind {
+	case engine.Wazero:
+		version = engineVersion()
+	case engine.Wasmtime:
+		version = wasmtime.Version()
+	case engine.WasmEdge:
+		version = wasmedge.Version()
+	}
+	return strings.TrimSpace(string(kind) + " " + version)
 }
 
 // engineVersion is that of the wazero within.

@@ -97,14 +97,17 @@ RULES
   --timeout TIME      end the guest after that time, such as 90s, or after that
   --cpu-time TIME     much work, with exit code 124; the whole of wasisock, if the
                       guest computes and is not --interruptible
-  --engine NAME       what computes: wazero, or wasmedge, which is faster and has to
-                      be built in
+  --engine NAME       what compiles and runs the guest: wazero; wasmtime or wasmedge, which
+                      are faster and have to be built in; or auto, wasmtime if it is built
+                      in and has every flag given, else wazero (default auto)
+  -v                  say which engine that is, and why
   --aot WHEN          when wasmedge compiles: auto, the default, while the guest is
                       interpreted, which with --listen then makes room for one that
                       is compiled; wait, before it starts; off, never
   --interruptible     let a guest that computes without end be stopped with care:
                       costs about 3 times the CPU, with wasmedge 10 times, which
-                      needs it for code of strangers alone; not needed for signals
+                      needs it for code of strangers alone, and nothing with wasmtime,
+                      which always can; not needed for signals
   --rewrite=off       compile the guest as Go's compiler made it. Otherwise its functions get
                       bodies that run faster, as by wasisock build, unless they have them
   --cache DIR         directory for compiled code, or - for none (default: wasisock in
@@ -112,8 +115,8 @@ RULES
                       to it
   --compile-memory SIZE
                       bytes that the process may take that reads and compiles the guest
-                      (default 1G and 64 times the guest's size; with wasmedge 2G and
-                      512 times)
+                      (default 1G and 64 times the guest's size; with wasmtime 1G and 128
+                      times, with wasmedge 2G and 512 times)
   --compile-timeout TIME
                       how long it may take (default 1m and 10s for each MB; with
                       wasmedge 5m and 2m for each MB)
@@ -134,7 +137,7 @@ RULES
                       names, at http://ADDRESS/debug/pprof/; ADDRESS can be the same
   --cpu-profile FILE  write where the guest computes to FILE at the end, for go tool
                       pprof and wasisock build -pgo=FILE. The guest takes about twice
-                      the time then
+                      the time then, on wazero
   --fault FAULTS      let the guest meet faults of the network, such as
                         seed=1,short=0.1,eagain=0.1,reset=0.01,delay=5ms@0.1,dns=0.1
                       with the probability of each. short is short-read and

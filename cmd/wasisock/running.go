@@ -44,6 +44,9 @@ func (r *running) open() error {
 	}
 	r.command.Name, r.command.Stderr = "wasisock", r.messages
 	r.command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
+	if kind, why := r.command.Engine.Choose(); r.verbose {
+		fmt.Fprintf(r.messages, "wasisock: engine: %s: %s\n", versionOf(kind), why)
+	}
 	r.confined.file, r.confined.rules, r.confined.listeners = r.command.File, slices.Concat(r.allow, r.filed), r.listeners
 	if err := r.confined.apply(guest, &r.command.Engine); err != nil {
 		return fmt.Errorf("cannot confine wasisock: %v; run it with --no-confine", err)

@@ -30,6 +30,7 @@ type runOptions struct {
 	endpoints endpoints
 	profile   string
 	pidFile   string
+	verbose   bool
 	confined  confinement
 }
 
@@ -79,6 +80,8 @@ func (o *runOptions) parse(args []string) error {
 	flags.StringVar(&o.endpoints.pprof, "pprof", "", "")
 	flags.StringVar(&o.profile, "cpu-profile", "", "")
 	flags.Var(&o.faults, "fault", "")
+
+	flags.BoolVar(&o.verbose, "v", false, "")
 
 	options.Engine(flags, &o.command.Engine)
 	err := flags.Parse(args)

@@ -3,7 +3,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -18,7 +17,7 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// An Engine compiles guests, as its flags say. The zero value is wazero.
+// An Engine compiles guests, as its flags say. The zero value chooses: see Choose.
 type Engine struct {
 	Name          string // what Progress calls the guest
 	Interruptible bool
@@ -43,22 +42,34 @@ type Engine struct {
 type Kind string
 
 const (
+	Auto     Kind = "" // the fastest that is built in and has every flag given
 	Wazero   Kind = "wazero"
 	WasmEdge Kind = "wasmedge"
 	Wasmtime Kind = "wasmtime"
 )
+
+// Choose returns the engine that compiles, and why it is that one.
+func (e *Engine) Choose() (kind Kind, why string) {
+	switch {
+	case e.Kind != Auto:
+		return e.Kind, "named by --engine"
+	case wasmtime.Version() == "":
+		return Wazero, "wasmtime, which is faster, is not built in"
+	case e.CPUProfile != nil:
+		return Wazero, "--cpu-profile is of wazero alone"
+	}
+	return Wasmtime, "the fastest that is built in"
+}
 
 // Cache returns the directory that compiled code is kept in, or "" if there is none. It makes
 // the directory.
 func (e *Engine) Cache() string {
 	dir := e.CacheDir
 	if dir == "" {
-		name := "wazero"
-		if e.Kind == WasmEdge {
-			name = aotcache.DirName
-		}
+		kind, _ := e.Choose()
+		name := map[Kind]string{Wazero: "wazero", WasmEdge: aotcache.DirName, Wasmtime: "wasmtime"}
 		var err error
-		if dir, err = codecache.Dir(name); err != nil {
+		if dir, err = codecache.Dir(name[kind]); err != nil {
 			return ""
 		}
 	}
@@ -92,30 +103,36 @@ func (e Engine) Compile(ctx context.Context, wasm []byte, guests int, better fun
 	if err != nil {
 		return nil, err
 	}
-	if e.Kind == Wasmtime {
+	kind, _ := e.Choose()
+	switch {
+	case e.AOT != nil && kind != WasmEdge:
+		return nil, fmt.Errorf("--aot is for WasmEdge, and %s always compiles; add --engine wasmedge, or leave out --aot", kind)
+	case e.CPUProfile != nil && kind != Wazero:
+		return nil, fmt.Errorf("--cpu-profile is of guests that wazero runs; leave out --engine %s", kind)
+	}
+	switch kind {
+	case Wasmtime:
 		return wasmtime.Compile(ctx, wasm, wasmtime.Config{
 			Name: e.Name, Progress: e.Progress, AsIs: e.AsIs,
 			CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
 			Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
 		})
+	case WasmEdge:
+		return e.wasmEdge(ctx, compiler, wasm, better)
 	}
-	if e.Kind != WasmEdge {
-		if e.AOT != nil {
-			return nil, errors.New("--aot is for WasmEdge, and wazero always compiles; add --engine wasmedge, or leave out --aot")
-		}
-		cfg := wazero.Config{
-			Interruptible: e.Interruptible, Name: e.Name, Progress: e.Progress, AsIs: e.AsIs, CPUProfile: e.CPUProfile,
-			CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
-			Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
-		}
-		if !e.Interruptible {
-			cfg.Alone = guests
-		}
-		return wazero.Compile(ctx, wasm, cfg)
+	cfg := wazero.Config{
+		Interruptible: e.Interruptible, Name: e.Name, Progress: e.Progress, AsIs: e.AsIs, CPUProfile: e.CPUProfile,
+		CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
+		Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
 	}
-	if e.CPUProfile != nil {
-		return nil, errors.New("--cpu-profile is of guests that wazero runs; leave out --engine wasmedge")
+	if !e.Interruptible {
+		cfg.Alone = guests
 	}
+	return wazero.Compile(ctx, wasm, cfg)
+}
+
+// wasmEdge compiles with WasmEdge.
+func (e Engine) wasmEdge(ctx context.Context, compiler string, wasm []byte, better func()) (host.Module, error) {
 	aot := wasmedge.AOTAuto
 	if e.AOT != nil {
 		aot = *e.AOT

@@ -11,8 +11,8 @@ import (
 func Engine(flags *flag.FlagSet, e *engine.Engine) {
 	is := func(kind engine.Kind) func() { return func() { e.Kind = kind } }
 	flags.Func("engine", "", choice(map[string]func(){
-		"wazero": is(engine.Wazero), "wasmedge": is(engine.WasmEdge), "wasmtime": is(engine.Wasmtime),
-	}, "wazero, wasmtime or wasmedge"))
+		"auto": is(engine.Auto), "wazero": is(engine.Wazero), "wasmedge": is(engine.WasmEdge), "wasmtime": is(engine.Wasmtime),
+	}, "auto, wasmtime, wazero or wasmedge"))
 	aot := func(when wasmedge.AOT) func() { return func() { e.AOT = &when } }
 	flags.Func("aot", "", choice(map[string]func(){
 		"auto": aot(wasmedge.AOTAuto), "wait": aot(wasmedge.AOTWait), "off": aot(wasmedge.AOTOff),

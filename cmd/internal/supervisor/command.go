@@ -190,12 +190,17 @@ func (c Command) exitCode(err error) int {
 	case errors.As(err, &limit):
 		c.say("%v", limit)
 		return ExitLimit
-	case errors.Is(err, errors.ErrUnsupported) && c.Engine.Kind != engine.WasmEdge:
+	case errors.Is(err, errors.ErrUnsupported) && c.uses(engine.Wazero):
 		c.say("guests cannot run on this operating system; use Linux or macOS")
 	default:
 		c.say("%v", confine.Explain(err))
 	}
 	return ExitFailed
+}
+
+func (c Command) uses(kind engine.Kind) bool {
+	chosen, _ := c.Engine.Choose()
+	return chosen == kind
 }
 
 // say prints a message. Parts of it can be the guest's, so it is escaped and cut.
