@@ -51,15 +51,19 @@ test-guests:
 	go build -buildvcs=false -o build/ ./cmd/go_wasip1_wasm_exec
 	PATH=$(CURDIR)/build:$$PATH GOOS=wasip1 GOARCH=wasm go test $(guests)
 
+# The versions of WasmEdge that are tested.
+wasmedge_versions := $(shell scripts/get-wasmedge.sh --list)
+
 # WasmEdge's programs are engines of the tests where the environment names them.
 .PHONY: test-engines
-test-engines: wasm ## run make test with those that take long, and on the programs of WasmEdge 0.14 and 0.17 too, which it fetches; 19 minutes
-	@wasmedge_014=$$(scripts/get-wasmedge.sh 0.14 | tail -n1) && \
-	wasmedge_017=$$(scripts/get-wasmedge.sh 0.17 | tail -n1) && \
-	WASISOCK_WASMEDGE_014=$$wasmedge_014 WASISOCK_WASMEDGE_017=$$wasmedge_017 WASISOCK_GO_VERSIONS=$(other_go) \
-	WASISOCK_ENGINES=required $(MAKE) --no-print-directory test SHORT= && \
-	for wasmedge in $$wasmedge_014 $$wasmedge_017; do \
-		WASMEDGE=$$wasmedge GOOS=wasip1 GOARCH=wasm \
+test-engines: wasm ## run make test with those that take long, and on the programs of WasmEdge too, which it fetches; 19 minutes
+	@for version in $(wasmedge_versions); do \
+		wasmedge=$$(scripts/get-wasmedge.sh $$version | tail -n1) && \
+		export WASISOCK_WASMEDGE_$${version/./}=$$wasmedge || exit 1; \
+	done && \
+	WASISOCK_GO_VERSIONS=$(other_go) WASISOCK_ENGINES=required $(MAKE) --no-print-directory test SHORT= && \
+	for version in $(wasmedge_versions); do \
+		variable=WASISOCK_WASMEDGE_$${version/./} && WASMEDGE=$${!variable} GOOS=wasip1 GOARCH=wasm \
 		go test -count=1 -p 1 -exec $(CURDIR)/scripts/wasmedge-exec.sh ./guest/socket ./guest/poll || exit 1; \
 	done
 	@$(MAKE) --no-print-directory test-wasmtime
@@ -71,9 +75,8 @@ test-wasmtime: ## test what embeds wasmtime by wasmtime-go, without what takes l
 
 # Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
 # runs what an engine is slow at, too.
-wasmedge_versions := 0.14 0.17
 .PHONY: test-wasmedge
-test-wasmedge: ## test what embeds WasmEdge 0.14 and 0.17 by WasmEdge-go, which it fetches; 12 minutes
+test-wasmedge: ## test what embeds WasmEdge by WasmEdge-go, which it fetches; 12 minutes
 	@$(MAKE) --no-print-directory -j2 --output-sync=target $(wasmedge_versions:%=test-wasmedge-%)
 
 .PHONY: $(wasmedge_versions:%=test-wasmedge-%)
@@ -180,8 +183,10 @@ bench: ## measure the servers side by side
 	@bench/run.sh
 
 # Go's own tests, and those of golang.org/x/net: see prove/README.md.
-wasmedges := wasmedge-0.14,wasmedge-0.17
-wasisocks := wasisock-wasmedge-0.14,wasisock-wasmedge-0.17
+comma := ,
+space := $() $()
+wasmedges := $(subst $(space),$(comma),$(wasmedge_versions:%=wasmedge-%))
+wasisocks := $(subst $(space),$(comma),$(wasmedge_versions:%=wasisock-wasmedge-%))
 
 .PHONY: prove
 prove: ## prove every suite on every engine, and net with every Go; takes hours once, to compile for WasmEdge
@@ -200,7 +205,7 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part wi
 	go run ./prove -p 2
 	go run ./prove -p 2 -module prove/xnet
 	go run ./prove -p 2 -go $(other_go) net
-	@if scripts/get-wasmedge.sh 0.14 >/dev/null && scripts/get-wasmedge.sh 0.17 >/dev/null || [ "$${WASISOCK_ENGINES:-}" = required ]; then set -x; \
+	@if (for version in $(wasmedge_versions); do scripts/get-wasmedge.sh $$version >/dev/null || exit 1; done) || [ "$${WASISOCK_ENGINES:-}" = required ]; then set -x; \
 		go run ./prove -p 2 -engine $(wasmedges) -timeout 5m net/textproto net/rpc net/rpc/jsonrpc net/smtp; \
 		go run ./prove -p 2 -engine $(wasisocks),$(wasmedges) -timeout 10m -short net; \
 		go run ./prove -p 2 -engine $(wasmedges) -timeout 5m -module prove/xnet github.com/wasisock/wasisock/prove/xnet; \

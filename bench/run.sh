@@ -67,6 +67,16 @@ wasmedge() {
 	if [ -n "${!variable:-}" ]; then printf '%s' "${!variable}"; else scripts/get-wasmedge.sh "$1" | tail -n1; fi
 }
 
+# minors: the versions of WasmEdge that are tested; build_aot: build_guest for all of them;
+# run_flags MINOR: the flags with which the program runs what was compiled ahead of time.
+minors() { scripts/get-wasmedge.sh --list; }
+build_aot() {
+	local minor versions=()
+	for minor in $(minors); do versions+=(--aot "$minor"); done
+	build_guest "${versions[@]}"
+}
+run_flags() { awk -v minor="$1" '$1 == "wasmedge" && $2 == minor { $1 = $2 = $3 = ""; sub(/^ +/, ""); print }' internal/engines/versions.txt; }
+
 # build_guest [--aot MINOR]...
 build_guest() {
 	if [ "$program" = server ]; then
@@ -105,11 +115,11 @@ instance_rows() {
 # embedded_rows: compiled code on WasmEdge's own program, and under wasisock.
 embedded_rows() {
 	local minor
-	build_guest --aot 0.14 --aot 0.17
-	for minor in 0.14 0.17; do
-		wasmedge_rows $minor "$(wasmedge $minor)" "$([ $minor = 0.14 ] || echo --run-mode aot)"
+	build_aot
+	for minor in $(minors); do
+		wasmedge_rows "$minor" "$(wasmedge "$minor")" "$(run_flags "$minor")"
 		(
-			eval "$(scripts/get-wasmedge.sh --cgo-env $minor)"
+			eval "$(scripts/get-wasmedge.sh --cgo-env "$minor")"
 			go build -tags wasmedge -o "$out/wasisock-$minor" ./cmd/wasisock
 		)
 		row "wasisock, WasmEdge $minor" "$(quoted "$out/wasisock-$minor") run --engine wasmedge --aot wait --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
@@ -132,7 +142,7 @@ engine_rows() {
 	fi
 	if [ -n "$smoke" ]; then
 		build_guest
-		for minor in 0.14 0.17; do
+		for minor in $(minors); do
 			variable=WASISOCK_WASMEDGE_${minor/./}
 			if [ -n "${!variable:-}" ]; then
 				row "WasmEdge $(version_of "${!variable}") interpreter" "$(quoted "${!variable}") $(server "$program.wasm")"
@@ -141,12 +151,15 @@ engine_rows() {
 			fi
 		done
 	else
-		WASISOCK_WASMEDGE_014=$(wasmedge 0.14)
-		WASISOCK_WASMEDGE_017=$(wasmedge 0.17)
-		export WASISOCK_WASMEDGE_014 WASISOCK_WASMEDGE_017
-		build_guest --aot 0.14 --aot 0.17
-		wasmedge_rows 0.14 "$WASISOCK_WASMEDGE_014" ''
-		wasmedge_rows 0.17 "$WASISOCK_WASMEDGE_017" '--run-mode aot'
+		for minor in $(minors); do
+			variable=WASISOCK_WASMEDGE_${minor/./}
+			printf -v "$variable" %s "$(wasmedge "$minor")"
+			export "${variable?}"
+		done
+		build_aot
+		for minor in $(minors); do
+			wasmedge_rows "$minor" "$(wasmedge "$minor")" "$(run_flags "$minor")"
+		done
 	fi
 	row wazero "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server "$program.wasm")"
 }

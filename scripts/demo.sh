@@ -105,8 +105,9 @@ http://127.0.0.1:1: connection refused" \
 wasmedges() {
 	local prefix=${WASISOCK_WASMEDGE_PREFIX:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/wasisock/wasmedge}
 	{
-		if [ -n "${WASISOCK_WASMEDGE_014:-}${WASISOCK_WASMEDGE_017:-}" ]; then
-			printf '%s\n' "${WASISOCK_WASMEDGE_014:-}" "${WASISOCK_WASMEDGE_017:-}"
+		local named=("${!WASISOCK_WASMEDGE_0@}") variable
+		if [ ${#named[@]} -gt 0 ]; then
+			for variable in "${named[@]}"; do printf '%s\n' "${!variable}"; done
 		else
 			type -P wasmedge || true
 			ls "$prefix"/*/wasmedge 2>/dev/null || true

@@ -1,31 +1,30 @@
 #!/usr/bin/env bash
 set -euo pipefail
 
-# Debian suites that serve each tried minor version. A version joins this
-# table after `make test-engines` has passed on it.
-suite_of() {
-	case $1 in
-	0.14) echo trixie ;;
-	0.17) echo sid ;;
-	*) return 1 ;;
-	esac
-}
-tried='0.14 and 0.17'
+# What is tested, and the Debian suites that serve it.
+versions=$(dirname "${BASH_SOURCE[0]}")/../internal/engines/versions.txt
+
+list() { awk '$1 == "wasmedge" { print $2 }' "$versions"; }
+
+suite_of() { awk -v minor="$1" '$1 == "wasmedge" && $2 == minor { print $3; found = 1 } END { exit !found }' "$versions"; }
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/get-wasmedge.sh [--cgo-env] [0.14|0.17]
+usage: scripts/get-wasmedge.sh [--cgo-env] [VERSION]
+       scripts/get-wasmedge.sh --list
 
 Prints, on its last line, the path of a program that runs WasmEdge of that
-minor version (0.14 without an argument):
+minor version (the oldest that is tested without an argument):
 
     $(scripts/get-wasmedge.sh 0.17 | tail -n1) --version
 
 A wasmedge in PATH of that version is used as it is. Otherwise Debian's packages
-(0.14: suite trixie; 0.17: suite sid, which moves on) are unpacked into a folder
+(of trixie or of sid, which moves on) are unpacked into a folder
 of their own, 42 MB to download and 190 MB on disk; nothing is installed on the
 system and root is not needed. A second call answers from that folder; remove
 the folder to fetch anew.
+
+  --list      prints the versions that are tested instead, oldest first
 
   --cgo-env   prints instead what a shell needs to build programs that embed
               this WasmEdge with WasmEdge-go, so that they find it when they run:
@@ -57,10 +56,10 @@ answer() {
 # print_cgo_env PREFIX. Programs start with the folder's own loader, and so with its
 # libc, which may be newer than this machine's; its linker need not know that.
 # RPATH holds for libraries of libraries too, as RUNPATH does not. WasmEdge-go needs the
-# headers of 0.14, and what is built with them runs on 0.17 too.
+# headers of the oldest version, and what is built with them runs on the newer too.
 print_cgo_env() {
 	local lib=$1/$libdir CGO_CFLAGS="-O2 -g -I$1/usr/include"
-	[ "$2" = 0.14 ] || eval "$("$0" --cgo-env 0.14)"
+	[ "$2" = "$(list | head -n1)" ] || eval "$("$0" --cgo-env)"
 	case $1 in
 	*[[:space:]]*) die "cgo takes no folder with a space in its name, which $1 has; name another in WASISOCK_WASMEDGE_PREFIX" ;;
 	esac
@@ -163,7 +162,7 @@ require_tried_version() {
 	[ -n "$version" ] ||
 		die "Debian $suite has no package wasmedge for $arch now; put a wasmedge $minor of your own in PATH"
 	[ "$(minor_of "$version")" = "$minor" ] ||
-		die "$suite now serves wasmedge $version, which wasisock has never been tried with; tried are $tried: put a wasmedge $minor of your own in PATH, or add $(minor_of "$version") to the table in this script and run 'make test-engines'"
+		die "$suite now serves wasmedge $version, which wasisock has never been tried with; tested are $(list | paste -sd' '): put a wasmedge $minor of your own in PATH, or add $(minor_of "$version") to $versions and run 'make test-engines'"
 	say "fetching wasmedge $version from Debian $suite (about 42 MB)"
 }
 
@@ -210,7 +209,12 @@ unpack() {
 }
 
 main() {
-	local minor=0.14 suite program='' final cgo_env=''
+	local minor suite program='' final cgo_env=''
+	minor=$(list | head -n1)
+	if [ "${1:-}" = --list ]; then
+		list
+		return
+	fi
 	if [ "${1:-}" = --cgo-env ]; then
 		cgo_env=yes
 		shift
@@ -224,7 +228,7 @@ main() {
 	*) minor=$1 ;;
 	esac
 	[ $# -le 1 ] || die "one version at a time; see --help"
-	suite=$(suite_of "$minor") || die "no way to get wasmedge '$minor': tried are $tried; see --help"
+	suite=$(suite_of "$minor") || die "no way to get wasmedge '$minor': tested are $(list | paste -sd' '); see --help"
 
 	[ -n "$cgo_env" ] || program=$(type -P wasmedge || true)
 	if [ -n "$program" ] && has_minor "$program" "$minor"; then

@@ -154,9 +154,8 @@
 //
 // # wasisock's additions
 //
-// The options SO_REUSEPORT, SO_PORTORDER, TCP_NODELAY, TCP_KEEPIDLE,
-// TCP_KEEPINTVL, TCP_KEEPCNT and IPV6_V6ONLY are wasisock's. Its host answers
-// them; WasmEdge says EINVAL.
+// Those [Options] that are Ours, such as TCP_NODELAY and IPV6_V6ONLY, are wasisock's.
+// Its host answers them; WasmEdge says EINVAL.
 //
 // Binaries built with stealthrocket/net v0.2.1 run there too, though not on
 // WasmEdge: the plain names take addresses of 128 bytes as well, and a size* of 4

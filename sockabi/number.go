@@ -50,29 +50,6 @@ const (
 	RO_DATA_TRUNCATED = 1
 )
 
-// SOL_SOCKET is the only option level that WasmEdge knows.
-const SOL_SOCKET = 0
-
-// Options at SOL_SOCKET. TYPE, ERROR and ACCEPTCONN are read-only
-// (ENOPROTOOPT). All values are an int32 except where said.
-const (
-	SO_REUSEADDR    = 0
-	SO_TYPE         = 1 // SOCK_*; a length other than 4 aborts WasmEdge
-	SO_ERROR        = 2 // an Errno, cleared by the read; a length other than 4 aborts WasmEdge
-	SO_DONTROUTE    = 3
-	SO_BROADCAST    = 4
-	SO_SNDBUF       = 5 // Linux answers twice what was set
-	SO_RCVBUF       = 6 // Linux answers twice what was set
-	SO_KEEPALIVE    = 7
-	SO_OOBINLINE    = 8
-	SO_LINGER       = 9 // a Linger
-	SO_RCVLOWAT     = 10
-	SO_RCVTIMEO     = 11 // a Timeval
-	SO_SNDTIMEO     = 12 // a Timeval
-	SO_ACCEPTCONN   = 13
-	SO_BINDTODEVICE = 14 // a device name
-)
-
 // Flags in AddrInfo.Flags, the hints of sock_getaddrinfo.
 const (
 	AI_PASSIVE     = 1

@@ -121,3 +121,25 @@ func TestImports(t *testing.T) {
 		t.Errorf("sockabi imports %s; it may import structs and unsafe only", p.Imports)
 	}
 }
+
+func TestOptions(t *testing.T) {
+	names, numbers := map[string]bool{}, map[[2]uint32]bool{}
+	for _, o := range Options() {
+		if names[o.Name] || numbers[[2]uint32{o.Level, o.Number}] {
+			t.Errorf("%s stands twice", o.Name)
+		}
+		names[o.Name], numbers[[2]uint32{o.Level, o.Number}] = true, true
+		if got, ok := OptionOf(o.Level, o.Number); !ok || got != o {
+			t.Errorf("%s is %+v", o.Name, got)
+		}
+		if o.ReadOnly && o.Inherited {
+			t.Errorf("%s is read-only, and inherited", o.Name)
+		}
+		if wasmedge := o.Level == SOL_SOCKET && o.Number <= SO_BINDTODEVICE; o.Ours == wasmedge {
+			t.Errorf("%s is wasisock's: %t", o.Name, o.Ours)
+		}
+	}
+	if _, ok := OptionOf(SOL_TCP, SO_BINDTODEVICE); ok {
+		t.Error("an option has two levels")
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/wasisock/wasisock/internal/engines"
 )
 
 // scratch is a folder for what all tests share.
@@ -37,9 +39,9 @@ func onEveryEngine(t *testing.T, test func(t *testing.T, e engine)) {
 	t.Run("wazero", func(t *testing.T) {
 		test(t, engine{"wazero", []string{hostCommand(t), "run", "--allow-all"}})
 	})
-	for _, version := range []string{"0.14", "0.17"} {
-		t.Run("wasmedge-"+version, func(t *testing.T) {
-			variable := "WASISOCK_WASMEDGE_" + strings.ReplaceAll(version, ".", "")
+	for _, version := range engines.WasmEdges() {
+		t.Run(version.Name(), func(t *testing.T) {
+			variable := version.Variable()
 			program := os.Getenv(variable)
 			switch {
 			case program != "":

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
+	"github.com/wasisock/wasisock/internal/engines"
 )
 
 // onEngines runs a test on our own host, and on every WasmEdge that the environment
@@ -95,10 +96,8 @@ func TestAOT(t *testing.T) {
 			if code != 0 || stdout != "" {
 				t.Fatalf("%d, %q, %q", code, stdout, stderr)
 			}
-			args := []string{filepath.Join(dir, "out", "two.aot-"+minor+".wasm")}
-			if minor != "0.14" {
-				args = append([]string{"--run-mode", "aot"}, args...)
-			}
+			v, _ := engines.WasmEdge(minor)
+			args := append(v.AOT, filepath.Join(dir, "out", "two.aot-"+minor+".wasm"))
 			out, err := exec.Command(program, args...).CombinedOutput()
 			if err != nil || !bytes.Equal(out, []byte("two\n")) {
 				t.Errorf("%v, %s", err, out)

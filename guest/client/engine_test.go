@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/engines"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
@@ -68,7 +69,8 @@ func onEveryEngine(t *testing.T, test func(t *testing.T, e engine)) {
 		test(t, engine{"wazero", []string{built.wasisock, "run", "--allow", "dial tcp 127.0.0.0/8:*",
 			"--allow", "dial tcp [::1]:*", "--allow", "resolve *"}})
 	})
-	for name, variable := range map[string]string{"wasmedge 0.14": "WASISOCK_WASMEDGE_014", "wasmedge 0.17": "WASISOCK_WASMEDGE_017"} {
+	for _, version := range engines.WasmEdges() {
+		name, variable := version.Name(), version.Variable()
 		t.Run(name, func(t *testing.T) {
 			program := os.Getenv(variable)
 			switch {

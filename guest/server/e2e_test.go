@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/engines"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
@@ -32,16 +33,16 @@ type engine []string
 // onEngines runs a test for each engine that is there.
 func onEngines(t *testing.T, test func(*testing.T, engine)) {
 	t.Run("wazero", func(t *testing.T) { test(t, engine{wasisock(t), "run", "--allow-all"}) })
-	for _, version := range []string{"0.14", "0.17"} {
-		t.Run("WasmEdge-"+version, func(t *testing.T) {
-			variable := "WASISOCK_WASMEDGE_" + strings.ReplaceAll(version, ".", "")
+	for _, version := range engines.WasmEdges() {
+		t.Run("WasmEdge-"+version.Minor, func(t *testing.T) {
+			variable := version.Variable()
 			program := os.Getenv(variable)
 			if program == "" {
 				say := t.Skipf
 				if os.Getenv("WASISOCK_ENGINES") == "required" {
 					say = t.Fatalf
 				}
-				say("%s does not name a wasmedge %s; make test-engines fetches both versions and runs this", variable, version)
+				say("%s does not name a wasmedge %s; make test-engines fetches both versions and runs this", variable, version.Minor)
 			}
 			test(t, engine{program})
 		})

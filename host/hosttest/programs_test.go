@@ -8,18 +8,22 @@ import (
 	"testing"
 
 	"github.com/wasisock/wasisock/host/hosttest"
+	"github.com/wasisock/wasisock/internal/engines"
 )
 
 // WasmEdge's own programs, which the environment names. They can run transcripts alone.
 
-func TestWasmEdge014(t *testing.T) { testWasmEdge(t, "0.14") }
-func TestWasmEdge017(t *testing.T) { testWasmEdge(t, "0.17") }
+func TestWasmEdge(t *testing.T) {
+	for _, v := range engines.WasmEdges() {
+		t.Run(v.Minor, func(t *testing.T) { testWasmEdge(t, v) })
+	}
+}
 
-func testWasmEdge(t *testing.T, version string) {
-	variable := "WASISOCK_WASMEDGE_" + strings.ReplaceAll(version, ".", "")
+func testWasmEdge(t *testing.T, v engines.Version) {
+	variable, version := v.Variable(), v.Minor
 	program := os.Getenv(variable)
 	engine := hosttest.Engine{
-		Name:  "wasmedge-" + version,
+		Name:  v.Name(),
 		Noise: regexp.MustCompile(`^\[[0-9-]{10} [0-9:.]{12}\] \[(warning|error)\] `),
 		Program: func(g hosttest.Guest) *exec.Cmd {
 			args := []string{"--dir", "/:" + g.Root}

@@ -26,10 +26,8 @@ import (
 	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/aotcache"
 	"github.com/wasisock/wasisock/internal/codecache"
+	"github.com/wasisock/wasisock/internal/engines"
 )
-
-// tested are the versions that this package is tested with.
-var tested = []string{"0.14", "0.17"}
 
 func init() { wasmedge.SetLogOff() }
 
@@ -40,6 +38,7 @@ func Version() string { return wasmedge.GetVersion() }
 // than those of the headers.
 func checkVersion() error {
 	version := wasmedge.GetVersion()
+	tested := engines.Minors(engines.WasmEdges())
 	for _, v := range tested {
 		if strings.HasPrefix(version, v+".") {
 			return nil

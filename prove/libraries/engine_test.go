@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wasisock/wasisock/internal/engines"
 	"github.com/wasisock/wasisock/stdnet"
 )
 
@@ -24,11 +25,11 @@ type engine struct {
 }
 
 var (
-	engineNames = flag.String("engine", "", "comma-separated `names` of engines: native, wazero, wasmedge-0.14, wasmedge-0.17; by default wazero and those WasmEdges that WASISOCK_WASMEDGE_014 and _017 name")
+	engineNames = flag.String("engine", "", "comma-separated `names` of engines: native, wazero, wasmedge-VERSION; by default wazero and those WasmEdges that WASISOCK_WASMEDGE_014 and others like it name")
 	aot         = flag.Bool("aot", false, "compile guests ahead of time for WasmEdge: takes a minute or more for each, once")
 )
 
-var allEngines = []string{"native", "wazero", "wasmedge-0.14", "wasmedge-0.17"}
+var allEngines = append([]string{"native"}, columns...)
 
 // newEngine is the engine of a name, or an error that says what to do. What it builds
 // goes to dir.
@@ -66,8 +67,8 @@ func newEngine(name, dir string) (engine, error) {
 		}
 		e.command = func(g gift) []string {
 			argv := []string{program, "--allow-af-unix"}
-			if *aot && version != "0.14" { // which knows no such flag, and needs none
-				argv = append(argv, "--run-mode", "aot")
+			if v, _ := engines.WasmEdge(version); *aot {
+				argv = append(argv, v.AOT...)
 			}
 			for _, v := range pairs(g.env) {
 				argv = append(argv, "--env", v)
@@ -81,7 +82,7 @@ func newEngine(name, dir string) (engine, error) {
 }
 
 func wasmEdgeVariable(version string) string {
-	return "WASISOCK_WASMEDGE_" + strings.ReplaceAll(version, ".", "")
+	return engines.Version{Engine: "wasmedge", Minor: version}.Variable()
 }
 
 func pairs(env map[string]string) (list []string) {

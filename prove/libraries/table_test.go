@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wasisock/wasisock/internal/engines"
 )
 
 // The table in README.md is between these lines.
@@ -22,7 +24,13 @@ type row struct {
 	result                map[string]string // by engine
 }
 
-var columns = []string{"wazero", "wasmedge-0.14", "wasmedge-0.17"}
+var columns = func() []string {
+	names := []string{"wazero"}
+	for _, v := range engines.WasmEdges() {
+		names = append(names, v.Name())
+	}
+	return names
+}()
 
 // readTable is the rows of README.md, by the name of the library.
 func readTable() (before string, rows map[string]row, after string, err error) {

@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/internal/codecache"
+	"github.com/wasisock/wasisock/internal/engines"
 )
 
 // Minors is the versions that wasisock is tested with.
-var Minors = []string{"0.14", "0.17"}
+var Minors = engines.Minors(engines.WasmEdges())
 
 // A Program is a wasmedge, or a place that should have had one.
 type Program struct {
@@ -33,7 +34,7 @@ func (p Program) minor() string {
 
 // Variable is the environment variable that names the wasmedge of a minor version.
 func Variable(minor string) string {
-	return "WASISOCK_WASMEDGE_" + strings.ReplaceAll(minor, ".", "")
+	return engines.Version{Engine: "wasmedge", Minor: minor}.Variable()
 }
 
 // Find finds the wasmedge of a minor version: the one that the environment names, one

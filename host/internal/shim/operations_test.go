@@ -299,47 +299,35 @@ func (m *model) doShutdown() {
 	}
 }
 
-type optionKey struct{ level, name uint32 }
-
-// knownOptions is the keys of all, in an order that stays.
-var knownOptions = func() (keys []optionKey) {
-	for _, level := range []uint32{sockabi.SOL_SOCKET, sockabi.SOL_TCP, sockabi.SOL_IPV6} {
-		for name := range uint32(1 << 16) {
-			if _, ok := sockets.OptionOf(level, name); ok {
-				keys = append(keys, optionKey{level, name})
-			}
-		}
-	}
-	return keys
-}()
+var knownOptions = sockabi.Options()
 
 func (m *model) doOption() {
 	fd, s := m.some()
-	key := knownOptions[m.pick(len(knownOptions))]
+	o := knownOptions[m.pick(len(knownOptions))]
 	value, size := m.out(16), m.put(uint32(16))
 	m.outputs = append(m.outputs, [2]uint32{size, 4})
 	allowed := either(sockabi.ESUCCESS)
-	if key.level != sockabi.SOL_SOCKET || key.name == sockabi.SO_BINDTODEVICE || key.name == sockabi.SO_PORTORDER {
+	if o.Level != sockabi.SOL_SOCKET || o.Number == sockabi.SO_BINDTODEVICE || o.Number == sockabi.SO_PORTORDER {
 		allowed = append(allowed, sockabi.ENOPROTOOPT, sockabi.ENOTSUP, sockabi.EINVAL)
 	}
-	if m.do(s, allowed, "sock_getsockopt", fd, key.level, key.name, value, size) != 0 {
+	if m.do(s, allowed, "sock_getsockopt", fd, o.Level, o.Number, value, size) != 0 {
 		return
 	}
 	switch got := m.u32(value); {
-	case key == optionKey{sockabi.SOL_SOCKET, sockabi.SO_TYPE} && got != s.kind:
+	case o.Name == "SO_TYPE" && got != s.kind:
 		m.Fatalf("the type of %+v is %d", s, got)
-	case key == optionKey{sockabi.SOL_SOCKET, sockabi.SO_ACCEPTCONN} && !s.shut && got != 0 != s.listens:
+	case o.Name == "SO_ACCEPTCONN" && !s.shut && got != 0 != s.listens:
 		m.Fatalf("SO_ACCEPTCONN of %+v is %d", s, got)
 	}
 }
 
 func (m *model) doSetOption() {
 	fd, s := m.some()
-	key := knownOptions[m.pick(len(knownOptions))]
+	o := knownOptions[m.pick(len(knownOptions))]
 	value := m.put([]uint32{0, 1, 2, 1000, 1 << 31, 0xffff_ffff}[m.pick(6)], uint32(m.pick(2)), uint32(m.pick(2)), uint32(0))
 	size := []uint32{16, 8, 4, 3}[m.pick(4)]
 	m.do(s, either(sockabi.ESUCCESS, sockabi.EINVAL, sockabi.ENOPROTOOPT, sockabi.EACCES, sockabi.EDOM, sockabi.ENOTSUP, sockabi.EPERM),
-		"sock_setsockopt", fd, key.level, key.name, value, size)
+		"sock_setsockopt", fd, o.Level, o.Number, value, size)
 	if s != nil {
 		m.hurry(fd)
 	}

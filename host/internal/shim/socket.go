@@ -189,7 +189,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	if !ok {
 		return sockabi.EFAULT
 	}
-	if c.u32(4) == 4 && le.Uint32(size) == 0 && (o.Form == sockets.FormType || o.Form == sockets.FormErrno) {
+	if c.u32(4) == 4 && le.Uint32(size) == 0 && (o.Form == sockabi.FormType || o.Form == sockabi.FormErrno) {
 		size = []byte{4, 0, 0, 0}
 	}
 	room, ok := c.view(c.u32(3), uint64(le.Uint32(size)))
@@ -204,8 +204,8 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 	var value [optionSize]byte
 	n := 0
 	switch o.Form {
-	case sockets.FormInt, sockets.FormFixed, sockets.FormType, sockets.FormErrno:
-		if (o.Form == sockets.FormType || o.Form == sockets.FormErrno) && len(room) < 4 {
+	case sockabi.FormBool, sockabi.FormInt, sockabi.FormSeconds, sockabi.FormType, sockabi.FormErrno:
+		if (o.Form == sockabi.FormType || o.Form == sockabi.FormErrno) && len(room) < 4 {
 			return sockabi.EINVAL
 		}
 		v, errno := g.Int(s, o)
@@ -214,24 +214,24 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 		}
 		n, _ = binary.Encode(value[:], le, int32(v))
 		g.Account.Rec.Succeeded(func() string {
-			if o.Form == sockets.FormErrno && v != 0 {
+			if o.Form == sockabi.FormErrno && v != 0 {
 				return sockabi.Errno(v).Name()
 			}
 			return strconv.Itoa(v)
 		})
-	case sockets.FormLinger:
+	case sockabi.FormLinger:
 		v, errno := g.Linger(s)
 		if errno != 0 {
 			return errno
 		}
 		n, _ = binary.Encode(value[:], le, v)
-	case sockets.FormTime:
+	case sockabi.FormTime:
 		v, errno := g.Timeout(s, o)
 		if errno != 0 {
 			return errno
 		}
 		n, _ = binary.Encode(value[:], le, v)
-	case sockets.FormDevice:
+	case sockabi.FormDevice:
 		name, errno := g.Device(s)
 		if errno != 0 {
 			return errno
@@ -268,19 +268,20 @@ func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 		return errno
 	}
 	g.Account.Rec.Arg(2, o.Name, 1, 4)
-	switch o.Form {
-	case sockets.FormFixed, sockets.FormType, sockets.FormErrno:
+	if o.ReadOnly {
 		return sockabi.ENOPROTOOPT
-	case sockets.FormDevice:
+	}
+	switch o.Form {
+	case sockabi.FormDevice:
 		g.Account.Rec.Denied(errDevice)
 		return sockabi.EACCES
-	case sockets.FormLinger:
+	case sockabi.FormLinger:
 		var v sockabi.Linger
 		if _, err := binary.Decode(value, le, &v); err != nil {
 			return sockabi.EINVAL
 		}
 		return g.SetLinger(s, o, v)
-	case sockets.FormTime:
+	case sockabi.FormTime:
 		var v sockabi.Timeval
 		if _, err := binary.Decode(value, le, &v); err != nil {
 			return sockabi.EINVAL

@@ -73,7 +73,7 @@ func (k *kernelSocket) queue() int   { return k.fd }
 func (k *kernelSocket) options() int { return k.fd }
 
 func (k *kernelSocket) getInt(o Option) (int, error) {
-	return unix.GetsockoptInt(k.fd, o.level, o.code)
+	return unix.GetsockoptInt(k.fd, o.level, o.number)
 }
 
 func (k *kernelSocket) local() (address.Endpoint, error) {

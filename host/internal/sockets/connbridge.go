@@ -39,7 +39,7 @@ func (g *Guest) dialled(s *Socket, k *kernelSocket, to address.Endpoint) (backen
 func (c *connBridge) options() int { return c.Options() }
 
 func (c *connBridge) getInt(o Option) (int, error) {
-	return unix.GetsockoptInt(c.Options(), o.level, o.code)
+	return unix.GetsockoptInt(c.Options(), o.level, o.number)
 }
 
 func (c *connBridge) local() (address.Endpoint, error) {

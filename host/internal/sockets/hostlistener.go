@@ -307,7 +307,7 @@ func (g *Guest) releaseListeners() {
 // host's: the kernel does so only for those that it makes from this very socket.
 func (g *Guest) setOption(s *Socket, o Option, set func(*Socket) error) sockabi.Errno {
 	err := set(s)
-	if err != nil || len(g.hostListeners) == 0 || s.from != nil || !s.Stream() || o.Name == "SO_REUSEADDR" || o.Name == "SO_REUSEPORT" || o.Name == "IPV6_V6ONLY" {
+	if err != nil || len(g.hostListeners) == 0 || s.from != nil || !s.Stream() || !o.Inherited {
 		return g.wire(err)
 	}
 	for i, p := range s.presets {

@@ -12,76 +12,63 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A Form is what the value of an option is.
-type Form uint8
-
-const (
-	FormInt    Form = iota // an int32
-	FormFixed              // an int32 that can only be read
-	FormType               // SO_TYPE, like FormFixed
-	FormErrno              // SO_ERROR, like FormFixed
-	FormLinger             // a sockabi.Linger
-	FormTime               // a sockabi.Timeval
-	FormDevice             // a device name
-)
-
 // An Option is a socket option of the guest's, and the operating system's that
 // stands behind it.
 type Option struct {
-	Name        string
-	level, code int // the operating system's
-	Form        Form
+	sockabi.Option
+	code
 }
 
-type optionKey struct{ level, name uint32 }
+// A code is the operating system's level and number of an option.
+type code struct{ level, number int }
 
-var options = map[optionKey]Option{
-	{sockabi.SOL_SOCKET, sockabi.SO_REUSEADDR}:    {"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_TYPE}:         {"SO_TYPE", 0, 0, FormType},
-	{sockabi.SOL_SOCKET, sockabi.SO_ERROR}:        {"SO_ERROR", unix.SOL_SOCKET, unix.SO_ERROR, FormErrno},
-	{sockabi.SOL_SOCKET, sockabi.SO_DONTROUTE}:    {"SO_DONTROUTE", unix.SOL_SOCKET, unix.SO_DONTROUTE, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_BROADCAST}:    {"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_SNDBUF}:       {"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_RCVBUF}:       {"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_KEEPALIVE}:    {"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_OOBINLINE}:    {"SO_OOBINLINE", unix.SOL_SOCKET, unix.SO_OOBINLINE, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_LINGER}:       {"SO_LINGER", unix.SOL_SOCKET, unix.SO_LINGER, FormLinger},
-	{sockabi.SOL_SOCKET, sockabi.SO_RCVLOWAT}:     {"SO_RCVLOWAT", unix.SOL_SOCKET, unix.SO_RCVLOWAT, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_RCVTIMEO}:     {"SO_RCVTIMEO", unix.SOL_SOCKET, unix.SO_RCVTIMEO, FormTime},
-	{sockabi.SOL_SOCKET, sockabi.SO_SNDTIMEO}:     {"SO_SNDTIMEO", unix.SOL_SOCKET, unix.SO_SNDTIMEO, FormTime},
-	{sockabi.SOL_SOCKET, sockabi.SO_ACCEPTCONN}:   {"SO_ACCEPTCONN", unix.SOL_SOCKET, unix.SO_ACCEPTCONN, FormFixed},
-	{sockabi.SOL_SOCKET, sockabi.SO_BINDTODEVICE}: {"SO_BINDTODEVICE", 0, 0, FormDevice},
-	{sockabi.SOL_SOCKET, sockabi.SO_REUSEPORT}:    {"SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, FormInt},
-	{sockabi.SOL_SOCKET, sockabi.SO_PORTORDER}:    {"SO_PORTORDER", 0, 0, FormFixed},
-	{sockabi.SOL_TCP, sockabi.TCP_NODELAY}:        {"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, FormInt},
-	{sockabi.SOL_TCP, sockabi.TCP_KEEPIDLE}:       {"TCP_KEEPIDLE", unix.IPPROTO_TCP, netos.KeepIdle, FormInt},
-	{sockabi.SOL_TCP, sockabi.TCP_KEEPINTVL}:      {"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, FormInt},
-	{sockabi.SOL_TCP, sockabi.TCP_KEEPCNT}:        {"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, FormInt},
-	{sockabi.SOL_IPV6, sockabi.IPV6_V6ONLY}:       {"IPV6_V6ONLY", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, FormInt},
+type optionKey struct{ level, number uint32 }
+
+// codes has those that stand behind the guest's options. The others are answered without it.
+var codes = map[optionKey]code{
+	{sockabi.SOL_SOCKET, sockabi.SO_REUSEADDR}:  {unix.SOL_SOCKET, unix.SO_REUSEADDR},
+	{sockabi.SOL_SOCKET, sockabi.SO_ERROR}:      {unix.SOL_SOCKET, unix.SO_ERROR},
+	{sockabi.SOL_SOCKET, sockabi.SO_DONTROUTE}:  {unix.SOL_SOCKET, unix.SO_DONTROUTE},
+	{sockabi.SOL_SOCKET, sockabi.SO_BROADCAST}:  {unix.SOL_SOCKET, unix.SO_BROADCAST},
+	{sockabi.SOL_SOCKET, sockabi.SO_SNDBUF}:     {unix.SOL_SOCKET, unix.SO_SNDBUF},
+	{sockabi.SOL_SOCKET, sockabi.SO_RCVBUF}:     {unix.SOL_SOCKET, unix.SO_RCVBUF},
+	{sockabi.SOL_SOCKET, sockabi.SO_KEEPALIVE}:  {unix.SOL_SOCKET, unix.SO_KEEPALIVE},
+	{sockabi.SOL_SOCKET, sockabi.SO_OOBINLINE}:  {unix.SOL_SOCKET, unix.SO_OOBINLINE},
+	{sockabi.SOL_SOCKET, sockabi.SO_LINGER}:     {unix.SOL_SOCKET, unix.SO_LINGER},
+	{sockabi.SOL_SOCKET, sockabi.SO_RCVLOWAT}:   {unix.SOL_SOCKET, unix.SO_RCVLOWAT},
+	{sockabi.SOL_SOCKET, sockabi.SO_RCVTIMEO}:   {unix.SOL_SOCKET, unix.SO_RCVTIMEO},
+	{sockabi.SOL_SOCKET, sockabi.SO_SNDTIMEO}:   {unix.SOL_SOCKET, unix.SO_SNDTIMEO},
+	{sockabi.SOL_SOCKET, sockabi.SO_ACCEPTCONN}: {unix.SOL_SOCKET, unix.SO_ACCEPTCONN},
+	{sockabi.SOL_SOCKET, sockabi.SO_REUSEPORT}:  {unix.SOL_SOCKET, unix.SO_REUSEPORT},
+	{sockabi.SOL_TCP, sockabi.TCP_NODELAY}:      {unix.IPPROTO_TCP, unix.TCP_NODELAY},
+	{sockabi.SOL_TCP, sockabi.TCP_KEEPIDLE}:     {unix.IPPROTO_TCP, netos.KeepIdle},
+	{sockabi.SOL_TCP, sockabi.TCP_KEEPINTVL}:    {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL},
+	{sockabi.SOL_TCP, sockabi.TCP_KEEPCNT}:      {unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
+	{sockabi.SOL_IPV6, sockabi.IPV6_V6ONLY}:     {unix.IPPROTO_IPV6, unix.IPV6_V6ONLY},
 }
 
-// OptionOf returns the option of a level and a name, and whether there is one.
-func OptionOf(level, name uint32) (Option, bool) {
-	o, ok := options[optionKey{level, name}]
-	return o, ok
+// OptionOf returns the option of a level and a number, and whether there is one.
+func OptionOf(level, number uint32) (Option, bool) {
+	o, ok := sockabi.OptionOf(level, number)
+	return Option{o, codes[optionKey{level, number}]}, ok
 }
 
 // Int returns the value of an option that is a number: of SO_ERROR the guest's
 // errno, of SO_TYPE the guest's type.
 func (g *Guest) Int(s *Socket, o Option) (int, sockabi.Errno) {
 	switch {
-	case o.Form == FormType:
+	case o.Form == sockabi.FormType:
 		return int(s.kind), 0
 	case o.Name == "SO_PORTORDER":
 		return sockabi.PORTORDER_NETWORK, 0
 	}
-	if o.Form == FormErrno {
+	if o.Form == sockabi.FormErrno {
 		if err := g.failure(s, nil); err != nil {
 			return int(g.wire(err)), 0
 		}
 	}
 	v, err := s.backend.getInt(o)
-	if o.Form == FormErrno && err == nil && v != 0 {
+	if o.Form == sockabi.FormErrno && err == nil && v != 0 {
 		v = int(g.wire(unix.Errno(v)))
 	}
 	return v, g.wire(err)
@@ -90,7 +77,7 @@ func (g *Guest) Int(s *Socket, o Option) (int, sockabi.Errno) {
 // SetInt sets an option that is a number.
 func (g *Guest) SetInt(s *Socket, o Option, v int) sockabi.Errno {
 	return g.setOption(s, o, func(s *Socket) error {
-		return unix.SetsockoptInt(s.backend.options(), o.level, o.code, v)
+		return unix.SetsockoptInt(s.backend.options(), o.level, o.number, v)
 	})
 }
 
@@ -116,7 +103,7 @@ func (g *Guest) SetLinger(s *Socket, o Option, v sockabi.Linger) sockabi.Errno {
 
 // Timeout returns an option that is a time.
 func (g *Guest) Timeout(s *Socket, o Option) (sockabi.Timeval, sockabi.Errno) {
-	v, err := unix.GetsockoptTimeval(s.backend.options(), o.level, o.code)
+	v, err := unix.GetsockoptTimeval(s.backend.options(), o.level, o.number)
 	if err != nil {
 		return sockabi.Timeval{}, g.wire(err)
 	}
@@ -147,10 +134,10 @@ func setTime(s *Socket, o Option, v sockabi.Timeval) error {
 		timeout = time.Duration(min(v.Seconds, math.MaxInt32))*time.Second + time.Duration(v.Microseconds)*time.Microsecond
 	}
 	tv := unix.NsecToTimeval(int64(timeout))
-	if err := unix.SetsockoptTimeval(s.backend.options(), o.level, o.code, &tv); err != nil {
+	if err := unix.SetsockoptTimeval(s.backend.options(), o.level, o.number, &tv); err != nil {
 		return err
 	}
-	if o.code == unix.SO_RCVTIMEO {
+	if o.number == unix.SO_RCVTIMEO {
 		s.rcvtimeo = timeout
 	} else {
 		s.sndtimeo = timeout

@@ -14,10 +14,20 @@ import (
 	"strings"
 
 	"github.com/wasisock/wasisock/internal/aotcache"
+	"github.com/wasisock/wasisock/internal/engines"
 )
 
 // Names lists the names of all engines.
-var Names = []string{"wazero", "wasisock-wasmedge-0.14", "wasisock-wasmedge-0.17", "wasmedge-0.14", "wasmedge-0.17"}
+var Names = func() []string {
+	names := []string{"wazero"}
+	for _, v := range engines.WasmEdges() {
+		names = append(names, "wasisock-"+v.Name())
+	}
+	for _, v := range engines.WasmEdges() {
+		names = append(names, v.Name())
+	}
+	return names
+}()
 
 // A Config says how to make an engine.
 type Config struct {
@@ -88,8 +98,8 @@ func (e *Engine) find(ctx context.Context, root, minor string) error {
 		return fmt.Errorf("%s --version: no version in %q", e.program, text)
 	}
 	e.command = []string{e.program, "--allow-af-unix"}
-	if e.aot && minor != "0.14" { // 0.14 has no such flag and does not need it
-		e.command = append(e.command, "--run-mode", "aot")
+	if v, _ := engines.WasmEdge(minor); e.aot {
+		e.command = append(e.command, v.AOT...)
 	}
 	return nil
 }

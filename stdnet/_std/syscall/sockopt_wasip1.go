@@ -18,11 +18,11 @@ const (
 // hasOption is ENOPROTOOPT for an option that the host lacks. WasmEdge would say
 // EINVAL, which is what a wrong value is.
 func hasOption(fd, level, name int) Errno {
-	if level == SOL_SOCKET && name <= SO_BINDTODEVICE {
-		return 0
-	}
-	if level == SOL_SOCKET && name != SO_REUSEPORT && name != sockabi.SO_PORTORDER {
+	switch o, ok := sockabi.OptionOf(uint32(level), uint32(name)); {
+	case !ok:
 		return ENOPROTOOPT // one of Linux's
+	case !o.Ours:
+		return 0
 	}
 	if extended == 0 {
 		var order int32

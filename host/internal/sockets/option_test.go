@@ -1,0 +1,45 @@
+//go:build linux || darwin
+
+package sockets
+
+import (
+	"testing"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// TestEveryOptionIsServed holds that each option of sockabi has one of the operating system's
+// behind it, or an answer without.
+func TestEveryOptionIsServed(t *testing.T) {
+	own := map[string]bool{"SO_TYPE": true, "SO_PORTORDER": true, "SO_BINDTODEVICE": true}
+	for _, table := range sockabi.Options() {
+		o, ok := OptionOf(table.Level, table.Number)
+		if !ok || o.Option != table || (o.code == code{}) != own[o.Name] {
+			t.Errorf("%s is %+v", table.Name, o)
+		}
+	}
+	if _, ok := OptionOf(sockabi.SOL_TCP, 99); ok || len(codes) != len(sockabi.Options())-len(own) {
+		t.Errorf("%d options of the operating system for %d", len(codes), len(sockabi.Options()))
+	}
+}
+
+// TestWhatConnectionsInherit sets each option of a host's listener that connections inherit,
+// and those alone are set on a connection.
+func TestWhatConnectionsInherit(t *testing.T) {
+	g := open(t, Config{Policy: host.AllowAll})
+	g.hostListeners = []*hostListener{{fd: -1, released: true}}
+	s := must(g.Open(sockabi.AF_INET6, sockabi.SOCK_STREAM))(t)
+	for _, o := range sockabi.Options() {
+		g.setOption(s, Option{Option: o}, func(*Socket) error { return nil })
+	}
+	want := 0
+	for _, o := range sockabi.Options() {
+		if o.Inherited {
+			want++
+		}
+	}
+	if len(s.presets) != want {
+		t.Errorf("%d options are kept for connections, want %d: %+v", len(s.presets), want, s.presets)
+	}
+}
