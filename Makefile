@@ -95,7 +95,7 @@ test-all: ## run all tests on every engine, also what takes minutes to compile o
 .PHONY: check
 check: ## check format, vet, staticcheck, shellcheck, actionlint, tidy and that it builds for every system; must change no file; 3 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
-	@$(MAKE) --no-print-directory check-format check-build check-tidy check-static
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check-format check-build check-tidy check-static
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
 
 .PHONY: check-format
@@ -103,9 +103,14 @@ check-format:
 	@unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l .); \
 	[ -z "$$unformatted" ] || { printf 'not formatted by gofmt:\n%s\n' "$$unformatted" >&2; exit 1; }
 
+# Modules of their own.
+modules := bench prove/libraries
 .PHONY: check-build
-check-build: check-build-native $(foreign:%=check-build-%)
-	@for dir in bench prove/libraries; do echo "vet and build $$dir" && (cd $$dir && go vet ./... && go build -buildvcs=false -o /dev/null ./...) || exit 1; done
+check-build: check-build-native $(foreign:%=check-build-%) $(modules:%=check-module-%)
+
+.PHONY: $(modules:%=check-module-%)
+$(modules:%=check-module-%): check-module-%:
+	@echo "vet and build $*" && cd $* && go vet ./... && go build -buildvcs=false -o /dev/null ./...
 
 .PHONY: check-build-native
 check-build-native:
