@@ -140,6 +140,7 @@ vuln: ## look for known vulnerabilities in the code and what it depends on, by v
 .PHONY: check-tidy
 check-tidy:
 	@for dir in . bench prove/libraries prove/xnet examples/embed-wasmedge testdata/foreign/stealthrocket; do (cd $$dir && go mod tidy -diff) || exit 1; done
+	@scripts/third-party-licenses.sh | diff THIRD_PARTY_LICENSES - || { echo "THIRD_PARTY_LICENSES is not what scripts/third-party-licenses.sh prints; run it" >&2; exit 1; }
 
 .PHONY: demo
 demo: wasm ## show the server and the client at work; seconds

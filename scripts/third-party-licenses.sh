@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Prints the licenses of the modules that the program wasisock is linked with, with every
+# engine: scripts/third-party-licenses.sh >THIRD_PARTY_LICENSES
+set -euo pipefail
+shopt -s nocaseglob
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+rule() { printf '%s\n' '--------------------------------------------------------------------------------'; }
+
+# modules: path, version and directory of each module but this one.
+modules() {
+	CGO_ENABLED=1 go list -deps -tags wasmtime,wasmedge -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/wasisock | sort -u
+}
+
+echo 'wasisock is distributed with these modules, under their own licenses.'
+echo "The Go standard library is under the license at https://go.dev/LICENSE."
+modules | while read -r path version dir; do
+	found=
+	for file in "$dir"/licen[sc]e* "$dir"/copying* "$dir"/notice*; do
+		[ -f "$file" ] || continue
+		rule
+		echo "$path $version: ${file##*/}"
+		rule
+		cat "$file"
+		found=yes
+	done
+	[ -n "$found" ] || { echo "third-party-licenses: $path $version has no license file in $dir" >&2; exit 1; }
+done
