@@ -29,13 +29,15 @@ wasm: ## compile the guests into build/; seconds
 guests := ./sockabi ./guest/...
 
 # RACE=-race is for the race detector, which needs a C compiler. What the packages of alone do
-# is done by one goroutine, or by other processes.
+# is done by one goroutine, or by other processes. What compiles modules is compiled without
+# it, since it would take three times as long, and its goroutines are another project's.
 alone := /(stdnet|internal/rewrite|internal/wasm|prove)(/|$$)
+unraced := github.com/tetratelabs/wazero/... ./internal/rewrite ./internal/wasm
 SHORT := -short
 .PHONY: test
 test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
 ifdef RACE
-	go test $(SHORT) $(RACE) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)') & racing=$$!; \
+	go test $(SHORT) $(RACE) $(unraced:%=-gcflags=%=-race=false) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)') & racing=$$!; \
 	go test $(SHORT) -p 1 -timeout 60m $$(go list $(packages) | grep -E '$(alone)') && status=0 || status=$$?; \
 	wait $$racing && exit $$status
 else
@@ -88,7 +90,7 @@ test-all: ## run all tests on every engine, also what takes minutes to compile o
 	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
-check: ## check format, vet, staticcheck, shellcheck, tidy and that it builds for every system; must change no file; 3 minutes
+check: ## check format, vet, staticcheck, shellcheck, actionlint, tidy and that it builds for every system; must change no file; 3 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
 	@$(MAKE) --no-print-directory check-format check-build check-tidy check-static
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
@@ -114,11 +116,18 @@ $(foreign:%=check-build-%): check-build-%:
 
 # A tool that go.mod named would raise its go line.
 staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+actionlint := github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+govulncheck := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 .PHONY: check-static
 check-static:
 	@echo "staticcheck" && go run $(staticcheck) $(packages)
 	@type -P shellcheck >/dev/null || { echo "make check: no shellcheck in PATH; install Debian's package shellcheck" >&2; exit 1; }
 	@echo "shellcheck" && shellcheck .ci/run bench/*.sh scripts/*.sh
+	@echo "actionlint" && go run $(actionlint) .github/workflows/*.yml
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in the code and what it depends on, by vuln.go.dev; a minute
+	go run $(govulncheck) ./...
 
 .PHONY: check-tidy
 check-tidy:

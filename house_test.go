@@ -138,7 +138,7 @@ func TestImportGraph(t *testing.T) {
 		{"host", "guest"},
 		{"host", "cmd"},
 		{"host/internal", "host/wazero"},
-		{"host/internal/system", "github.com/tetratelabs/wazero"},
+		{"host/internal/shim", "github.com/tetratelabs/wazero"},
 		{"host/hosttest", "host/wazero"},
 		{"host/hosttest", "host/wasmtime"},
 		{"cmd", "guest"},
@@ -189,7 +189,8 @@ var hostLayers = [][]string{
 	{"account", "address"},
 	{"bridge", "names", "readiness"},
 	{"names/namestest"},
-	{"system"},
+	{"sockets"},
+	{"shim"},
 	{"wasi"},
 	{"instance"},
 	{"proxy"},
@@ -220,6 +221,26 @@ func TestHostLayers(t *testing.T) {
 					t.Errorf("host/internal/%s needs %s, which is not below it", p, below)
 				}
 			}
+		}
+	}
+}
+
+// TestPackagesOfTheHostAreSmall holds how many files a package of the host has, without its
+// tests, for all systems together.
+func TestPackagesOfTheHostAreSmall(t *testing.T) {
+	const most = 20
+	files := func(list string) (n int) {
+		for _, name := range strings.Fields(list) {
+			if !strings.HasSuffix(name, "_test.go") {
+				n++
+			}
+		}
+		return n
+	}
+	for line := range strings.Lines(goCommand(t, os.Environ(), "list", "-f", "{{.ImportPath}} {{join .GoFiles \" \"}} {{join .CgoFiles \" \"}} {{join .IgnoredGoFiles \" \"}}", "./host/...")) {
+		path, list, _ := strings.Cut(line, " ")
+		if n := files(list); n > most && path != module+"/host/hosttest" { // which is tests
+			t.Errorf("%s has %d files, want at most %d", path, n, most)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,7 @@ func startUntil(t *testing.T, ready string, args ...string) *service {
 	s := &service{T: t}
 	s.cmd = exec.Command(executable(t), args...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without a terminal
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -126,18 +127,25 @@ func TestExecForwardsSignals(t *testing.T) {
 	}
 }
 
-// TestTestForwardsSignals: a test has the signals of its terminal, or of who signals the
-// whole group of processes.
+// TestTestForwardsSignals: a test has the signals of the command, which ends after it. Of
+// SIGTERM go test ends at once, and what the test says then is lost.
 func TestTestForwardsSignals(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
-		t.Setenv("SIGNALLED", "yes")
+	for sig, last := range map[syscall.Signal]string{
+		syscall.SIGINT:  "--- PASS: TestSignalled",
+		syscall.SIGQUIT: "--- PASS: TestSignalled",
+		syscall.SIGTERM: "ready",
+	} {
+		file := filepath.Join(t.TempDir(), "signal")
+		t.Setenv("SIGNALLED", file)
 		s := startUntil(t, "ready\n", "test", "-count=1", "-v", "-run=Signalled", "./testdata/program")
-		if err := syscall.Kill(-s.cmd.Process.Pid, sig); err != nil {
-			t.Fatal(err)
-		}
-		s.until(1, "got "+sig.String()+"\n")
-		s.until(1, "--- PASS: TestSignalled")
+		s.signal(sig)
 		s.cmd.Wait()
+		if got, err := os.ReadFile(file); string(got) != sig.String() || err != nil {
+			t.Errorf("the test got %q, %v; want %v", got, err, sig)
+		}
+		if text := s.out.String(); !strings.Contains(text, last) {
+			t.Errorf("it says %q; want %s", text, last)
+		}
 	}
 }
 

@@ -33,6 +33,9 @@ folder for temporary files. What is refused is told with the rule that permits i
 
 SSL_CERT_FILE is set to the system's certificates where it is not set.
 
+SIGINT, SIGQUIT, SIGHUP and SIGTERM reach the tests, from the terminal or, where there
+is none, from wasisock, which ends after them.
+
 Exit code: that of go test; 125 if wasisock failed.
 `
 

@@ -22,7 +22,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/cengine"
 	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/proxy"
-	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/sockets"
 	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/wasm"
 )
@@ -211,22 +211,22 @@ func (g *guest) stopWith(ctx context.Context) (release func()) {
 }
 
 // makeStreams makes what C knows of the guest, and of its first sockets.
-func (g *guest) makeStreams() (streams system.Streams, free func()) {
-	const sockets = host.DefaultMaxSockets
+func (g *guest) makeStreams() (streams sockets.Streams, free func()) {
+	const count = host.DefaultMaxSockets
 	g.inC = (*C.wasisock_guest)(C.calloc(1, C.sizeof_wasisock_guest)) // which is never NULL in Go
 	g.inC.engine, _ = engine()
 	plane := &g.inC.plane
 	*plane = C.wasisock_plane{
-		first_stream: system.FirstSocket,
-		stream_count: sockets,
-		streams:      (*C.wasisock_stream)(C.calloc(sockets, C.sizeof_wasisock_stream)),
+		first_stream: sockets.FirstSocket,
+		stream_count: count,
+		streams:      (*C.wasisock_stream)(C.calloc(count, C.sizeof_wasisock_stream)),
 		errnos:       errnos(),
 	}
 	if plane.streams == nil {
 		plane.stream_count = 0
 	}
-	return system.Streams{
-			Of:       unsafe.Slice((*system.Stream)(unsafe.Pointer(plane.streams)), plane.stream_count),
+	return sockets.Streams{
+			Of:       unsafe.Slice((*sockets.Stream)(unsafe.Pointer(plane.streams)), plane.stream_count),
 			Received: (*uint64)(&plane.received),
 			Sent:     (*uint64)(&plane.sent),
 		}, func() {
@@ -237,7 +237,7 @@ func (g *guest) makeStreams() (streams system.Streams, free func()) {
 
 // What C and Go have in common is the same in both.
 var (
-	_ [C.sizeof_wasisock_stream]byte = [unsafe.Sizeof(system.Stream{})]byte{}
+	_ [C.sizeof_wasisock_stream]byte = [unsafe.Sizeof(sockets.Stream{})]byte{}
 	_                                = [1]byte{C.wasisock_clock ^ uint32(cengine.Clock): 0}
 	_                                = [1]byte{C.wasisock_receives ^ uint32(cengine.Receives): 0}
 	_                                = [1]byte{C.wasisock_sends ^ uint32(cengine.Sends): 0}
@@ -247,7 +247,7 @@ var (
 var errnos = sync.OnceValue(func() *C.uint16_t {
 	all := (*C.uint16_t)(C.calloc(C.wasisock_errno_count, C.sizeof_uint16_t))
 	for e := range unsafe.Slice(all, C.wasisock_errno_count) {
-		unsafe.Slice(all, C.wasisock_errno_count)[e] = C.uint16_t(system.Errno(unix.Errno(e)))
+		unsafe.Slice(all, C.wasisock_errno_count)[e] = C.uint16_t(sockets.Errno(unix.Errno(e)))
 	}
 	return all
 })

@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/instance"
-	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/sockets"
 	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
@@ -38,7 +38,7 @@ func (m *module) Start(ctx context.Context, c *host.Cmd) (host.Guest, error) {
 		return nil, err
 	}
 	g := &guest{module: m, pages: allocator{limit: limit}}
-	if g.Instance, err = instance.New(m.imports, c, g.pages.size.Load, system.Streams{}); err != nil {
+	if g.Instance, err = instance.New(m.imports, c, g.pages.size.Load, sockets.Streams{}); err != nil {
 		return nil, err
 	}
 	g.OnCall(g.makeRoom)

@@ -10,9 +10,10 @@ import (
 	"syscall"
 )
 
-// Run runs cmd to its end and passes signals on to it. The code is what a shell would
-// tell: of a program that a signal ended, 128 and its number. With an error there was
-// no program to run.
+// Run runs cmd to its end and passes signals on to it. What cmd starts has them too: from
+// the terminal, if there is one, and otherwise from Run, which waits for those that end of
+// one. The code is what a shell would tell: of a program that a signal
+// ended, 128 and its number. With an error there was no program to run.
 func Run(cmd *exec.Cmd) (code int, err error) {
 	signals := make(chan os.Signal, 8)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
@@ -21,6 +22,7 @@ func Run(cmd *exec.Cmd) (code int, err error) {
 		}
 	}
 	defer signal.Stop(signals)
+	family := familyOf(cmd)
 	if err := cmd.Start(); err != nil {
 		return -1, err
 	}
@@ -30,13 +32,14 @@ func Run(cmd *exec.Cmd) (code int, err error) {
 		for {
 			select {
 			case s := <-signals:
-				cmd.Process.Signal(s)
+				family.signal(s)
 			case <-ended:
 				return
 			}
 		}
 	}()
 	err = cmd.Wait()
+	family.wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return -1, err

@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestRun(t *testing.T) {
@@ -58,5 +60,35 @@ func TestSignals(t *testing.T) {
 			w.Close()
 			r.Close()
 		}
+	}
+}
+
+// TestFamily: what the command started has its signals, and Run waits for it, though not for
+// the command alone.
+func TestFamily(t *testing.T) {
+	if tty, err := os.Open("/dev/tty"); err == nil {
+		tty.Close()
+		t.Skip("a terminal signals them all; run this without one, as by setsid go test")
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	script := `(trap "sleep 0.3; echo ended >` + file + `; exit" TERM; echo ready; while :; do sleep 0.01; done) & exec sleep 100`
+	cmd := exec.Command("/bin/sh", "-c", script)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	defer r.Close()
+	cmd.Stdout = w
+	go func() {
+		bufio.NewReader(r).ReadString('\n')
+		time.Sleep(50 * time.Millisecond) // until exec
+		syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	}()
+	if code, err := Run(cmd); code != 128+int(syscall.SIGTERM) || err != nil {
+		t.Errorf("%d, %v", code, err)
+	}
+	if text, err := os.ReadFile(file); string(text) != "ended\n" || err != nil {
+		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -19,11 +19,11 @@
 #error "sending must not raise SIGPIPE here: use MSG_NOSIGNAL, which Linux has"
 #endif
 
-// A wasisock_stream is system.Stream.
+// A wasisock_stream is sockets.Stream.
 typedef struct {
 	int32_t fd; // the system's, plus 1; 0 is that Go is to be called
 } wasisock_stream;
-_Static_assert(sizeof(wasisock_stream) == 4, "as Stream in host/internal/system");
+_Static_assert(sizeof(wasisock_stream) == 4, "as Stream in host/internal/sockets");
 
 enum { wasisock_errno_count = 256 };
 

@@ -14,7 +14,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/sockets"
 	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
@@ -53,7 +53,7 @@ func (c *Closers) Close() {
 
 // New makes a guest as c says. size tells, at any time, how many bytes of memory it
 // has. Either Start or Close must be called.
-func New(fs *wasi.Functions, c *host.Cmd, size func() uint64, streams system.Streams) (*Instance, error) {
+func New(fs *wasi.Functions, c *host.Cmd, size func() uint64, streams sockets.Streams) (*Instance, error) {
 	if c.Limits.CPUTime > 0 && !cpuClockWorks {
 		return nil, fmt.Errorf("the CPU time of guests is not known on %s; leave Limits.CPUTime at 0: %w", runtime.GOOS, errors.ErrUnsupported)
 	}
@@ -69,7 +69,7 @@ func (g *Instance) OnEnd(f func()) { g.closers.Add(f) }
 
 // Close frees all that a guest has that does not run.
 func (g *Instance) Close() {
-	g.System.Close() // before what takes longer: clients wait for it
+	g.Sockets.Close() // before what takes longer: clients wait for it
 	g.closers.Close()
 	g.Guest.Close()
 }
@@ -140,14 +140,14 @@ func (g *Instance) Stop() error {
 	return nil
 }
 
-func (g *Instance) Addrs() []net.Addr      { return g.System.Addrs() }
+func (g *Instance) Addrs() []net.Addr      { return g.Sockets.Addrs() }
 func (g *Instance) Done() <-chan struct{}  { return g.done }
-func (g *Instance) Drain(hurry bool)       { g.System.Drain(hurry) }
-func (g *Instance) Signal(n int) bool      { return g.System.Signal(n) }
-func (g *Instance) Release(l net.Listener) { g.System.Release(l) }
+func (g *Instance) Drain(hurry bool)       { g.Sockets.Drain(hurry) }
+func (g *Instance) Signal(n int) bool      { return g.Sockets.Signal(n) }
+func (g *Instance) Release(l net.Listener) { g.Sockets.Release(l) }
 
 func (g *Instance) Stats() host.Stats {
-	stats := g.System.Stats()
+	stats := g.Sockets.Stats()
 	stats.Memory = g.size()
 	stats.CPUTime = g.cpu.time()
 	if stats.WallTime = time.Duration(g.wall.Load()); stats.WallTime == 0 {

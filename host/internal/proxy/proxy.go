@@ -19,7 +19,7 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/instance"
-	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/sockets"
 	"github.com/wasisock/wasisock/host/internal/wasi"
 	"github.com/wasisock/wasisock/internal/wasm"
 )
@@ -76,7 +76,7 @@ func (m *memory) Reallocate(size uint64) []byte                  { return m.byte
 func (m *memory) Free()                                          {}
 
 // NewGuest makes a guest as c says. Either Start or Close must be called.
-func (m *Module) NewGuest(c *host.Cmd, streams system.Streams) (*Guest, error) {
+func (m *Module) NewGuest(c *host.Cmd, streams sockets.Streams) (*Guest, error) {
 	g := &Guest{memory: memory{bytes: []byte{}}}
 	var err error
 	if g.Instance, err = instance.New(m.Imports, c, g.size, streams); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/rootfs"
 )
 
-// mount gives the guest its folders. Descriptors that are the system's come before theirs:
+// mount gives the guest its folders. Descriptors of preopened sockets come before theirs:
 // wazero has folders there too, which nothing reaches.
 // resolvConf is the text of the file that names the nameserver, "" if it is the guest's own.
 func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.FSConfig, error) {
@@ -47,7 +47,7 @@ func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.
 			return nil, err
 		}
 		g.dirs = append(g.dirs, dir)
-		if err := g.System.Mount(guest, hostDir, d.ReadOnly); err != nil {
+		if err := g.Sockets.Mount(guest, hostDir, d.ReadOnly); err != nil {
 			return nil, err
 		}
 		var files experimentalsys.FS = dir

@@ -30,7 +30,7 @@ func counted(name string, f ownFunction) ownFunction {
 	}
 	return func(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
 		if opens && g.files.open >= g.files.most {
-			g.System.Limited("Files")
+			g.Sockets.Limited("Files")
 			stack[0] = uint64(sockabi.EMFILE)
 			return
 		}

@@ -11,16 +11,16 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/wasisock/wasisock/host/internal/inspect"
-	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/shim"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A Function is one that a guest can import: a row of the system, a function of
+// A Function is one that a guest can import: a row of the shim, a function of
 // wazero's own, or both, where the row has the first say.
 type Function struct {
 	Params, Results []api.ValueType
 
-	row  int // of sockabi.Functions, and so of a system's rows; -1 is none
+	row  int // of sockabi.Functions, and so of shim.Rows; -1 is none
 	own  ownFunction
 	text string // as a person would write it
 }
@@ -64,7 +64,7 @@ func NewFunctions(ctx context.Context, r wazero.Runtime) (*Functions, error) {
 			Results: []api.ValueType{api.ValueTypeI32},
 			text:    f.String(),
 		}
-		if system.Shared(f) {
+		if shim.Shared(f) {
 			if p.own = own[f.Name].own; p.own == nil {
 				return nil, fmt.Errorf("wazero has no %s; use the wazero of go.mod", f.Name)
 			}
@@ -154,7 +154,7 @@ func (f Function) serve(ctx context.Context, g *Guest, module api.Module, stack 
 		return
 	}
 	errno := g.rows[f.row].Call(ctx, &g.memory, stack[:len(f.Params)])
-	if errno == system.FallThrough && f.own != nil {
+	if errno == shim.FallThrough && f.own != nil {
 		f.own(ctx, g, module, stack)
 	} else {
 		stack[0] = uint64(errno)

@@ -1,5 +1,5 @@
-// Package wasi is what guests of every engine import: the sockets and waiting of package
-// system, and the files, clocks, arguments and random numbers of wazero, whose functions can
+// Package wasi is what guests of every engine import: the rows of package shim, for sockets and
+// waiting, and the files, clocks, arguments and random numbers of wazero, whose functions can
 // be called for guests that it does not run.
 package wasi
 
@@ -15,14 +15,15 @@ import (
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/rootfs"
-	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/shim"
+	"github.com/wasisock/wasisock/host/internal/sockets"
 )
 
 // A Guest is what the functions that a guest imports work on.
 type Guest struct {
-	System *system.System
+	Sockets *sockets.Guest
 
-	rows   []system.Row
+	rows   []shim.Row
 	clock  func() int64
 	memory memory
 	config wazero.ModuleConfig
@@ -38,7 +39,7 @@ type Guest struct {
 var ErrStopped = errors.New("the guest was stopped")
 
 // NewGuest makes the files and sockets of a guest as c says. Close must be called.
-func (fs *Functions) NewGuest(c *host.Cmd, streams system.Streams) (*Guest, error) {
+func (fs *Functions) NewGuest(c *host.Cmd, streams sockets.Streams) (*Guest, error) {
 	began := time.Now()
 	g := &Guest{
 		clock:  func() int64 { return int64(time.Since(began)) },
@@ -52,8 +53,8 @@ func (fs *Functions) NewGuest(c *host.Cmd, streams system.Streams) (*Guest, erro
 	return g, nil
 }
 
-func (g *Guest) open(c *host.Cmd, streams system.Streams) (err error) {
-	g.System, err = system.New(system.Config{
+func (g *Guest) open(c *host.Cmd, streams sockets.Streams) (err error) {
+	g.Sockets, err = sockets.New(sockets.Config{
 		Policy:     c.Policy,
 		Limits:     c.Limits,
 		OnListen:   c.OnListen,
@@ -69,14 +70,12 @@ func (g *Guest) open(c *host.Cmd, streams system.Streams) (err error) {
 		FDStat:     g.memory.filetype,
 		Nanotime:   g.clock,
 		Faults:     c.Faults,
-		Calls:      c.Calls,
-		Trace:      c.Trace,
 		Streams:    streams,
 	})
 	if err != nil {
 		return fmt.Errorf("sockets: %w", err)
 	}
-	g.rows = g.System.Rows()
+	g.rows = shim.Rows(g.Sockets, shim.Watch{Calls: c.Calls, Trace: c.Trace})
 	g.files.limit(c)
 	if err := g.stdio.open(c.Stdin, c.Stdout, c.Stderr); err != nil {
 		return fmt.Errorf("stdin: %w", err)
@@ -140,8 +139,8 @@ func (g *Guest) OnCall(f func()) { g.onCall = f }
 func (g *Guest) End() {
 	g.stage.bits.Or(stopped)
 	close(g.stop)
-	g.System.Interrupt()
-	go g.System.Close()
+	g.Sockets.Interrupt()
+	go g.Sockets.Close()
 	g.stdio.wake()
 	for _, dir := range g.dirs {
 		dir.Interrupt()
@@ -153,8 +152,8 @@ func (g *Guest) Ending() <-chan struct{} { return g.stop }
 
 // Close closes the sockets, the directories and what else the guest has open.
 func (g *Guest) Close() {
-	if g.System != nil {
-		g.System.Close()
+	if g.Sockets != nil {
+		g.Sockets.Close()
 	}
 	for i := len(g.dirs) - 1; i >= 0; i-- {
 		g.dirs[i].Close()

@@ -6,7 +6,6 @@ import (
 
 	"github.com/tetratelabs/wazero/api"
 
-	"github.com/wasisock/wasisock/host/internal/system"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -25,7 +24,7 @@ func (m *memory) View(offset, size uint32) ([]byte, bool) {
 
 // filetype asks wazero what one of its descriptors is. wazero tells only by way of
 // guest memory, so some of it is borrowed.
-func (m *memory) filetype(ctx context.Context, _ system.Memory, fd uint32) (uint8, sockabi.Errno) {
+func (m *memory) filetype(ctx context.Context, fd uint32) (uint8, sockabi.Errno) {
 	stat, ok := m.View(0, sockabi.FDStatSize)
 	if !ok {
 		return 0, sockabi.EBADF

@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wasisock/wasisock/host/internal/system"
+	"github.com/wasisock/wasisock/host/internal/sockets"
 )
 
 func TestTheNameserverOfTheFile(t *testing.T) {
-	if want := "\nnameserver " + system.Nameserver.Addr().String() + "\n"; !strings.HasSuffix(resolvConfText, want) {
+	if want := "\nnameserver " + sockets.Nameserver.Addr().String() + "\n"; !strings.HasSuffix(resolvConfText, want) {
 		t.Errorf("%q; want %q", resolvConfText, want)
 	}
 	if got := resolvConfOf(false); got != resolvConfText {

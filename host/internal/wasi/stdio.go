@@ -48,10 +48,10 @@ func (s *stdio) owns(stack []uint64) bool {
 	return int(fd) < len(s.files) && s.files[fd] != nil
 }
 
-// noFile is the answer of a function for files to a descriptor that is the system's.
+// noFile is the answer of a function for files to a descriptor that is a socket's.
 func (g *Guest) noFile(function string, fd uint32) sockabi.Errno {
 	switch {
-	case !g.System.Owns(fd):
+	case !g.Sockets.Owns(fd):
 		return sockabi.EBADF
 	case strings.HasPrefix(function, "path_") || strings.HasPrefix(function, "fd_prestat_"):
 		return sockabi.ENOTDIR
@@ -102,7 +102,7 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 			}
 		}
 		for _, i := range descriptors {
-			if fd := uint32(stack[i]); g.System.Reserved(fd) {
+			if fd := uint32(stack[i]); g.Sockets.Reserved(fd) {
 				stack[0] = uint64(g.noFile(name, fd))
 				return
 			}

@@ -1,0 +1,109 @@
+// Package shim implements the WasmEdge socket extension: the functions of package sockabi, as
+// a table of rows, on one guest's sockets.
+//
+// An engine binds each row to an import of the guest and does nothing else. The functions
+// behave as WasmEdge's do where a guest can see it, and better where WasmEdge merely fails;
+// package sockabi says what a guest may rely on.
+//
+// Of all that is about sockets, this package alone reads and writes guest memory, always
+// through [Memory]. A row decodes its arguments, checks every bound in 64 bits, copies
+// addresses out before the policy sees them, has package sockets act, and writes results last
+// and only on success.
+//
+// # Differences from WasmEdge
+//
+// What a guest can see of them, besides the options that sockabi marks as
+// wasisock's, the policy's EACCES, and the absence of WasmEdge's aborts:
+//
+//   - The policy is asked about a bind to port 0 at sock_listen, or of datagrams at the
+//     first receipt or poll to read. A stream bound so to another address than loopback or
+//     all has port 0 until then.
+//   - Sockets are numbered from FirstSocket, not at random.
+//   - The flags of sock_accept are the new descriptor's. fd_write to a peer that
+//     is gone is EPIPE. fd_fdstat_get calls a datagram socket one.
+//   - A number that does not fit, such as a port above 65535, is EINVAL, and so are
+//     SO_ERROR and SO_TYPE with room for less than 4 bytes, a UNIX address without
+//     a path, and sock_recv_from of a UNIX socket without room for a path, which
+//     takes no datagram then. A path of 108 bytes is ENAMETOOLONG, and a relative
+//     one EINVAL.
+//   - A family that there is not is EAFNOSUPPORT. Setting SO_BINDTODEVICE is EACCES.
+//   - UNIX sockets need no flag, only a policy. An abstract name ends before its
+//     padding. The port beside a UNIX address is 0. A path in a directory of the
+//     guest's is in that directory; others are the host's. Files of UNIX sockets
+//     that are left when the guest ends are removed.
+//   - To connect or to send to an unspecified address is to do so to loopback,
+//     which is what the policy is asked.
+//   - sock_recv_from sets the family to AF_UNSPEC where there is no address.
+//   - fd_close never lingers. RI_PEEK with RI_WAITALL does not wait for all.
+//   - poll_oneoff without subscriptions, or with more than 65,536 and two for each
+//     socket of the limit, is EINVAL. It returns at once when a subscription is in
+//     error, and never because of a signal. What is ready has 1 byte. A pending
+//     error or a hang-up makes a descriptor ready, to read as to write, and no
+//     state makes a call return without an event. Files are ready.
+//   - sock_getaddrinfo answers EAI_MEMORY rather than write past the room it was
+//     given, looks at 256 nodes at most and ends with the list, takes SOCK_ANY for
+//     streams and datagrams, and knows neither zones nor short forms of IPv4.
+//   - The plain names take addresses of 128 bytes too, and the size of SO_ERROR and
+//     SO_TYPE can be the value 4, as stealthrocket/net passes it.
+//   - fd_renumber to a number that is not open is EBADF, and between a socket and
+//     a file ENOTSUP.
+package shim
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/sockets"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// FallThrough is not an errno: it is what the call of a Shared row answers when
+// the engine's own function of that name is to be called, with the same
+// arguments. Nothing has been done then.
+const FallThrough sockabi.Errno = 0xffff
+
+// A Memory is the guest's memory 0.
+type Memory interface {
+	// View returns the size bytes at offset, aliasing guest memory, or false
+	// if any of them lies outside. It is never asked for 0 bytes.
+	View(offset, size uint32) ([]byte, bool)
+}
+
+// A Func is one function of the extension. args holds the i32 parameters in
+// order; their upper halves are ignored. Its result is for the guest as it is.
+type Func func(ctx context.Context, mem Memory, args []uint64) sockabi.Errno
+
+// A Row is one import that a guest can have, keyed by its name and its number
+// of parameters.
+//
+// Call serves one call at a time: a guest has one thread. It blocks as long as
+// the guest's call would, at most until sockets.Guest.Interrupt. It never panics,
+// whatever the arguments.
+type Row struct {
+	sockabi.Function
+	Call Func
+
+	// Shared tells that the engine has a function of this name too, and that
+	// Call answers FallThrough where that one is to serve. Always call Call
+	// first: fd_renumber of two files falls through only if both are open,
+	// because no engine is trusted with a number that a guest made up.
+	Shared bool
+}
+
+// Shared reports whether a row for f is Shared.
+func Shared(f sockabi.Function) bool { return strings.HasPrefix(f.Name, "fd_") }
+
+// A Watch is told of each call that does not fall through, when it ends. The guest waits for
+// it. Each of the two may be nil, and both cost nothing then.
+type Watch struct {
+	Calls func(name string, errno sockabi.Errno, took time.Duration)
+	Trace host.Tracer
+}
+
+func (w Watch) none() bool { return w.Calls == nil && w.Trace == nil }
+
+// Rows returns the function table of a guest's sockets, one row for each of sockabi.Functions
+// and in that order, in a slice of the caller's own.
+func Rows(g *sockets.Guest, w Watch) []Row { return rows(g, w) }

@@ -1,0 +1,303 @@
+//go:build linux || darwin
+
+package shim
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+
+	"github.com/wasisock/wasisock/host/internal/sockets"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// sockOpen is sock_open: it makes a blocking socket.
+//
+// Parameters: af, sockabi.AF_*; type, sockabi.SOCK_*; fd*, where its number goes, 4 bytes.
+//   - EINVAL: the family or the type is unknown.
+//   - EMFILE: the guest has as many sockets as it may have, or the process descriptors.
+//   - EAFNOSUPPORT: the host lacks the family.
+func (g *guest) sockOpen(c call) sockabi.Errno {
+	family, kind := c.u32(0), c.u32(1)
+	if !c.aligned(4, 2) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	result, ok := c.at(2, 4)
+	if !ok {
+		return sockabi.EFAULT
+	}
+	g.Account.Rec.Argf(0, func() string { return familyName(family) })
+	g.Account.Rec.Argf(1, func() string { return kindName(kind) })
+	if family < sockabi.AF_INET4 || family > sockabi.AF_UNIX || kind < sockabi.SOCK_DGRAM || kind > sockabi.SOCK_STREAM {
+		return sockabi.EINVAL
+	}
+	s, errno := g.Open(uint8(family), uint8(kind))
+	if errno != 0 {
+		return errno
+	}
+	g.putNumber(result, s)
+	return 0
+}
+
+func (g *guest) putNumber(result []byte, s *sockets.Socket) {
+	le.PutUint32(result, s.Number())
+	g.Account.Rec.Opened(s.Number())
+}
+
+// sockBind is sock_bind: it gives a socket an address, or a listener of the host's that is there.
+//
+// Parameters: fd; addr*, a sockabi.Address of 8 bytes, of an address of 4, 16 or 128 bytes;
+// port, in host order.
+//   - EINVAL: the socket has an address; the length, the port or the path is invalid.
+//   - EAFNOSUPPORT: the address is not of the socket's family.
+//   - EACCES: the policy refuses to listen there. A free port is asked for later; see package sockets.
+//   - EADDRINUSE: the guest has taken the host's listener already.
+//   - EADDRNOTAVAIL: the host has released that listener.
+//   - EROFS, EPERM, ENAMETOOLONG: the path is in a read-only directory, leads out of its
+//     directory, or is longer than the host's sun_path.
+func (g *guest) sockBind(c call) sockabi.Errno {
+	if !c.aligned(4, 1) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	e, errno := g.endpoint(c, 1, 2)
+	if errno != 0 {
+		return errno
+	}
+	defer e.Release()
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	return g.Bind(s, e)
+}
+
+// sockListen is sock_listen: it makes a stream accept connections. A TCP socket without an
+// address is bound to a free port of all addresses.
+//
+// Parameters: fd; backlog, signed, which a listener of the host's does not look at.
+//   - EACCES: the policy refuses to listen at a free port; see package sockets.
+//   - ENOBUFS: the guest has as many listeners as it may have.
+func (g *guest) sockListen(c call) sockabi.Errno {
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	return g.Listen(s, int(int32(c.u32(1))))
+}
+
+// sockAccept1 is sock_accept with two parameters: fd; newfd*, 4 bytes. See sockAccept.
+func (g *guest) sockAccept1(c call) sockabi.Errno { return g.acceptTo(c, 0, 1) }
+
+// sockAccept is sock_accept: it takes a connection. The policy has permitted the listener, and
+// so its connections.
+//
+// Parameters: fd; flags of the new descriptor, sockabi.FDFLAG_*, of which NONBLOCK has a
+// meaning; newfd*, where its number goes, 4 bytes.
+//   - EINVAL: a flag is unknown; the socket does not listen, or the guest is shut down.
+//   - EAGAIN: there is none, and the listener does not block; or it has as many as it may have.
+//   - EMFILE: the guest has as many sockets as it may have, or a listener that blocks as many
+//     connections.
+//   - EINTR: the guest is stopped.
+func (g *guest) sockAccept(c call) sockabi.Errno { return g.acceptTo(c, c.u32(1), 2) }
+
+func (g *guest) acceptTo(c call, flags uint32, result int) sockabi.Errno {
+	if !c.aligned(4, result) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	b, ok := c.at(result, 4)
+	if !ok {
+		return sockabi.EFAULT
+	}
+	if flags&^fdflags != 0 {
+		return sockabi.EINVAL
+	}
+	l, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	s, errno := g.Accept(l, uint16(flags&sockabi.FDFLAG_NONBLOCK))
+	if errno != 0 {
+		return errno
+	}
+	g.putNumber(b, s)
+	return 0
+}
+
+// sockConnect is sock_connect: it connects a socket, of datagrams for sends without an address.
+// An unspecified address is loopback. That of the nameserver leads to the host's own.
+//
+// Parameters as of sockBind.
+//   - EINVAL, EAFNOSUPPORT: as of sockBind.
+//   - EACCES: the policy refuses to dial.
+//   - EINPROGRESS: the socket does not block, or its time is over.
+//   - EALREADY: it connects already.
+//   - EISCONN: it is connected, or has one of the host's listeners.
+//   - ENOBUFS: too many sockets are connected to the nameserver.
+//   - EINTR: the guest is stopped.
+func (g *guest) sockConnect(c call) sockabi.Errno {
+	if !c.aligned(4, 1) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	e, errno := g.endpoint(c, 1, 2)
+	if errno != 0 {
+		return errno
+	}
+	defer e.Release()
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	return g.Connect(s, e)
+}
+
+// sockShutdown is sock_shutdown: it ends one direction or both. A listener of the host's ends
+// for this guest alone.
+//
+// Parameters: fd; how, sockabi.SHUT_*, where 0 acts as SHUT_RD.
+//   - EINVAL: how is unknown.
+//   - ENOTCONN: the socket is not connected.
+func (g *guest) sockShutdown(c call) sockabi.Errno {
+	how := c.u32(1)
+	if how > sockabi.SHUT_RDWR {
+		return sockabi.EINVAL
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	return g.Shutdown(s, uint8(how))
+}
+
+// sockGetsockopt is sock_getsockopt: it writes as much of an option's value as there is room
+// for, and its size then.
+//
+// Parameters: fd; level and name, sockabi.SOL_* and its options; value*, as many bytes as size*
+// says; size*, 4 bytes. At address 4 no room is the size 4 itself, passed by value as
+// stealthrocket/net does.
+//   - EINVAL: the option is unknown; SO_ERROR or SO_TYPE has room for less than 4 bytes, or
+//     SO_BINDTODEVICE for less than the name.
+//   - ENOPROTOOPT: the host lacks the option.
+func (g *guest) sockGetsockopt(c call) sockabi.Errno {
+	if !c.aligned(4, 4) {
+		return sockabi.EADDRNOTAVAIL
+	}
+	o, known := sockets.OptionOf(c.u32(1), c.u32(2))
+	if !known {
+		return sockabi.EINVAL
+	}
+	size, ok := c.at(4, 4)
+	if !ok {
+		return sockabi.EFAULT
+	}
+	if c.u32(4) == 4 && le.Uint32(size) == 0 && (o.Form == sockets.FormType || o.Form == sockets.FormErrno) {
+		size = []byte{4, 0, 0, 0}
+	}
+	room, ok := c.view(c.u32(3), uint64(le.Uint32(size)))
+	if !ok {
+		return sockabi.EFAULT
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	g.Account.Rec.Arg(2, o.Name, 1)
+	var value [optionSize]byte
+	n := 0
+	switch o.Form {
+	case sockets.FormInt, sockets.FormFixed, sockets.FormType, sockets.FormErrno:
+		if (o.Form == sockets.FormType || o.Form == sockets.FormErrno) && len(room) < 4 {
+			return sockabi.EINVAL
+		}
+		v, errno := g.Int(s, o)
+		if errno != 0 {
+			return errno
+		}
+		n, _ = binary.Encode(value[:], le, int32(v))
+		g.Account.Rec.Succeeded(func() string {
+			if o.Form == sockets.FormErrno && v != 0 {
+				return sockabi.Errno(v).Name()
+			}
+			return strconv.Itoa(v)
+		})
+	case sockets.FormLinger:
+		v, errno := g.Linger(s)
+		if errno != 0 {
+			return errno
+		}
+		n, _ = binary.Encode(value[:], le, v)
+	case sockets.FormTime:
+		v, errno := g.Timeout(s, o)
+		if errno != 0 {
+			return errno
+		}
+		n, _ = binary.Encode(value[:], le, v)
+	case sockets.FormDevice:
+		name, errno := g.Device(s)
+		if errno != 0 {
+			return errno
+		}
+		if name != "" {
+			if n = copy(value[:], name+"\x00"); n > len(room) {
+				return sockabi.EINVAL
+			}
+		}
+	}
+	le.PutUint32(size, uint32(copy(room, value[:n])))
+	return 0
+}
+
+// sockSetsockopt is sock_setsockopt: it sets an option.
+//
+// Parameters: fd; level and name as of sockGetsockopt; value*, as many bytes as size says.
+//   - EINVAL: the option is unknown, or the value is shorter than the option's.
+//   - ENOPROTOOPT: the option can only be read.
+//   - EDOM: a timeout has microseconds that are none.
+//   - EACCES: SO_BINDTODEVICE, which leads packets past the routes that a policy of addresses
+//     is made for.
+func (g *guest) sockSetsockopt(c call) sockabi.Errno {
+	o, known := sockets.OptionOf(c.u32(1), c.u32(2))
+	if !known {
+		return sockabi.EINVAL
+	}
+	value, ok := c.view(c.u32(3), uint64(c.u32(4)))
+	if !ok {
+		return sockabi.EFAULT
+	}
+	s, errno := g.lookup(c)
+	if errno != 0 {
+		return errno
+	}
+	g.Account.Rec.Arg(2, o.Name, 1, 4)
+	switch o.Form {
+	case sockets.FormFixed, sockets.FormType, sockets.FormErrno:
+		return sockabi.ENOPROTOOPT
+	case sockets.FormDevice:
+		g.Account.Rec.Denied(errDevice)
+		return sockabi.EACCES
+	case sockets.FormLinger:
+		var v sockabi.Linger
+		if _, err := binary.Decode(value, le, &v); err != nil {
+			return sockabi.EINVAL
+		}
+		return g.SetLinger(s, o, v)
+	case sockets.FormTime:
+		var v sockabi.Timeval
+		if _, err := binary.Decode(value, le, &v); err != nil {
+			return sockabi.EINVAL
+		}
+		return g.SetTimeout(s, o, v)
+	}
+	if len(value) < 4 {
+		return sockabi.EINVAL
+	}
+	v := int(int32(le.Uint32(value)))
+	g.Account.Rec.Argf(3, func() string { return strconv.Itoa(v) })
+	return g.SetInt(s, o, v)
+}
+
+var errDevice = errors.New("binding to a device")
+
+const (
+	fdflags    = sockabi.FDFLAG_APPEND | sockabi.FDFLAG_DSYNC | sockabi.FDFLAG_NONBLOCK | sockabi.FDFLAG_RSYNC | sockabi.FDFLAG_SYNC
+	optionSize = 64 // more than any value
+)

@@ -1,0 +1,63 @@
+//go:build linux || darwin
+
+package sockets
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/netos"
+)
+
+// Errno is the errno of one of the operating system's for the guest.
+func Errno(e unix.Errno) uint16 {
+	errno, _ := netos.Errno(e)
+	return uint16(errno)
+}
+
+// Revoke makes the sockets of these numbers, which a call is about, this package's alone.
+func (g *Guest) Revoke(fds []uint64) {
+	if g.streams.Of == nil {
+		return
+	}
+	g.Account.Received.Add(*g.streams.Received)
+	g.Account.Sent.Add(*g.streams.Sent)
+	*g.streams.Received, *g.streams.Sent = 0, 0
+	for _, fd := range fds {
+		if s, st := g.granted(uint32(fd)); s != nil {
+			st.FD = 0
+		}
+	}
+}
+
+func (g *Guest) revokeAll() {
+	for i := range min(len(g.table.sockets), len(g.streams.Of)) {
+		g.Revoke([]uint64{uint64(FirstSocket + i)})
+	}
+}
+
+// Grant gives the engine those of the sockets that a call was about on which it may receive
+// and send by itself.
+func (g *Guest) Grant(fds []uint64) {
+	if g.streams.Of == nil || g.draining.level > 0 {
+		return
+	}
+	for _, fd := range fds {
+		if s, st := g.granted(uint32(fd)); s != nil && s.isPlain() {
+			*st = Stream{FD: int32(s.fd) + 1}
+		}
+	}
+}
+
+// granted is a socket, and what its engine knows of it, or nil.
+func (g *Guest) granted(fd uint32) (*Socket, *Stream) {
+	s := g.table.get(fd)
+	if s == nil || int(fd-FirstSocket) >= len(g.streams.Of) {
+		return nil, nil
+	}
+	return s, &g.streams.Of[fd-FirstSocket]
+}
+
+func (s *Socket) isPlain() bool {
+	_, kernel := s.backend.(*kernelSocket)
+	return kernel && s.network() == "tcp" && !s.blocks() && !s.listener
+}

@@ -1,0 +1,205 @@
+//go:build linux || darwin
+
+package sockets
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/names"
+	"github.com/wasisock/wasisock/host/internal/readiness"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// A Guest is the sockets of one guest. Its calls are served one at a time, between Lock and
+// Unlock. Interrupt, Interrupted, Drain, Signal, Release, Addrs, Stats, Limited and Close can
+// be called from any goroutine at any time, without the lock.
+type Guest struct {
+	Account    account.Account
+	engineStat func(context.Context, uint32) (uint8, sockabi.Errno)
+	nanotime   func() int64
+	nameserver bool // its own is offered
+	Names      names.Names
+	stdio      [3]stdio
+	onListen   func(net.Addr)
+	dial       func(ctx context.Context, network, address string) (net.Conn, error)
+
+	listening listening
+
+	mu        sync.Mutex // held during a call
+	closed    bool
+	wake      readiness.Wake
+	interrupt func()
+
+	listenersOf   []net.Listener  // the host's
+	hostListeners []*hostListener // of listenersOf
+	toRelease     []atomic.Bool
+
+	preopened []*Socket // by number less FirstPreopened; nil is closed
+	paths     address.Paths
+	draining  drain
+	signals   signals
+	streams   Streams
+	table     table
+	listeners int // open
+	polls     readiness.Set
+	polling   context.Context // of the poll being served
+}
+
+// stdio is what the operating system knows of descriptor 0, 1 or 2.
+type stdio struct {
+	file *os.File // keeps fd from being closed by the collector
+	fd   int      // -1 if always ready
+}
+
+// New makes a Guest without sockets. It fails with EMFILE when the process has
+// no descriptor left for its poller, and with errors.ErrUnsupported on systems
+// that it does not work on.
+func New(cfg Config) (*Guest, error) {
+	g := new(Guest)
+	if err := g.open(cfg); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Guest) open(cfg Config) error {
+	g.Account.Open(cfg.Limits, cfg.Faults, cfg.Policy, cfg.OnLimit)
+	g.engineStat, g.nanotime = cfg.FDStat, cfg.Nanotime
+	g.onListen, g.dial = cfg.OnListen, cfg.Dial
+	resolver := net.DefaultResolver
+	if cfg.Resolver != nil {
+		resolver = cfg.Resolver
+	}
+	g.Names.Open(&g.Account, resolver, len(cfg.Listeners) > 0)
+	g.nameserver = cfg.Nameserver
+	if !g.Account.Injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
+		g.streams = cfg.Streams
+	}
+	for i, v := range []any{cfg.Stdin, cfg.Stdout, cfg.Stderr} {
+		g.stdio[i] = stdioOf(v)
+	}
+	if err := g.wake.Open(); err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	if err := g.polls.Open(FirstSocket, pollGuest{g}, &g.Account, &g.wake); err != nil {
+		g.wake.Close()
+		return os.NewSyscallError("epoll_create", err)
+	}
+	if err := g.openHostListeners(cfg.Listeners); err != nil {
+		g.polls.Close()
+		g.wake.Close()
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	g.Account.Ended = ctx
+	g.interrupt = func() { g.wake.Interrupt(); cancel() }
+	if cfg.Preopen {
+		if err := g.preopen(); err != nil {
+			g.Close()
+			return err
+		}
+	}
+	return nil
+}
+
+func stdioOf(v any) stdio {
+	s := stdio{fd: -1}
+	if f, ok := v.(*os.File); ok && f != nil {
+		if raw, err := f.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { s = stdio{f, int(fd)} })
+		}
+	}
+	return s
+}
+
+// Lock begins a call of the guest's, and Unlock ends it.
+func (g *Guest) Lock()   { g.mu.Lock() }
+func (g *Guest) Unlock() { g.mu.Unlock() }
+
+// Socket returns the open socket of a number, or nil.
+func (g *Guest) Socket(fd uint32) *Socket { return g.table.get(fd) }
+
+// Owns reports whether fd is the number of an open socket. It must not run
+// beside a call.
+func (g *Guest) Owns(fd uint32) bool { return g.table.get(g.number(fd)) != nil }
+
+// Interrupt wakes a waiting call, which then answers EINTR, and makes every
+// later call that would wait answer EINTR at once. There is no way back: it is
+// for a guest that is to end, and the engine should end it when a call returns
+// and Interrupted is true.
+func (g *Guest) Interrupt() { g.interrupt() }
+
+// Interrupted reports whether Interrupt or Close was called.
+func (g *Guest) Interrupted() bool { return g.wake.Interrupted() }
+
+// Close interrupts, waits for the call being served to return, and closes every
+// socket. After it none can be opened, EMFILE. Closing twice is no error.
+func (g *Guest) Close() error {
+	g.interrupt()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil
+	}
+	g.closed = true
+	g.revokeAll()
+	g.streams = Streams{}
+	for _, s := range g.table.sockets {
+		if s != nil {
+			g.CloseSocket(s)
+		}
+	}
+	g.Account.Wait()
+	g.Account.Limits.Sockets = 0
+	g.closeHostListeners()
+	g.paths.Close()
+	g.polls.Close()
+	g.wake.Close()
+	return nil
+}
+
+// now is a clock of the guest's, in nanoseconds.
+func (g *Guest) now(clock uint32) int64 {
+	switch {
+	case clock == sockabi.CLOCK_REALTIME:
+		return time.Now().UnixNano()
+	case g.nanotime != nil:
+		return g.nanotime()
+	}
+	var ts unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return ts.Nano()
+}
+
+// FDStat returns the type of a descriptor of the engine's, as Config.FDStat does. ctx is that
+// of the call being served.
+func (g *Guest) FDStat(ctx context.Context, fd uint32) (filetype uint8, errno sockabi.Errno) {
+	switch {
+	case g.engineStat != nil:
+		return g.engineStat(ctx, fd)
+	case int(fd) < len(g.stdio):
+		return sockabi.FILETYPE_CHARACTER_DEVICE, 0
+	}
+	return 0, sockabi.EBADF
+}
+
+// forget makes polls lose sight of s, whose descriptor or number is about to become another's.
+func (g *Guest) forget(s *Socket) { g.polls.Forget(&s.watched) }
+
+// Mount tells that the guest has the host's directory of an absolute path, at the path
+// guest, which is absolute too. UNIX sockets whose path lies in it are made and found
+// there. It must not run beside a call.
+func (g *Guest) Mount(guest, host string, readOnly bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.paths.Mount(guest, host, readOnly)
+}

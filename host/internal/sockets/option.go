@@ -1,0 +1,159 @@
+//go:build linux || darwin
+
+package sockets
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasisock/wasisock/host/internal/netos"
+	"github.com/wasisock/wasisock/sockabi"
+)
+
+// A Form is what the value of an option is.
+type Form uint8
+
+const (
+	FormInt    Form = iota // an int32
+	FormFixed              // an int32 that can only be read
+	FormType               // SO_TYPE, like FormFixed
+	FormErrno              // SO_ERROR, like FormFixed
+	FormLinger             // a sockabi.Linger
+	FormTime               // a sockabi.Timeval
+	FormDevice             // a device name
+)
+
+// An Option is a socket option of the guest's, and the operating system's that
+// stands behind it.
+type Option struct {
+	Name        string
+	level, code int // the operating system's
+	Form        Form
+}
+
+type optionKey struct{ level, name uint32 }
+
+var options = map[optionKey]Option{
+	{sockabi.SOL_SOCKET, sockabi.SO_REUSEADDR}:    {"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_TYPE}:         {"SO_TYPE", 0, 0, FormType},
+	{sockabi.SOL_SOCKET, sockabi.SO_ERROR}:        {"SO_ERROR", unix.SOL_SOCKET, unix.SO_ERROR, FormErrno},
+	{sockabi.SOL_SOCKET, sockabi.SO_DONTROUTE}:    {"SO_DONTROUTE", unix.SOL_SOCKET, unix.SO_DONTROUTE, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_BROADCAST}:    {"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_SNDBUF}:       {"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_RCVBUF}:       {"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_KEEPALIVE}:    {"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_OOBINLINE}:    {"SO_OOBINLINE", unix.SOL_SOCKET, unix.SO_OOBINLINE, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_LINGER}:       {"SO_LINGER", unix.SOL_SOCKET, unix.SO_LINGER, FormLinger},
+	{sockabi.SOL_SOCKET, sockabi.SO_RCVLOWAT}:     {"SO_RCVLOWAT", unix.SOL_SOCKET, unix.SO_RCVLOWAT, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_RCVTIMEO}:     {"SO_RCVTIMEO", unix.SOL_SOCKET, unix.SO_RCVTIMEO, FormTime},
+	{sockabi.SOL_SOCKET, sockabi.SO_SNDTIMEO}:     {"SO_SNDTIMEO", unix.SOL_SOCKET, unix.SO_SNDTIMEO, FormTime},
+	{sockabi.SOL_SOCKET, sockabi.SO_ACCEPTCONN}:   {"SO_ACCEPTCONN", unix.SOL_SOCKET, unix.SO_ACCEPTCONN, FormFixed},
+	{sockabi.SOL_SOCKET, sockabi.SO_BINDTODEVICE}: {"SO_BINDTODEVICE", 0, 0, FormDevice},
+	{sockabi.SOL_SOCKET, sockabi.SO_REUSEPORT}:    {"SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, FormInt},
+	{sockabi.SOL_SOCKET, sockabi.SO_PORTORDER}:    {"SO_PORTORDER", 0, 0, FormFixed},
+	{sockabi.SOL_TCP, sockabi.TCP_NODELAY}:        {"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, FormInt},
+	{sockabi.SOL_TCP, sockabi.TCP_KEEPIDLE}:       {"TCP_KEEPIDLE", unix.IPPROTO_TCP, netos.KeepIdle, FormInt},
+	{sockabi.SOL_TCP, sockabi.TCP_KEEPINTVL}:      {"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, FormInt},
+	{sockabi.SOL_TCP, sockabi.TCP_KEEPCNT}:        {"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, FormInt},
+	{sockabi.SOL_IPV6, sockabi.IPV6_V6ONLY}:       {"IPV6_V6ONLY", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, FormInt},
+}
+
+// OptionOf returns the option of a level and a name, and whether there is one.
+func OptionOf(level, name uint32) (Option, bool) {
+	o, ok := options[optionKey{level, name}]
+	return o, ok
+}
+
+// Int returns the value of an option that is a number: of SO_ERROR the guest's
+// errno, of SO_TYPE the guest's type.
+func (g *Guest) Int(s *Socket, o Option) (int, sockabi.Errno) {
+	switch {
+	case o.Form == FormType:
+		return int(s.kind), 0
+	case o.Name == "SO_PORTORDER":
+		return sockabi.PORTORDER_NETWORK, 0
+	}
+	if o.Form == FormErrno {
+		if err := g.failure(s, nil); err != nil {
+			return int(g.wire(err)), 0
+		}
+	}
+	v, err := s.backend.getInt(o)
+	if o.Form == FormErrno && err == nil && v != 0 {
+		v = int(g.wire(unix.Errno(v)))
+	}
+	return v, g.wire(err)
+}
+
+// SetInt sets an option that is a number.
+func (g *Guest) SetInt(s *Socket, o Option, v int) sockabi.Errno {
+	return g.setOption(s, o, func(s *Socket) error {
+		return unix.SetsockoptInt(s.backend.options(), o.level, o.code, v)
+	})
+}
+
+// Linger returns how long a close would linger on the host.
+func (g *Guest) Linger(s *Socket) (sockabi.Linger, sockabi.Errno) {
+	v, err := unix.GetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, netos.Linger)
+	if err != nil {
+		return sockabi.Linger{}, g.wire(err)
+	}
+	return sockabi.Linger{OnOff: v.Onoff, Seconds: v.Linger}, 0
+}
+
+// SetLinger sets what Linger returns.
+func (g *Guest) SetLinger(s *Socket, o Option, v sockabi.Linger) sockabi.Errno {
+	return g.setOption(s, o, func(s *Socket) error {
+		err := unix.SetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, netos.Linger, &unix.Linger{Onoff: v.OnOff, Linger: v.Seconds})
+		if err == nil {
+			s.lingers = v.OnOff != 0 && v.Seconds != 0
+		}
+		return err
+	})
+}
+
+// Timeout returns an option that is a time.
+func (g *Guest) Timeout(s *Socket, o Option) (sockabi.Timeval, sockabi.Errno) {
+	v, err := unix.GetsockoptTimeval(s.backend.options(), o.level, o.code)
+	if err != nil {
+		return sockabi.Timeval{}, g.wire(err)
+	}
+	return sockabi.Timeval{Seconds: int64(v.Sec), Microseconds: int64(v.Usec)}, 0
+}
+
+// SetTimeout sets the timeout of the guest's blocking calls. EDOM is that its microseconds
+// are none.
+func (g *Guest) SetTimeout(s *Socket, o Option, v sockabi.Timeval) sockabi.Errno {
+	return g.setOption(s, o, func(s *Socket) error { return setTime(s, o, v) })
+}
+
+// Device returns the device that s is bound to, or "".
+func (g *Guest) Device(s *Socket) (string, sockabi.Errno) {
+	name, err := netos.BoundDevice(s.fd)
+	return name, g.wire(err)
+}
+
+// setTime sets a timeout. The kernel's own has
+// no effect, as its calls do not block; it is set so that it can be read back,
+// and for the kernel to judge the value.
+func setTime(s *Socket, o Option, v sockabi.Timeval) error {
+	if v.Microseconds < 0 || v.Microseconds >= 1e6 {
+		return unix.EDOM
+	}
+	timeout := -time.Second
+	if v.Seconds >= 0 {
+		timeout = time.Duration(min(v.Seconds, math.MaxInt32))*time.Second + time.Duration(v.Microseconds)*time.Microsecond
+	}
+	tv := unix.NsecToTimeval(int64(timeout))
+	if err := unix.SetsockoptTimeval(s.backend.options(), o.level, o.code, &tv); err != nil {
+		return err
+	}
+	if o.code == unix.SO_RCVTIMEO {
+		s.rcvtimeo = timeout
+	} else {
+		s.sndtimeo = timeout
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+//go:build !linux && !darwin
+
+package sockets
+
+import (
+	"errors"
+	"net"
+
+	"github.com/wasisock/wasisock/host"
+)
+
+// A Guest is what New would return if it did not fail: nothing here is ever called.
+type Guest struct{}
+
+func New(Config) (*Guest, error)                { return nil, errors.ErrUnsupported }
+func (*Guest) Mount(string, string, bool) error { return nil }
+func (*Guest) Addrs() []net.Addr                { return nil }
+func (*Guest) Stats() host.Stats                { return host.Stats{} }
+func (*Guest) Limited(string)                   {}
+func (*Guest) Owns(uint32) bool                 { return false }
+func (*Guest) Reserved(uint32) bool             { return false }
+func (*Guest) Drain(bool)                       {}
+func (*Guest) Signal(int) bool                  { return false }
+func (*Guest) Release(net.Listener)             {}
+func (*Guest) Interrupt()                       {}
+func (*Guest) Interrupted() bool                { return false }
+func (*Guest) Close() error                     { return nil }
