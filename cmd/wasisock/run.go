@@ -119,7 +119,7 @@ RULES
                       times, with wasmedge 2G and 512 times)
   --compile-timeout TIME
                       how long it may take (default 1m and 10s for each MB; with
-                      wasmedge 5m and 2m for each MB)
+                      wasmtime 1m and 20s, with wasmedge 5m and 2m)
   --cache-size SIZE   bytes of compiled code to keep; what was not used for longest is
                       deleted (default 1G)
   --trace[=FORMAT]    tell each use of a socket and each wait: as text or json, a

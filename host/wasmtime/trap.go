@@ -83,8 +83,11 @@ func (e ending) trap() error {
 	return inspect.Trap(text.String())
 }
 
-// startError returns the error of a module that does not start.
+// startError returns the error of a guest that does not start. Only a trap is the module's fault.
 func (e ending) startError() error {
 	defer e.drop()
+	if e.c.trap == nil {
+		return fmt.Errorf("cannot start the guest: %s; wasmtime reserves 4.1 GiB of addresses for its memory: raise the limit of address space (ulimit -v), start fewer guests, or use wazero", e.message())
+	}
 	return inspect.Unusable("it does not start: %s; ask whoever built it", e.message())
 }

@@ -51,7 +51,7 @@ type Config struct {
 	Compiler string
 
 	// CompileMemory is how many bytes Compiler may use; 0 is 1 GiB and 128 times the size of the
-	// module. CompileTimeout is how long it may take; 0 is a minute, and 10 s for each MB of the
+	// module. CompileTimeout is how long it may take; 0 is a minute, and 20 s for each MB of the
 	// module. A module that takes more is a *host.ModuleError.
 	CompileMemory  uint64
 	CompileTimeout time.Duration

@@ -5,6 +5,7 @@ package wasmtime
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -206,6 +207,26 @@ func TestStoppedWhileComputing(t *testing.T) {
 	bystander.Stop()
 	if err := bystander.Wait(); err != host.ErrStopped { // not before
 		t.Errorf("the bystander: %v", err)
+	}
+}
+
+// TestWithoutAddresses runs a guest in a process that may not reserve what its memory needs.
+func TestWithoutAddresses(t *testing.T) {
+	const variable = "WASISOCK_WITHOUT_ADDRESSES"
+	if os.Getenv(variable) == "" {
+		cmd := exec.Command("/bin/sh", "-c", "ulimit -v 4000000 && exec \"$0\" -test.run=^TestWithoutAddresses$", self)
+		cmd.Env = append(os.Environ(), variable+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %.3000s", err, out)
+		}
+		return
+	}
+	m := compile(t, returns, Config{})
+	for range 10 { // it lives on
+		var module *host.ModuleError
+		if err := host.Command(m).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "raise the limit of address space (ulimit -v)") || errors.As(err, &module) {
+			t.Fatal(err)
+		}
 	}
 }
 
