@@ -38,6 +38,7 @@ func commands() []command {
 		{"build", "build Go programs, with a real package net", buildHelp, build},
 		{"test", "run Go tests as guests", testHelp, test},
 		{"exec", "run what the go command built", execHelp, execGuest},
+		{"compile", "compile a guest into a cache, for other machines too", compileHelp, compile},
 		{"rewrite", "make the code of a built module faster", rewriteHelp, rewriteModule},
 		{"overlay", "print the overlay for other build tools", overlayHelp, overlay},
 		{"doctor", "find out what is missing here", doctorHelp, doctor},

@@ -36,6 +36,9 @@ const (
 
 	// rewritten is the argument of a compiler that rewrites the module, and part of a key.
 	rewritten = "rewritten by " + rewrite.Version
+
+	// portable is the argument of a compiler that compiles for every CPU.
+	portable = "baseline"
 )
 
 // ServeCompiler compiles a module and exits, if this process was started as a
@@ -62,7 +65,11 @@ func compileTo(file string, wasm []byte, options []string) error {
 	if err := inspected.CheckCode(); err != nil {
 		return inspect.Damaged(err)
 	}
-	code, err := serialized(inspected.Encode())
+	compiles := engine
+	if slices.Contains(options, portable) {
+		compiles = baseline
+	}
+	code, err := serialized(compiles, inspected.Encode())
 	if err != nil {
 		return inspect.Damaged(errors.New(firstLine(err.Error())))
 	}
@@ -76,10 +83,16 @@ func (m *module) load(ctx context.Context, wasm []byte, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	name := aotcache.Key(Version(), wasm, m.options...)
-	if kept := cache.Get(name); kept != "" {
-		if m.code, err = deserialized(kept); err == nil {
-			return nil
+	names := []string{aotcache.Key(Version(), wasm, m.options...), aotcache.Portable(Version(), wasm, m.options...)}
+	options := m.options
+	if cfg.Baseline {
+		names, options = names[1:], append(slices.Clone(options), portable)
+	}
+	for _, name := range names {
+		if kept := cache.Get(name); kept != "" {
+			if m.code, err = deserialized(kept); err == nil {
+				return nil
+			}
 		}
 	}
 	temp, err := cache.Temp()
@@ -91,17 +104,21 @@ func (m *module) load(ctx context.Context, wasm []byte, cfg Config) error {
 	what := fmt.Sprintf("%s (%.1f MB)", cmp.Or(cfg.Name, "the guest"), float64(len(wasm))/1e6)
 	err = progress.Compiling(cfg.Progress, what, func() error {
 		if cfg.Compiler == "" {
-			return compileTo(file, wasm, m.options)
+			return compileTo(file, wasm, options)
 		}
 		return compiler.Job{
-			Program: cfg.Compiler, Engine: engineName, Args: m.options, Dir: temp, Module: wasm,
+			Program: cfg.Compiler, Engine: engineName, Args: options, Dir: temp, Module: wasm,
 			Memory: cmp.Or(cfg.CompileMemory, defaultMemory(len(wasm))), Timeout: cmp.Or(cfg.CompileTimeout, defaultTimeout(len(wasm))),
 		}.Run(ctx)
 	})
 	if err != nil {
 		return err
 	}
-	m.code, err = deserialized(cache.Put(name, file))
+	code := cache.Put(names[0], file)
+	if code == file && cfg.CacheDir != "" && cfg.CacheDir != CacheOff && cfg.Progress != nil {
+		fmt.Fprintf(cfg.Progress, "cache %s: it has no code of %s for wasmtime %s and this CPU, and cannot be written to; fill it by wasisock compile\n", cfg.CacheDir, what, Version())
+	}
+	m.code, err = deserialized(code)
 	if err != nil && cfg.Compiler != "" {
 		err = fmt.Errorf("the code that the compiler %s made cannot be used: %w; name the wasisock program of this version", cfg.Compiler, err)
 	}

@@ -9,6 +9,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -32,6 +33,34 @@ var engine = sync.OnceValues(func() (*C.wasm_engine_t, error) {
 	return e, nil
 })
 
+// baseline returns the engine that compiles for every CPU of this architecture.
+var baseline = sync.OnceValues(func() (*C.wasm_engine_t, error) {
+	name, ok := targets[runtime.GOOS+"/"+runtime.GOARCH]
+	if !ok {
+		return nil, fmt.Errorf("no baseline is known for %s/%s; compile for this CPU: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
+	}
+	if _, err := engine(); err != nil { // which has the handlers of signals
+		return nil, err
+	}
+	target := C.CString(name)
+	defer C.free(unsafe.Pointer(target))
+	var failed *C.wasmtime_error_t
+	e := C.wasisock_wasmtime_engine(StackSize, target, &failed)
+	if failed != nil {
+		return nil, takeError(failed)
+	}
+	return e, nil
+})
+
+// targets are wasmtime's names of what it compiles for. What is named has no features but those
+// that every CPU has.
+var targets = map[string]string{
+	"linux/amd64":  "x86_64-unknown-linux-gnu",
+	"linux/arm64":  "aarch64-unknown-linux-gnu",
+	"darwin/amd64": "x86_64-apple-darwin",
+	"darwin/arm64": "aarch64-apple-darwin",
+}
+
 // takeError returns an error of wasmtime's, and frees it.
 func takeError(e *C.wasmtime_error_t) error {
 	var text C.wasm_byte_vec_t
@@ -45,8 +74,8 @@ func takeText(text *C.wasm_byte_vec_t) string {
 	return C.GoStringN(text.data, C.int(text.size))
 }
 
-// compileTo compiles a module to a file's bytes.
-func serialized(wasm []byte) (*C.wasm_byte_vec_t, error) {
+// serialized returns the code of a module, as a file has it.
+func serialized(engine func() (*C.wasm_engine_t, error), wasm []byte) (*C.wasm_byte_vec_t, error) {
 	e, err := engine()
 	if err != nil {
 		return nil, err

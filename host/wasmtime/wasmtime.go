@@ -42,6 +42,10 @@ type Config struct {
 	// wasmtime makes faster code; they do the same.
 	AsIs bool
 
+	// Baseline compiles for every CPU of this architecture, and not for this one alone: for a cache
+	// that other machines use. They take such code where the cache has none for their CPU.
+	Baseline bool
+
 	// Compiler is the path of a wasisock program of this version with wasmtime in it, or of another
 	// that calls ServeCompiler. Compile starts it to read and compile the module, and loads what it
 	// made.
@@ -64,8 +68,8 @@ type Config struct {
 	Progress io.Writer
 
 	// CacheDir is the directory for compiled code. "" is wasisock/wasmtime in the user's cache
-	// directory, and CacheOff is none. A module is compiled every time, silently, where the
-	// directory cannot be made or written to.
+	// directory, and CacheOff is none. A module is compiled every time where the
+	// directory cannot be made or written to; Progress receives a line if the directory was named.
 	//
 	// Whoever can write to the directory can change the code that runs. If it is neither
 	// root's nor this user's, or its group or others can write to it, Compile returns an

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -23,6 +24,13 @@ const DirName = "aot"
 // Key names what a version of WasmEdge makes of a module on this CPU, with options.
 func Key(version string, wasm []byte, options ...string) string {
 	parts := append([]string{version, cpuKind(), sum(wasm)}, options...)
+	return sum([]byte(strings.Join(parts, " ") + "\n"))
+}
+
+// Portable names what a version of an engine makes of a module for every CPU of this kind of
+// machine, with options.
+func Portable(version string, wasm []byte, options ...string) string {
+	parts := append([]string{version, runtime.GOOS, runtime.GOARCH, "portable", sum(wasm)}, options...)
 	return sum([]byte(strings.Join(parts, " ") + "\n"))
 }
 

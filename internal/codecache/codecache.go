@@ -220,6 +220,31 @@ func (c *Cache) prune(keep string) {
 	}
 }
 
+// Share lets everybody read a cache: the directory, and what has a marker in it.
+func Share(dir string) error {
+	const all, allIn = 0o644, 0o755
+	entries, err := filepath.Glob(filepath.Join(dir, "*"+marker))
+	if err == nil {
+		err = os.Chmod(dir, allIn)
+	}
+	for _, entry := range entries {
+		for _, path := range []string{entry, strings.TrimSuffix(entry, marker)} {
+			err = cmp.Or(err, filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+				switch {
+				case err != nil:
+					return err
+				case d.IsDir():
+					return os.Chmod(path, allIn)
+				case d.Type().IsRegular():
+					return os.Chmod(path, all)
+				}
+				return nil
+			}))
+		}
+	}
+	return err
+}
+
 // Size returns how many bytes the files of a file or directory have.
 func Size(path string) (sum int64) {
 	filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {

@@ -32,6 +32,8 @@ type Engine struct {
 
 	AsIs bool // Go's code is not rewritten
 
+	Baseline bool // for every CPU of this architecture; wasmtime alone can
+
 	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil is none
 
 	Kind Kind
@@ -109,11 +111,13 @@ func (e Engine) Compile(ctx context.Context, wasm []byte, guests int, better fun
 		return nil, fmt.Errorf("--aot is for WasmEdge, and %s always compiles; add --engine wasmedge, or leave out --aot", kind)
 	case e.CPUProfile != nil && kind != Wazero:
 		return nil, fmt.Errorf("--cpu-profile is of guests that wazero runs; leave out --engine %s", kind)
+	case e.Baseline && kind != Wasmtime:
+		return nil, fmt.Errorf("--cpu baseline is of wasmtime, and %s compiles for this CPU; leave it out, or use a wasisock with wasmtime in it", kind)
 	}
 	switch kind {
 	case Wasmtime:
 		return wasmtime.Compile(ctx, wasm, wasmtime.Config{
-			Name: e.Name, Progress: e.Progress, AsIs: e.AsIs,
+			Name: e.Name, Progress: e.Progress, AsIs: e.AsIs, Baseline: e.Baseline,
 			CacheDir: e.CacheDir, CacheSize: int64(min(e.CacheSize, math.MaxInt64)),
 			Compiler: compiler, CompileMemory: e.CompileMemory, CompileTimeout: e.CompileTimeout,
 		})
