@@ -1,10 +1,10 @@
-// Package wasisock holds the sources of package sockabi, for stdnet, which compiles
-// them inside the standard library too.
+// Package wasisock holds the sources of package sockabi, and of what guests' pollers have in
+// common, for stdnet, which compiles them inside the standard library too.
 package wasisock
 
 import "embed"
 
-// ABI is the folder sockabi.
+// ABI is the folders sockabi and internal/hotcold.
 //
-//go:embed sockabi/*.go
+//go:embed sockabi/*.go internal/hotcold/*.go
 var ABI embed.FS

@@ -143,14 +143,14 @@ func (g *generator) own() {
 	})
 }
 
-// abi takes sockabi over.
+// abi takes sockabi over, and hotcold as a part of it.
 func (g *generator) abi() {
 	g.read(abiFolder + "/zsyscall_windows.go") // the folder is there
 	names, err := fs.Glob(wasisock.ABI, "sockabi/*.go")
 	if err != nil {
 		g.fail(abiFolder, "%w", err)
 	}
-	for _, name := range names {
+	for _, name := range append(names, "internal/hotcold/hotcold.go") {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
@@ -158,6 +158,7 @@ func (g *generator) abi() {
 		if err != nil {
 			g.fail(name, "%w", err)
 		}
+		text = bytes.Replace(text, []byte("\npackage hotcold\n"), []byte("\npackage sockabi\n"), 1)
 		g.files[path.Join(abiFolder, "sockabi_"+strings.TrimSuffix(path.Base(name), ".go")+"_wasip1.go")] = text
 	}
 }

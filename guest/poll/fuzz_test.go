@@ -30,7 +30,7 @@ func FuzzPoll(f *testing.F) {
 			interest Interest
 		}
 		registered := map[int32]registration{}
-		const fds = 80 // more than minSplit
+		const fds = 80 // more than hotcold.MinSplit
 		for fd := range int32(fds) {
 			switch {
 			case fd < 70:

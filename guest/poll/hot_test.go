@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/hotcold"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -199,14 +200,14 @@ func TestSilenceIsOneWait(t *testing.T) {
 	serve(t, m, p, s, 24*time.Hour, 1)
 	// For twice the bound the hot ones alone are waited for, a twentieth of it at a time;
 	// then, once, what a full poll costs is measured anew; then everything is waited for.
-	if m.calls > 40+1+samples+1 || m.peeks > 3*1000 {
+	if m.calls > 40+1+hotcold.Samples+1 || m.peeks > 3*1000 {
 		t.Errorf("%d calls and %d peeks in a day of silence", m.calls, m.peeks)
 	}
 	// Then it was a stall, perhaps. After two there is no burst any more.
 	serve(t, m, p, s, 24*time.Hour, 1)
 	m.calls, m.peeks = 0, 0
 	serve(t, m, p, s, 24*time.Hour, 1)
-	if m.calls > samples+1 || m.peeks > 0 {
+	if m.calls > hotcold.Samples+1 || m.peeks > 0 {
 		t.Errorf("%d calls and %d peeks in another", m.calls, m.peeks)
 	}
 	if m.clockOnly > 0 {
@@ -268,7 +269,7 @@ func TestRareEventsArePolledPlainly(t *testing.T) {
 	serve(t, m, p, s, time.Second, 10)
 	m.calls, m.systemCalls = 0, 0
 	serve(t, m, p, s, time.Second, 100)
-	if m.calls > 100+20*samples || m.systemCalls > m.calls*1001 {
+	if m.calls > 100+20*hotcold.Samples || m.systemCalls > m.calls*1001 {
 		t.Errorf("%d calls and %d system calls for 100 events", m.calls, m.systemCalls)
 	}
 }
@@ -299,8 +300,8 @@ func TestACrowdOfWhichMostAreBusyIsPolledPlainly(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	if p.full.cost < dear || len(m.old) < 201 {
-		t.Errorf("a full poll costs %v, %d are watched", p.full.cost, len(m.old))
+	if p.split.Cost(len(p.byFD)) < hotcold.Dear || len(m.old) < 201 {
+		t.Errorf("a full poll costs %v, %d are watched", time.Duration(p.split.Cost(len(p.byFD))), len(m.old))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/hotcold"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -46,19 +47,19 @@ func TestAMeasurementIsMadeAnew(t *testing.T) {
 	m, p := newModel(t)
 	s := dearCrowd(t, m, p)
 	m.keeps = true
-	serve(t, m, p, s, measureEvery, 1)
+	serve(t, m, p, s, hotcold.Stale, 1)
 	serve(t, m, p, s, time.Millisecond, 100)
 	serve(t, m, p, s, time.Second, 1) // a silence, when the measurement is old enough
 	serve(t, m, p, s, time.Millisecond, 100)
-	if p.full.cost >= dear || len(m.old) != 1001 {
-		t.Errorf("a full poll costs %v, %d descriptors are watched", p.full.cost, len(m.old))
+	if p.split.Cost(len(p.byFD)) >= hotcold.Dear || len(m.old) != 1001 {
+		t.Errorf("a full poll costs %v, %d descriptors are watched", time.Duration(p.split.Cost(len(p.byFD))), len(m.old))
 	}
 }
 
 // TestACrowdThatComesAgain: what polls of the few cost, while the crowd is away, says
 // nothing about polls of the crowd.
 func TestACrowdThatComesAgain(t *testing.T) {
-	const away = 1000 - minSplit/2 // so few stay that each poll is a full one
+	const away = 1000 - hotcold.MinSplit/2 // so few stay that each poll is a full one
 	m, p := newModel(t)
 	s := dearCrowd(t, m, p)
 	for fd := 1000; fd < 1000+away; fd++ {
@@ -128,7 +129,8 @@ func TestNothingIsAllocated(t *testing.T) {
 		p.Wait(buf[:], time.Millisecond) // leaves 1 out
 		fast.nothing = false
 		p.Modify(1, 1, Readable)
-		p.full.measured, p.full.size = 0, 100
+		p.split = hotcold.Split{}
+		p.split.Resize(100)
 		at(time.Millisecond, 1000) // cools most
 		if len(p.hot.slots) > 10 {
 			t.Fatalf("%d hot", len(p.hot.slots))

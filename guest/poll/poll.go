@@ -35,6 +35,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/hotcold"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -100,8 +101,7 @@ type Poll struct {
 
 	signals signals
 
-	full  fullPolls
-	rate  rate
+	split hotcold.Split
 	muted []int32 // slots whose Writable is left out for a while; see spin.go
 	spins int     // polls that ended with nothing for no known reason, in a row
 }

@@ -249,7 +249,7 @@ func TestACrowd(t *testing.T) {
 		_, err = servers[i].Read(b[:])
 		must(t, err)
 	}
-	t.Logf("a full poll costs %v; up to %d of %d were cold", p.full.cost, cold, len(p.byFD))
+	t.Logf("a full poll costs %v; up to %d of %d were cold", time.Duration(p.split.Cost(len(p.byFD))), cold, len(p.byFD))
 	clients[7].Write(b[:])
 	clients[7].Close()
 	if ev := until(t, &p, 8); ev.Ready&Readable == 0 {

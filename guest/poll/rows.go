@@ -87,10 +87,10 @@ func (p *Poll) setRow(i int32, direction int, want bool) {
 	}
 }
 
-// fillHot makes the hot rows anew if they changed.
-func (p *Poll) fillHot() {
+// fillHot makes the hot rows anew if they changed, and returns how many there are.
+func (p *Poll) fillHot() int {
 	if !p.hot.stale {
-		return
+		return len(p.hot.subs)
 	}
 	p.hot.stale = false
 	p.hot.subs = p.hot.subs[:0]
@@ -102,4 +102,5 @@ func (p *Poll) fillHot() {
 			}
 		}
 	}
+	return len(p.hot.subs)
 }

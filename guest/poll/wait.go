@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/hotcold"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -49,21 +50,22 @@ func (p *Poll) Wait(events []Event, timeout time.Duration) (int, error) {
 // poll asks the host, until deadline at the latest, and queues what is ready. It may
 // queue nothing and be back before the deadline.
 func (p *Poll) poll(deadline time.Duration) error {
+	p.split.Bound = int64(p.bound())
 	until := min(deadline, p.unmuteDue())
 	if len(p.all.subs) == 0 {
 		return p.sleep(until) // nothing is registered, or all of it is left out for a while
 	}
 	begin, plan := p.now, p.plan()
 	switch plan {
-	case planHot: // what the sweep found is hot now, and ready
-		_, err := p.ask(&p.hot.rows, min(until, p.now+p.quiet()))
+	case hotcold.PlanHot: // what the sweep found is hot now, and ready
+		_, err := p.ask(&p.hot.rows, min(until, p.now+time.Duration(p.split.Quiet())))
 		return err
-	case planProbe:
+	case hotcold.PlanProbe:
 		until = p.now
 	}
 	known, err := p.ask(&p.all, until)
 	if known && 8*len(p.ready) <= len(p.byFD) { // to tell much is dear on any host
-		p.full.took(p.now-begin, plan == planProbe)
+		p.split.Took(int64(p.now-begin), len(p.byFD), plan == hotcold.PlanProbe)
 	}
 	return err
 }
@@ -77,7 +79,7 @@ func (p *Poll) ask(r *rows, until time.Duration) (bool, error) {
 	}
 	p.spins = 0
 	if len(p.ready) > 0 {
-		p.rate.ready(p.now, p.bound())
+		p.split.Ready(int64(p.now))
 	}
 	return !a.interrupted && err == nil, err
 }

@@ -76,11 +76,9 @@ type netpollState struct {
 	spins int   // polls that ended with nothing for no known reason, in a row
 	errs  int   // slots that have err
 
-	full fullPolls
-	rate pollRate
-	hot  pollSweep
-	busy pollBusy
-	past pollPast
+	split sockabi.Split
+	busy  pollBusy
+	past  pollPast
 
 	signals pollSignals
 	gather  pollGather
@@ -103,6 +101,7 @@ func netpollFirst() {
 func netpollinit() {
 	p := &netpolls
 	p.used = 1
+	p.split.Bound = pollBound
 	p.grow(64)
 	p.tellSignals()
 }
@@ -339,11 +338,11 @@ func (p *netpollState) poll(until int64) {
 	if p.n == 0 && !p.signals.on {
 		return // the sweep has found something for every row
 	}
-	if plan == pollPlanHot {
+	if plan == sockabi.PlanHot {
 		first = p.cold
-		until = min(until, p.now+pollQuiet)
+		until = min(until, p.now+p.split.Quiet())
 	}
-	if plan == pollPlanProbe || !p.toRun.empty() {
+	if plan == sockabi.PlanProbe || !p.toRun.empty() {
 		until = p.now
 	}
 	events, undisturbed := p.settle(first, until)
@@ -354,10 +353,10 @@ func (p *netpollState) poll(until int64) {
 	p.spins = 0
 	found := p.tell(events)
 	if found > 0 {
-		p.rate.ready(p.now)
+		p.split.Ready(p.now)
 	}
-	if plan != pollPlanHot && undisturbed && 8*found <= p.n {
-		p.full.took(p.now-begin, p.n, plan == pollPlanProbe)
+	if plan != sockabi.PlanHot && undisturbed && 8*found <= p.n {
+		p.split.Took(p.now-begin, p.n, plan == sockabi.PlanProbe)
 	}
 }
 
