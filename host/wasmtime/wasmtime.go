@@ -1,5 +1,5 @@
-// Package wasmtime compiles guests with wasmtime, to machine code that is as fast as that of
-// WasmEdge and takes seconds to make.
+// Package wasmtime compiles guests with wasmtime, in seconds, to machine code that is faster than
+// that of package host/wazero.
 //
 // wasmtime only computes. What guests import is wasisock's, as with package host/wazero: the
 // same sockets, policy, limits, files and errors. wasmtime's own WASI is not there.
@@ -27,7 +27,7 @@ import (
 // CacheOff as Config.CacheDir keeps no compiled code on disk.
 const CacheOff = codecache.Off
 
-// StackSize is how many bytes the calls of a guest may take: about 700,000 of the simplest function
+// StackSize is how many bytes the calls of a guest may take: about a million of the simplest function
 // of Go's.
 const StackSize = 32 << 20
 
