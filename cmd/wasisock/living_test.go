@@ -223,6 +223,22 @@ func TestInstancesAreRestartedOneByOne(t *testing.T) {
 	s.wantExit(0)
 }
 
+// TestASignalWhileAnInstanceStarts: one that does not listen yet ends at once, which is no
+// failure where another serves.
+func TestASignalWhileAnInstanceStarts(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, program(t), "--instances", "2", "--restart", "always", "--dir", dir+":/dir", "--env", "HOLD=/dir/hold")
+	s.until(2, strings.TrimPrefix(s.url, "http://"))
+	if err := os.WriteFile(filepath.Join(dir, "hold"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s.try(&s.client, "/exit?4")
+	s.until(1, "held")
+	s.get("/")
+	s.signal(syscall.SIGTERM)
+	s.wantExit(0)
+}
+
 // TestRebuild: a package is built again after SIGHUP.
 func TestRebuild(t *testing.T) {
 	dir := t.TempDir()

@@ -27,6 +27,7 @@ type instance struct {
 	listens    bool
 	released   bool
 	decides    bool // was released by a signal, which it handles
+	early      bool // was released before it listened, where another listens
 	backoff    backoff
 }
 
@@ -53,7 +54,7 @@ func (s *supervisor) start(i *instance) {
 		}
 	}
 	cmd.OnStop = func(cause error) { s.stopped(i, &cmd, cause) }
-	i.cmd, i.began, i.listens, i.released, i.decides = &cmd, time.Now(), false, false, false
+	i.cmd, i.began, i.listens, i.released, i.decides, i.early = &cmd, time.Now(), false, false, false, false
 	i.generation.guests.Add(1)
 	s.running[i] = true
 	err := cmd.Start(s.ctx)
@@ -80,6 +81,7 @@ func (s *supervisor) ended(i *instance, cmd *host.Cmd, err error) {
 	case errors.Is(err, host.ErrNotInterruptible): // another guest computes, and all wait for it
 		s.fail(s.exitCode(err))
 		s.stuck = true
+	case s.signal != nil && i.early && errors.Is(err, host.ErrStopped):
 	case s.signal != nil && errors.Is(err, host.ErrStopped):
 		s.fail(exitCodeOf(s.signal))
 	case s.signal != nil && (i.decides || !byItself(err)):
@@ -125,6 +127,16 @@ func (s *supervisor) fail(code int) {
 func byItself(err error) bool {
 	var exit *host.ExitError
 	return err == nil || errors.As(err, &exit)
+}
+
+// listens reports whether an instance that runs listens.
+func (s *supervisor) listens() bool {
+	for i := range s.running {
+		if i.listens {
+			return true
+		}
+	}
+	return false
 }
 
 // tell tells of an end that is not the whole command's.

@@ -172,6 +172,7 @@ func (s *supervisor) release(g *generation, sig os.Signal) {
 				cmd.Shutdown(ctx)
 			}(i.cmd)
 		default:
+			i.early = !i.listens && s.listens()
 			i.cmd.Stop()
 		}
 		i.released = true

@@ -89,6 +89,15 @@ func handler() http.Handler {
 }
 
 func serve(addr string) error {
+	for held := false; os.Getenv("HOLD") != ""; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(os.Getenv("HOLD")); err != nil {
+			break
+		}
+		if !held {
+			held = true
+			fmt.Println("held")
+		}
+	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
