@@ -1,5 +1,5 @@
 // Package engine finds or builds the engines that the commands below prove compare:
-// wasisock with wazero or WasmEdge in it, and WasmEdge's own program.
+// wasisock with wazero, wasmtime or WasmEdge in it, and WasmEdge's own program.
 package engine
 
 import (
@@ -19,7 +19,7 @@ import (
 
 // Names lists the names of all engines.
 var Names = func() []string {
-	names := []string{"wazero"}
+	names := []string{"wazero", "wasmtime"}
 	for _, v := range engines.WasmEdges() {
 		names = append(names, "wasisock-"+v.Name())
 	}
@@ -37,8 +37,8 @@ type Config struct {
 	// that wasisock uses by default. Without AOT, wasisock uses no directory unless
 	// Code is "".
 	Code string
-	// AOT compiles ahead of time for WasmEdge, which interprets otherwise. wazero
-	// always compiles.
+	// AOT compiles ahead of time for WasmEdge, which interprets otherwise. The others
+	// always compile.
 	AOT bool
 }
 
@@ -106,11 +106,15 @@ func (e *Engine) find(ctx context.Context, root, minor string) error {
 
 var buildVersion = regexp.MustCompile(`\b\d+\.\d+\.\d+`)
 
-// build builds wasisock, with WasmEdge in it if minor is not "".
+// build builds wasisock with the engine in it. minor is WasmEdge's version.
 func (e *Engine) build(ctx context.Context, root, minor, program string) error {
 	e.command = []string{program, "run", "--allow-all"}
 	build := []string{"go", "build", "-C", root, "-o", program}
-	if minor != "" {
+	switch {
+	case e.Name == "wasmtime":
+		build = append(build, "-tags", "wasmtime")
+		e.command = append(e.command, "--engine", "wasmtime")
+	case minor != "":
 		script := filepath.Join(root, "scripts", "get-wasmedge.sh")
 		build = append([]string{"sh", "-c", inEnvironment, "sh", script, minor}, append(build, "-tags", "wasmedge")...)
 		aot := "off"
