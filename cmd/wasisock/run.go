@@ -106,8 +106,8 @@ RULES
                       is compiled; wait, before it starts; off, never
   --interruptible     let a guest that computes without end be stopped with care:
                       costs about 3 times the CPU, with wasmedge 10 times, which
-                      needs it for code of strangers alone, and nothing with wasmtime,
-                      which always can; not needed for signals
+                      needs it for untrusted code alone. wasmtime stops every guest
+                      without it; signals do not need it
   --rewrite=off       compile the guest as Go's compiler made it. Otherwise its functions get
                       bodies that run faster, as by wasisock build, unless they have them
   --cache DIR         directory for compiled code, or - for none (default: wasisock in

@@ -31,7 +31,7 @@ type Config struct {
 	// AOT is when the module is compiled ahead of time, and so whether its guests are.
 	AOT AOT
 
-	// Interruptible is for code of strangers: a guest of compiled code then stops at
+	// Interruptible is for untrusted code: a guest of compiled code then stops at
 	// once, whatever it computes. Without it one that does little but have WasmEdge fill,
 	// copy or grow memory or tables may go on until its next call of the host; others
 	// stop within milliseconds, on x86-64 and arm64. It costs work on every iteration of

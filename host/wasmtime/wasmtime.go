@@ -8,8 +8,8 @@
 // github.com/bytecodealliance/wasmtime-go. Without the tag the package compiles, and Compile
 // returns errors.ErrUnsupported.
 //
-// A guest can be stopped at any time, whatever it computes: within milliseconds, and what it has
-// the processor do by one instruction, such as filling its memory, ends first. Each guest has a
+// A guest can be stopped whatever it computes: it stops at its next loop or call. One
+// instruction is not interrupted, such as filling its memory. Each guest has a
 // thread of its own, with a stack of StackSize bytes: one that recurses without end traps when that
 // is full. Limits.Memory does not count it.
 //

@@ -1,6 +1,6 @@
-// Package hotcold decides which descriptors a poller asks the host about, where a poll of all of
-// them is dear: the hot ones alone, those that were active lately, while the cold ones are
-// swept. Then each cold one is asked once per sweep whether there is anything to read, by
+// Package hotcold decides which descriptors a poller asks the host about, where polling all of
+// them is expensive. The poller waits for the hot ones, which were active lately, and sweeps the
+// cold ones. Then each cold one is asked once per sweep whether there is anything to read, by
 // receiving without taking (RI_PEEK). That is cheaper than to begin and cease watching it, is
 // spread over the whole sweep, and leaves the set of watched descriptors as it is. After a
 // silence the next poll waits for every descriptor, and takes no processor time.

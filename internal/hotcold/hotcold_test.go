@@ -155,7 +155,7 @@ func TestSweepKeepsPace(t *testing.T) {
 		}
 	}
 
-	// Steps that are dear make a sweep longer: at most a part of the time goes to them.
+	// Expensive steps make a sweep longer, so that they take at most a part of the time.
 	const dear = 100e3
 	for range 100 {
 		s.Stepped(64, 64*dear)

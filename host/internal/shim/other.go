@@ -4,5 +4,5 @@ package shim
 
 import "github.com/wasisock/wasisock/host/internal/sockets"
 
-// rows is for a guest that there is not.
+// rows does nothing: guests do not run on this system.
 func rows(*sockets.Guest, Watch) []Row { return nil }

@@ -26,7 +26,7 @@
 //     a path, and sock_recv_from of a UNIX socket without room for a path, which
 //     takes no datagram then. A path of 108 bytes is ENAMETOOLONG, and a relative
 //     one EINVAL.
-//   - A family that there is not is EAFNOSUPPORT. Setting SO_BINDTODEVICE is EACCES.
+//   - An unknown family is EAFNOSUPPORT. Setting SO_BINDTODEVICE is EACCES.
 //   - UNIX sockets need no flag, only a policy. An abstract name ends before its
 //     padding. The port beside a UNIX address is 0. A path in a directory of the
 //     guest's is in that directory; others are the host's. Files of UNIX sockets
