@@ -71,8 +71,7 @@ test-engines: wasm ## run make test with those that take long, and on the progra
 
 .PHONY: test-wasmtime
 test-wasmtime: ## test what embeds wasmtime by wasmtime-go, without what takes long; 4 minutes
-	go test -count=1 -short -timeout 30m -tags wasmtime ./host/wasmtime ./cmd/internal/engine
-	go test -count=1 -short -tags wasmtime -run 'TestCompile|TestRun|TestServe$$' ./cmd/wasisock
+	go test -count=1 -short -timeout 30m -tags wasmtime ./host/wasmtime ./cmd/internal/engine ./cmd/wasisock/withwasmtime
 
 # Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
 # runs what an engine is slow at, too.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/host"
-	"github.com/wasisock/wasisock/host/wasmtime"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 	"github.com/wasisock/wasisock/internal/racetest"
 )
@@ -134,9 +133,6 @@ func withoutProgress(stderr string) string {
 var buildCommand = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(scratch, "wasisock")
 	cmd := exec.Command("go", "build", "-o", file, ".")
-	if wasmtime.Version() != "" { // as in this test binary
-		cmd.Args = append(cmd.Args[:2], "-tags=wasmtime", "-o", file, ".")
-	}
 	cmd.Dir, cmd.Env = home, environ
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)

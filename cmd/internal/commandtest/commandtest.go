@@ -1,0 +1,84 @@
+// Package commandtest is for tests of the command wasisock as it is built with other tags
+// than the tests are.
+package commandtest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/wasisock/wasisock/internal/asm"
+)
+
+// Guests that return, trap, and never end.
+const (
+	Ending   = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x04\x01\x02\x00\x0b"
+	Trapping = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x05\x01\x03\x00\x00\x0b"
+	Spinning = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x09\x01\x07\x00\x03\x40\x0c\x00\x0b\x0b"
+)
+
+// Recursing is a guest that calls itself, and then stores to memory, so that no compiler
+// makes a loop of it.
+var Recursing = string(asm.Module{Pages: 1, Locals: 1000, Code: asm.Join(asm.Call(0), asm.ConstI32(0), asm.ConstI32(0), asm.StoreI32)}.Bytes())
+
+// Command is the file of the command, which Main has built.
+var Command string
+
+// Main builds the command with a tag, and runs the tests of a package in a folder below
+// its own.
+func Main(m *testing.M, tag string) {
+	dir, err := os.MkdirTemp("", "wasisock")
+	if err != nil {
+		panic(err)
+	}
+	Command = filepath.Join(dir, "wasisock")
+	code := 1
+	if err := Build(Command, "-tags="+tag); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// Build builds the command.
+func Build(file string, flags ...string) error {
+	args := append([]string{"build", "-o", file}, flags...)
+	out, err := exec.Command("go", append(args, "..")...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("building the command: %w: %s", err, out)
+	}
+	return nil
+}
+
+// Execute runs the command.
+func Execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	return ExecuteFile(t, Command, args...)
+}
+
+// ExecuteFile runs one that Build has built.
+func ExecuteFile(t *testing.T, file string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command(file, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// File makes a file with text in it.
+func File(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
