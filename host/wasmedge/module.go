@@ -20,6 +20,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/compiler"
 	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/instance"
 	"github.com/wasisock/wasisock/host/internal/proxy"
@@ -140,14 +141,7 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 		go m.fill(untilClose, wasm)
 		return nil
 	}
-	done := make(chan error, 1)
-	go func() { done <- m.fill(ctx, wasm) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return compiler.Await(ctx, func(ctx context.Context) error { return m.fill(ctx, wasm) }, func() {})
 }
 
 // Compiled is whether guests that start now run compiled code, not interpreted.

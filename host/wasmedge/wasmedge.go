@@ -73,8 +73,8 @@ type Config struct {
 	OnCompiled func(error)
 
 	// CacheDir is the directory for compiled code. "" is wasisock/aot in the user's cache
-	// directory, and CacheOff is none. A module is compiled every time, silently, where the
-	// directory cannot be made or written to.
+	// directory, and CacheOff is none. A module is compiled every time where the
+	// directory cannot be made or written to; Progress receives a line if the directory was named.
 	//
 	// Whoever can write to the directory can change the code that runs. If it is neither
 	// root's nor this user's, or its group or others can write to it, Compile returns an

@@ -114,11 +114,7 @@ func (m *module) load(ctx context.Context, wasm []byte, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	code := cache.Put(names[0], file)
-	if code == file && cfg.CacheDir != "" && cfg.CacheDir != CacheOff && cfg.Progress != nil {
-		fmt.Fprintf(cfg.Progress, "cache %s: it has no code of %s for wasmtime %s and this CPU, and cannot be written to; fill it by wasisock compile\n", cfg.CacheDir, what, Version())
-	}
-	m.code, err = deserialized(code)
+	m.code, err = deserialized(cache.Put(names[0], file))
 	if err != nil && cfg.Compiler != "" {
 		err = fmt.Errorf("the code that the compiler %s made cannot be used: %w; name the wasisock program of this version", cfg.Compiler, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/compiler"
 	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/instance"
 	"github.com/wasisock/wasisock/host/internal/proxy"
@@ -38,26 +39,11 @@ type module struct {
 // the compiler if it is a process of its own. The error is a *host.ModuleError if wasm is not a
 // module that can run here.
 func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
 	m := &module{library: cfg.Library}
-	done := make(chan error, 1)
-	go func() { done <- m.prepare(ctx, wasm, cfg) }()
-	select {
-	case err := <-done:
-		if err != nil {
-			m.Close()
-			return nil, err
-		}
-		return m, nil
-	case <-ctx.Done():
-		go func() {
-			<-done
-			m.Close()
-		}()
-		return nil, context.Cause(ctx)
+	if err := compiler.Await(ctx, func(ctx context.Context) error { return m.prepare(ctx, wasm, cfg) }, func() { m.Close() }); err != nil {
+		return nil, err
 	}
+	return m, nil
 }
 
 // prepare reads the module, links and compiles it.

@@ -18,6 +18,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/internal/compiler"
 	"github.com/wasisock/wasisock/host/internal/inspect"
 	"github.com/wasisock/wasisock/host/internal/instance"
 	"github.com/wasisock/wasisock/host/internal/wasi"
@@ -85,8 +86,8 @@ type Config struct {
 	Progress io.Writer
 
 	// CacheDir is the directory for compiled code. "" is wasisock/wazero in the user's cache
-	// directory, and CacheOff is none. A module is compiled every time, silently, where the
-	// directory cannot be made or written to.
+	// directory, and CacheOff is none. A module is compiled every time where the
+	// directory cannot be made or written to; Progress receives a line if the directory was named.
 	//
 	// Whoever can write to the directory can change the code that runs. If it is neither
 	// root's nor this user's, or its group or others can write to it, Compile returns an
@@ -102,30 +103,15 @@ type Config struct {
 // and compiling goes on in the background without use. The error is a *host.ModuleError if
 // wasm is not a module that can run here, also if wazero panics while it reads or compiles it.
 func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
 	m := &module{alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, asIs: cfg.AsIs}
 	if cfg.CPUProfile != nil {
 		m.profiled = true
 		m.listeners = &listeners{CPUProfile: cfg.CPUProfile}
 	}
-	done := make(chan error, 1)
-	go func() { done <- m.prepare(ctx, wasm, cfg) }()
-	select {
-	case err := <-done:
-		if err != nil {
-			m.Close()
-			return nil, err
-		}
-		return m, nil
-	case <-ctx.Done():
-		go func() {
-			<-done
-			m.Close()
-		}()
-		return nil, context.Cause(ctx)
+	if err := compiler.Await(ctx, func(ctx context.Context) error { return m.prepare(ctx, wasm, cfg) }, func() { m.Close() }); err != nil {
+		return nil, err
 	}
+	return m, nil
 }
 
 // prepare reads the module, compiles and links it.

@@ -39,6 +39,7 @@ const (
 type Cache struct {
 	dir  string
 	size int64
+	warn io.Writer // of a directory that was named and cannot have what was compiled
 }
 
 // Dir returns the directory name of the user's cache.
@@ -52,7 +53,7 @@ func Dir(name string) (string, error) {
 //
 // It returns an error if dir is unsafe: see Check. The user's cache is not used then, and
 // warn, which may be nil, receives a line, once in a process. A directory that cannot be made
-// is no cache.
+// is no cache, of which warn receives a line too if it was named.
 func Open(dir, name string, size int64, warn io.Writer) (*Cache, error) {
 	if dir == Off {
 		return nil, nil
@@ -64,7 +65,13 @@ func Open(dir, name string, size int64, warn io.Writer) (*Cache, error) {
 			return nil, nil
 		}
 	}
-	if MakeDir(dir) != nil {
+	if warn == nil {
+		warn = io.Discard
+	}
+	if err := MakeDir(dir); err != nil {
+		if !own {
+			fmt.Fprintf(warn, "nothing is cached: %v; name another directory, or %s for none\n", err, Off)
+		}
 		return nil, nil
 	}
 	err := Check(dir)
@@ -72,12 +79,14 @@ func Open(dir, name string, size int64, warn io.Writer) (*Cache, error) {
 		err = Check(filepath.Dir(dir))
 	}
 	switch {
+	case err == nil && own:
+		return &Cache{dir, cmp.Or(size, DefaultSize), io.Discard}, nil
 	case err == nil:
-		return &Cache{dir, cmp.Or(size, DefaultSize)}, nil
+		return &Cache{dir, cmp.Or(size, DefaultSize), warn}, nil
 	case !own:
 		return nil, err
 	}
-	if _, warned := warnings.LoadOrStore(dir, true); !warned && warn != nil {
+	if _, warned := warnings.LoadOrStore(dir, true); !warned {
 		fmt.Fprintf(warn, "nothing is cached: %v\n", err)
 	}
 	return nil, nil
@@ -163,7 +172,8 @@ func Remove(path string) error {
 
 // Put moves a file or directory into the cache, in place of an entry of that name. It deletes
 // the entries that were not used for longest while all are larger than the cache may be. Put
-// returns where the code now is: from, if the cache cannot have it.
+// returns where the code now is: from, if the cache cannot have it, of which a line is told if
+// the directory was named: somebody filled it, for another engine, version or CPU.
 func (c *Cache) Put(name, from string) string {
 	if c == nil {
 		return from
@@ -171,7 +181,8 @@ func (c *Cache) Put(name, from string) string {
 	path := filepath.Join(c.dir, name)
 	if os.Rename(from, path) != nil { // a directory is there, or files of another disk
 		os.RemoveAll(path)
-		if os.Rename(from, path) != nil {
+		if err := os.Rename(from, path); err != nil {
+			fmt.Fprintf(c.warn, "cache %s: it has no code for this guest, engine and CPU, and cannot be written to; fill it by wasisock compile\n", c.dir)
 			return from
 		}
 	}

@@ -107,9 +107,10 @@ func TestNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{Off, file, filepath.Join(file, "x")} {
-		c, err := Open(dir, "", 0, nil)
-		if c != nil || err != nil {
-			t.Errorf("%s: %v, %v", dir, c, err)
+		var warned bytes.Buffer
+		c, err := Open(dir, "", 0, &warned)
+		if c != nil || err != nil || strings.Contains(warned.String(), "nothing is cached: ") == (dir == Off) {
+			t.Errorf("%s: %v, %v, %q", dir, c, err, &warned)
 		}
 		temp, err := c.Temp()
 		if err != nil {
@@ -122,6 +123,30 @@ func TestNone(t *testing.T) {
 			t.Errorf("it is at %s", at)
 		}
 		Remove(temp)
+	}
+}
+
+// TestNotWritable holds that a directory that was named and cannot have an entry is told of.
+func TestNotWritable(t *testing.T) {
+	const dir = "/proc/self/fdinfo" // also for root
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("there is no directory that root cannot write to")
+	}
+	var warned bytes.Buffer
+	c, err := Open(dir, "", 0, &warned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp, err := c.Temp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Remove(temp)
+	if at := c.Put("x", temp); at != temp || !strings.Contains(warned.String(), "cannot be written to; fill it by wasisock compile\n") {
+		t.Errorf("it is at %s, told is %q", at, &warned)
+	}
+	if _, err := os.Stat(temp); err != nil {
+		t.Error(err)
 	}
 }
 

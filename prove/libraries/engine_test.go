@@ -25,7 +25,7 @@ type engine struct {
 }
 
 var (
-	engineNames = flag.String("engine", "", "comma-separated `names` of engines: native, wazero, wasmedge-VERSION; by default wazero and those WasmEdges that WASISOCK_WASMEDGE_014 and others like it name")
+	engineNames = flag.String("engine", "", "comma-separated `names` of engines: native, wazero, wasmtime, wasmedge-VERSION; by default wazero, wasmtime and those WasmEdges that WASISOCK_WASMEDGE_014 and others like it name")
 	aot         = flag.Bool("aot", false, "compile guests ahead of time for WasmEdge: takes a minute or more for each, once")
 )
 
@@ -41,13 +41,13 @@ func newEngine(name, dir string) (engine, error) {
 		e.command = func(g gift) []string {
 			return append([]string{"env", "-i", "GOTRACEBACK=all"}, pairs(g.env)...)
 		}
-	case name == "wazero":
-		host := filepath.Join(dir, "wasisock")
-		if _, err := goCommand(nil, "build", "-C", "../..", "-o", host, "./cmd/wasisock"); err != nil {
+	case name == "wazero", name == "wasmtime":
+		host := filepath.Join(dir, "wasisock-"+name)
+		if _, err := goCommand(nil, "build", "-C", "../..", "-tags", name, "-o", host, "./cmd/wasisock"); err != nil {
 			return e, err
 		}
 		e.command = func(g gift) []string {
-			argv := []string{host, "run"}
+			argv := []string{host, "run", "--engine", name}
 			for _, rule := range g.allow {
 				argv = append(argv, "--allow", rule)
 			}
@@ -97,7 +97,7 @@ func wanted() []string {
 	if *engineNames != "" {
 		return strings.Split(*engineNames, ",")
 	}
-	names := []string{"wazero"}
+	names := []string{"wazero", "wasmtime"}
 	for _, name := range allEngines {
 		if version, ok := strings.CutPrefix(name, "wasmedge-"); ok && (os.Getenv(wasmEdgeVariable(version)) != "" || os.Getenv("WASISOCK_ENGINES") == "required") {
 			names = append(names, name)

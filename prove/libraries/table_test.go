@@ -25,7 +25,7 @@ type row struct {
 }
 
 var columns = func() []string {
-	names := []string{"wazero"}
+	names := []string{"wazero", "wasmtime"}
 	for _, v := range engines.WasmEdges() {
 		names = append(names, v.Name())
 	}

@@ -106,6 +106,30 @@ func (j Job) Run(ctx context.Context) error {
 	return inspect.Unusable("the compiler crashes at it: %v: %s; ask whoever built it", err, firstLine(stderr.String()))
 }
 
+// Await returns what prepare returns, which may go on when ctx has ended: then Await returns
+// the cause of ctx at once. drop is called once prepare has returned, if it failed or came too
+// late.
+func Await(ctx context.Context, prepare func(context.Context) error, drop func()) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	done := make(chan error, 1)
+	go func() { done <- prepare(ctx) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			drop()
+		}
+		return err
+	case <-ctx.Done():
+		go func() {
+			<-done
+			drop()
+		}()
+		return context.Cause(ctx)
+	}
+}
+
 // outOfMemory reports whether a program says that it could not have more memory, or none for
 // a thread: one of Go's, also with the race detector, of C++ or of LLVM.
 func outOfMemory(stderr string) bool {
