@@ -30,15 +30,16 @@ guests := ./sockabi ./guest/...
 
 # RACE=-race is for the race detector, which needs a C compiler. What the packages of alone do
 # is done by one goroutine, or by other processes. What compiles modules is compiled without
-# it, since it would take three times as long, and its goroutines are another project's.
+# it, since it would take three times as long, and its goroutines are another project's. Who
+# asks for all that has run make check, which vets.
 alone := /(stdnet|internal/rewrite|internal/wasm|prove)(/|$$)
 unraced := github.com/tetratelabs/wazero/... ./internal/rewrite ./internal/wasm
 SHORT := -short
 .PHONY: test
 test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
 ifdef RACE
-	go test $(SHORT) $(RACE) $(unraced:%=-gcflags=%=-race=false) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)') & racing=$$!; \
-	go test $(SHORT) -p 1 -timeout 60m $$(go list $(packages) | grep -E '$(alone)') && status=0 || status=$$?; \
+	go test -vet=off $(SHORT) $(RACE) $(unraced:%=-gcflags=%=-race=false) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)') & racing=$$!; \
+	go test -vet=off $(SHORT) -p 1 -timeout 60m $$(go list $(packages) | grep -E '$(alone)') && status=0 || status=$$?; \
 	wait $$racing && exit $$status
 else
 	go test $(SHORT) -timeout 60m $(packages)

@@ -24,6 +24,10 @@ var aboutModules = []sentence{
 		test: rejectsModules,
 	},
 	{
+		says: "a module of wasm 2.0 runs, and one of a later proposal is rejected",
+		test: oneVerdict,
+	},
+	{
 		says: "the signature of an import chooses its version",
 		test: versionsBySignature,
 	},
