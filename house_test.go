@@ -145,6 +145,9 @@ func TestImportGraph(t *testing.T) {
 		{"host", "github.com/landlock-lsm"},
 		{"internal", "github.com/landlock-lsm"},
 		{"stdnet", "github.com/landlock-lsm"},
+		{"host", "github.com/spf13"},
+		{"internal", "github.com/spf13"},
+		{"stdnet", "github.com/spf13"},
 		{"host", "github.com/bytecodealliance"}, // without the tag wasmtime
 		{"cmd", "github.com/bytecodealliance"},
 	} {

@@ -24,5 +24,5 @@ import (
 
 func main() {
 	engine.ServeCompiler()
-	os.Exit(goexec.Run("go_wasip1_wasm_exec", os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(goexec.Main("go_wasip1_wasm_exec", os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -8,61 +8,63 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/gocmd"
+	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
 	"github.com/wasisock/wasisock/internal/progress"
 	"github.com/wasisock/wasisock/internal/rewrite"
 )
 
-const buildHelp = `usage: wasisock build [--aot VERSION]... [--rewrite=off] [GO BUILD FLAGS] [PACKAGES]
+func goBuildCommand(s streams) *cli.Command {
+	var o buildOptions
+	return &cli.Command{
+		Name: "build", Args: "[--aot VERSION]... [--rewrite=off] [GO BUILD FLAGS] [PACKAGES]", Go: asksForHelp,
+		Short: "build Go programs with a real package net",
+		Long: "Builds programs for GOOS=wasip1 GOARCH=wasm as `go build` does, and makes Go's own package net real in them: net/http, database drivers and " +
+			"everything else that uses net have sockets. The programs run on WasmEdge and in `wasisock run`. Sources stay as they are, and all other flags are those of `go build`. " +
+			"If wasip1 lacks something, wasisock prints everything that is missing, with the modules that need it.",
+		Examples: "wasisock build ./cmd/server                      # makes server.wasm\n" +
+			"wasisock build -o app.wasm -ldflags '-s -w' .\n" +
+			"wasisock build -o build/ ./cmd/...               # build/NAME.wasm for each\n" +
+			"wasisock build example.com/cmd/tool@v1.2.3       # as go install: tool.wasm\n" +
+			"wasisock build --aot=0.14 --aot=0.17 ./cmd/server",
+		Page:  "The exit code is that of `go build`, or 125 if wasisock or wasmedge failed.",
+		Flags: o.flags(), Complete: []string{"go"},
+		Run: func(l cli.Line) int { return build(l.Args, s.stdin, s.stdout, s.stderr) },
+	}
+}
 
-Builds programs for GOOS=wasip1 GOARCH=wasm as go build does, and makes Go's own
-package net real in them: net/http, database drivers and all else that stands on
-net use sockets. They run on WasmEdge and in wasisock run. The sources stay as they
-are, and flags are those of go build. Where wasip1 lacks something, all that is
-missing is printed, with the modules that need it.
+// A buildOptions is what the flags of wasisock build say that are not those of go build.
+type buildOptions struct {
+	versions []string // --aot
+	asIs     bool
+}
 
-  wasisock build ./cmd/server                      # makes server.wasm
-  wasisock build -o app.wasm -ldflags '-s -w' .
-  wasisock build -o build/ ./cmd/...               # build/NAME.wasm for each
-  wasisock build example.com/cmd/tool@v1.2.3       # as go install: tool.wasm
-  wasisock build --aot=0.14 --aot=0.17 ./cmd/server
-
-  --aot VERSION   also leave NAME.aot-VERSION.wasm, compiled to machine code for
-                  WasmEdge 0.14 or 0.17 and this kind of CPU: about 90 times as
-                  fast as the interpreter. Compiling takes a minute or more, and
-                  what it makes is kept. Run it so:
-                      wasmedge server.aot-0.14.wasm
-                      wasmedge --run-mode aot server.aot-0.17.wasm
-                  wasmedge is the one that WASISOCK_WASMEDGE_014 (_017) names, one
-                  in PATH, or what scripts/get-wasmedge.sh has unpacked
-  --rewrite=off   leave the code as Go's compiler made it. Otherwise functions get
-                  bodies in structured control flow, with which guests do the same
-                  in less time on every engine; modules are a third larger. -v
-                  prints how many functions have them, and why others have none
-
-Exit code: that of go build; 125 if wasisock or wasmedge failed.
-`
+func (o *buildOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		{Name: "aot", Value: "VERSION", Many: true, Words: wasmedge.Minors, Short: "also compile to NAME.aot-VERSION.wasm, for WasmEdge 0.14 or 0.17",
+			Set: func(v string) error { o.versions = append(o.versions, v); return nil },
+			Long: "The file is machine code for this kind of CPU, about 90 times as fast as WasmEdge's interpreter. Compiling takes a minute or more, and its result is kept. Run it so:\n\n" +
+				"    wasmedge server.aot-0.14.wasm\n" +
+				"    wasmedge --run-mode aot server.aot-0.17.wasm\n\n" +
+				"wasisock compiles with the wasmedge that WASISOCK_WASMEDGE_014 or WASISOCK_WASMEDGE_017 names, one in PATH, or what scripts/get-wasmedge.sh has unpacked."},
+		{Name: "rewrite", Value: "on|off", Words: []string{"on", "off"}, Default: "on", Short: "give functions bodies that run faster",
+			Set: options.Choice([]string{"on", "off"}, func(i int) { o.asIs = i == 1 }),
+			Long: "Functions get bodies in structured control flow, with which guests take less time on every engine. Modules are a third larger. " +
+				"`off` leaves the code as Go's compiler made it. `-v` prints how many functions have new bodies, and why others have none."},
+	}
+}
 
 func build(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	line, err := gocmd.Parse(args, "C o overlay aot rewrite", "h help")
-	switch {
-	case err != nil:
-		return failed(stderr, "%v; see wasisock build --help", err)
-	case line.Value("h") != "" || line.Value("help") != "":
-		fmt.Fprint(stdout, buildHelp)
-		return 0
+	var o buildOptions
+	line, err := goLine("build", args, o.flags(), "C o overlay")
+	if err != nil {
+		return failed(stderr, "%v", err)
 	}
-	b := builder{line: line, dir: line.Value("C"), output: line.Value("o"), stdin: stdin, stdout: stdout, stderr: stderr}
-	switch line.Value("rewrite") {
-	case "", "on":
-		b.rewrite = true
-	case "off":
-	default:
-		return failed(stderr, "--rewrite is on or off, not %q", line.Value("rewrite"))
-	}
-	for _, version := range line.Taken["aot"] {
+	b := builder{line: line, dir: line.Value("C"), output: line.Value("o"), rewrite: !o.asIs, stdin: stdin, stdout: stdout, stderr: stderr}
+	for _, version := range o.versions {
 		program, err := wasmedge.Find(context.Background(), version)
 		if err != nil {
 			return failed(stderr, "--aot: %v", err)
@@ -74,6 +76,37 @@ func build(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	defer b.tool.Close()
 	return b.run()
+}
+
+// asksForHelp reports whether arguments of the go command have a flag for help.
+func asksForHelp(args []string) bool {
+	line, err := gocmd.Parse(args, "", "h help")
+	return err == nil && len(line.Taken) > 0
+}
+
+// goLine reads arguments of the go command, and sets flags of ours that are among them. valued
+// is flags of Go's that are taken too.
+func goLine(command string, args []string, flags []cli.Flag, valued string) (gocmd.Line, error) {
+	switches := ""
+	for _, f := range flags {
+		if f.Value == "" {
+			switches += " " + f.Name
+		} else {
+			valued += " " + f.Name
+		}
+	}
+	line, err := gocmd.Parse(args, valued, switches)
+	for _, f := range flags {
+		for _, v := range line.Taken[f.Name] {
+			if bad := f.Set(v); bad != nil && err == nil {
+				err = fmt.Errorf("--%s: %w", f.Name, bad)
+			}
+		}
+	}
+	if err != nil {
+		return line, fmt.Errorf("%w; see wasisock %s --help", err, command)
+	}
+	return line, nil
 }
 
 // A target is a WasmEdge to compile for.

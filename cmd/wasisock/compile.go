@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/report"
@@ -18,60 +18,39 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-const compileHelp = `usage: wasisock compile [FLAGS] -o DIR GUEST.wasm|PACKAGE|FILE.go...
+func compileCommand(s streams) *cli.Command {
+	e := &engine.Engine{}
+	kinds := []string{"native", "baseline"}
+	flags := []cli.Flag{
+		{Name: "output", Letter: "o", Value: "DIR", Short: "compile into DIR, which is made if it does not exist", Set: cli.Text(&e.CacheDir),
+			Long: "Everybody may read the directory, and its owner alone may write to it."},
+		{Name: "cpu", Value: "KIND", Words: kinds, Default: "native", Short: "compile for this CPU, or with baseline for every one",
+			Set:  options.Choice(kinds, func(i int) { e.Baseline = i == 1 }),
+			Long: "`baseline` is every CPU of this architecture, which wasmtime can compile for."},
+	}
+	return &cli.Command{
+		Name: "compile", Args: "[FLAGS] -o DIR GUEST.wasm|PACKAGE|FILE.go...",
+		Short: "compile a guest into a cache, for other machines too",
+		Long: "Compiles a guest into a directory, for `wasisock run --cache DIR`: of this user, of others who trust it, and on a file system that cannot be written to. " +
+			"wasisock builds a package or Go files first, as `wasisock run` does.\n\n" +
+			"`wasisock run` uses the code if it is the same version of wasisock, the guest has the same bytes, and `--engine`, `--interruptible` and `--rewrite` are the same.",
+		Examples: "wasisock compile -o /srv/code server.wasm\n" +
+			"wasisock compile --cpu baseline -o code server.wasm && docker build .\n" +
+			"wasisock run --cache /srv/code --allow 'listen tcp :8080' server.wasm",
+		Page:  "The exit code is 0, or 126 if the file is no guest, or 125 after another error.",
+		Flags: append(flags, options.Compile(e)...), Complete: []string{"wasm", "go"},
+		Run: func(l cli.Line) int { return compile(e, l.Args, s.stdin, s.stderr) },
+	}
+}
 
-Compiles a guest into a directory, for wasisock run --cache DIR: of this user, of others
-who trust it, and on a file system that cannot be written to. A package or files of Go are
-built first, as by wasisock run. The guest must have the same bytes when it is run, and
-wasisock the same version.
-
-  wasisock compile -o /srv/code server.wasm
-  wasisock compile --cpu baseline -o code server.wasm && docker build .
-  wasisock run --cache /srv/code --allow 'listen tcp :8080' server.wasm
-
-  -o DIR              the directory, which is made if it is not there. Everybody may
-                      read it, and its owner alone may write to it
-  --cpu KIND          native, for this CPU, or baseline, for every CPU of its
-                      architecture; wasmtime has both (default native)
-  --engine NAME, --interruptible, --rewrite=off, --compile-memory SIZE,
-  --compile-timeout TIME
-                      as for wasisock run, which has to be started with the same
-                      --engine, --interruptible and --rewrite
-
-Exit code: 0; 126 if the file is no guest; 125 on another error.
-`
-
-func compile(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func compile(e *engine.Engine, args []string, stdin io.Reader, stderr io.Writer) int {
 	messages := report.NewOutput(stderr, "wasisock")
 	defer messages.Close()
-	e := engine.Engine{Progress: prefixed{messages}}
-	flags := flag.NewFlagSet("compile", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
-	dir := flags.String("o", "", "")
-	flags.Func("cpu", "", func(v string) error {
-		if v != "native" && v != "baseline" {
-			return errors.New("write native or baseline")
-		}
-		e.Baseline = v == "baseline"
-		return nil
-	})
-	options.Engine(flags, &e)
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, compileHelp)
-		return 0
-	case err == nil && (*dir == "" || flags.NArg() == 0):
-		err = errors.New("name a directory with -o, and a guest")
-	case err == nil && e.CacheDir != "":
-		err = errors.New("--cache is -o here")
+	if e.CacheDir == "" || len(args) == 0 {
+		return failed(messages, "name a directory with -o, and a guest; see wasisock compile --help")
 	}
-	if err != nil {
-		return failed(messages, "%v; see wasisock compile --help", err)
-	}
-	e.CacheDir = *dir
-	err = compileInto(&e, flags.Args(), stdin, stderr)
+	e.Progress = prefixed{messages}
+	err := compileInto(e, args, stdin, stderr)
 	var module *host.ModuleError
 	var failure *buildError
 	switch {
@@ -80,7 +59,7 @@ func compile(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case errors.As(err, &failure):
 		return failure.code
 	case errors.As(err, &module):
-		failed(messages, "%s: %v", flags.Arg(0), err)
+		failed(messages, "%s: %v", args[0], err)
 		return supervisor.ExitUnusable
 	}
 	return failed(messages, "%v", err)

@@ -66,7 +66,7 @@ func TestCompileRefuses(t *testing.T) {
 	}{
 		{[]string{guest}, 125, "name a directory with -o, and a guest"},
 		{[]string{"-o", t.TempDir()}, 125, "name a directory with -o, and a guest"},
-		{[]string{"-o", t.TempDir(), "--cpu", "mine", guest}, 125, "write native or baseline"},
+		{[]string{"-o", t.TempDir(), "--cpu", "mine", guest}, 125, "want native or baseline"},
 		{[]string{"-o", t.TempDir(), "--cpu", "baseline", guest}, 125, "--cpu baseline is of wasmtime"},
 		{[]string{"-o", t.TempDir(), guest, guest}, 125, "name one guest"},
 		{[]string{"-o", t.TempDir(), file(t, "text.wasm", "text")}, 126, "which no wasm file does"},

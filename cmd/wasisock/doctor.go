@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/confine"
 	engines "github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/cmd/internal/options"
@@ -25,19 +26,22 @@ import (
 	"github.com/wasisock/wasisock/stdnet"
 )
 
-const doctorHelp = `usage: wasisock doctor
-
-Tells what wasisock finds on this machine, and what to do where something is
-missing: the Go command and whether it can build with a real network, engines,
-caches, whether the kernel lets wasisock run confine itself, the limit on open
-files, IPv6, and the certificates for TLS.
-
-  wasisock doctor
-  wasisock doctor | grep -v ^ok
-
-Exit code: 0, or 1 if something is broken. What is only absent, and not needed by
-all, is no more than noted.
-`
+func doctorCommand(s streams) *cli.Command {
+	return &cli.Command{
+		Name: "doctor", Short: "check what this machine has and lacks",
+		Long: "Prints what wasisock finds on this machine, and what to do where something is missing: the Go command and whether it can build with a real network, engines, " +
+			"caches, whether the kernel lets `wasisock run` confine itself, the limit on open files, IPv6, and the certificates for TLS.",
+		Examples: "wasisock doctor\nwasisock doctor | grep -v ^ok",
+		Page:     "The exit code is 0, or 1 if something is broken. What is only absent, and not needed by all, is noted.",
+		Words:    true,
+		Run: func(l cli.Line) int {
+			if len(l.Args) > 0 {
+				return failed(s.stderr, "doctor takes no arguments; write wasisock doctor")
+			}
+			return doctor(s.stdout)
+		},
+	}
+}
 
 // A patient is what doctor looks at.
 type patient struct {
@@ -55,10 +59,7 @@ func (p *patient) bad(format string, args ...any) {
 	fmt.Fprintf(p.out, "broken  "+format+"\n", args...)
 }
 
-func doctor(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	if len(args) > 0 {
-		return failed(stderr, "doctor takes no arguments; write wasisock doctor")
-	}
+func doctor(stdout io.Writer) int {
 	p := &patient{out: stdout}
 	ctx := context.Background()
 	p.golang(ctx)

@@ -11,8 +11,6 @@ import (
 // faults is the flag --fault, which can come several times.
 type faults struct{ parts []string }
 
-func (f *faults) String() string { return "" }
-
 func (f *faults) Set(v string) error {
 	_, err := hostfault.Parse(v)
 	f.parts = append(f.parts, v)

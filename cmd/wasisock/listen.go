@@ -23,8 +23,6 @@ type listenAddr struct {
 	opened                    string // where it listens, once it does
 }
 
-func (f *listenFlag) String() string { return "" }
-
 func (f *listenFlag) Set(v string) error {
 	network, addr, _ := strings.Cut(v, ":")
 	if _, err := netip.ParseAddrPort(v); err == nil || network == "" {

@@ -312,8 +312,8 @@ func TestFlagsOfLiving(t *testing.T) {
 		{"--instances 2", "--instances needs --listen; name"},
 		{"--instances 0", "is no number above 0"},
 		{"--watch", "--watch needs --listen; name"},
-		{"--restart sometimes", `"sometimes" is none; write no, on-failure or always`},
-		{"--grace -1s", `"-1s" is no time`},
+		{"--restart sometimes", `invalid value "sometimes": want no, on-failure or always`},
+		{"--grace -1s", `invalid duration "-1s"`},
 	} {
 		args := append(append([]string{"run"}, strings.Fields(test.flags)...), "GUEST", "exit", "0")
 		code, _, stderr := start(t, args...)

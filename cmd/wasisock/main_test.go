@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/wasisock/wasisock/cmd/internal/engine"
-	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 	"github.com/wasisock/wasisock/internal/racetest"
 )
@@ -189,13 +188,17 @@ func TestExitCodes(t *testing.T) {
 		{"flags of the guest's", []string{"run", "GUEST", "args", "--trace", "-h"}, 0, ""},
 
 		{"no command", nil, 125, "usage: wasisock COMMAND"},
-		{"an unknown command", []string{"walk"}, 125, `"walk" is no command; there are run, build, test`},
+		{"an unknown command", []string{"walk"}, 125, `unknown command "walk"; see wasisock help`},
+		{"a mistyped command", []string{"biuld"}, 125, `unknown command "biuld" (did you mean build?); see wasisock help`},
 		{"a guest as a command", []string{"server.wasm"}, 125, "write wasisock run server.wasm"},
-		{"help for an unknown command", []string{"help", "walk"}, 125, `"walk" is no command`},
+		{"help for an unknown command", []string{"help", "walk"}, 125, `no command or topic is called "walk"`},
+		{"help for a mistyped topic", []string{"help", "exit-code"}, 125, "did you mean exit-codes?"},
 		{"version of something", []string{"version", "x"}, 125, "version takes no arguments"},
 		{"no guest", []string{"run"}, 125, "no guest was named; write wasisock run GUEST.wasm"},
-		{"an unknown flag", []string{"run", "--net", "GUEST"}, 125, "-net; see wasisock run --help"},
-		{"a flag without its value", []string{"run", "--allow"}, 125, "-allow; see wasisock run --help"},
+		{"an unknown flag", []string{"run", "--net", "GUEST"}, 125, "unknown flag --net; see wasisock run --help"},
+		{"a mistyped flag", []string{"run", "-metric", ":80", "GUEST"}, 125, "unknown flag -metric (did you mean --metrics?); see wasisock run --help"},
+		{"an unknown letter", []string{"run", "-x", "GUEST"}, 125, "unknown flag -x; see wasisock run --help"},
+		{"a flag without its value", []string{"run", "--allow"}, 125, "a value is missing after --allow; see wasisock run --help"},
 		{"a rule to listen at a name", []string{"run", "--allow", "listen tcp localhost:80", "GUEST"}, 125, "one listens at addresses"},
 		{"a rule too much", []string{"run", "--allow-all", "--allow", "resolve *", "GUEST"}, 125, "leave out one of them"},
 		{"a folder without its place", []string{"run", "--dir", ".", "GUEST"}, 125, "write .:/ or .:/data"},
@@ -206,7 +209,7 @@ func TestExitCodes(t *testing.T) {
 		{"a size of nothing", []string{"run", "--max-memory", "0", "GUEST"}, 125, "is no size"},
 		{"a size beyond 64 bits", []string{"run", "--max-memory", "17179869184G", "GUEST"}, 125, "is no size"},
 		{"too small a size", []string{"run", "--max-memory", "1K", "GUEST"}, 125, "the lowest is 65536"},
-		{"a trace in another form", []string{"run", "--trace=xml", "GUEST"}, 125, "write text, json or chrome"},
+		{"a trace in another form", []string{"run", "--trace=xml", "GUEST"}, 125, `--trace: invalid value "xml": want text, json or chrome`},
 		{"a trace for a viewer among messages", []string{"run", "--trace=chrome", "GUEST"}, 125, "add --trace-file FILE"},
 		{"a trace nowhere", []string{"run", "--trace-file", "none/t", "GUEST"}, 125, "--trace-file: open none/t: no such file or directory"},
 		{"a trace in a file without a name", []string{"run", "--trace-file=", "GUEST"}, 125, "write the name of a file"},
@@ -238,35 +241,33 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"help"}, {"--help"}, {"-h"}} {
+	program := newProgram(streams{})
+	for _, args := range [][]string{{"help"}, {"--help"}, {"-help"}, {"-h"}} {
 		code, stdout, stderr := start(t, args...)
 		if code != 0 || stderr != "" {
 			t.Errorf("%q: %d, %q", args, code, stderr)
 		}
-		for _, c := range commands() {
-			if !strings.Contains(stdout, "  "+c.name+" ") {
-				t.Errorf("%q does not list %s", args, c.name)
+		for _, c := range program.All() {
+			if !strings.Contains(stdout, "  "+c.Name+" ") {
+				t.Errorf("%q does not list %s", args, c.Name)
 			}
 		}
 	}
-	for _, c := range commands() {
-		for _, args := range [][]string{{"help", c.name}, {c.name, "--help"}, {c.name, "-h"}} {
-			code, stdout, stderr := start(t, args...)
-			if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "usage: wasisock "+c.name) || !strings.Contains(stdout, "\n  wasisock "+c.name) {
-				t.Errorf("%q: %d, %q, and no usage or no example: %q", args, code, stderr, stdout)
-			}
-			for _, line := range strings.Split(stdout, "\n") {
-				if len(line) > 100 {
-					t.Errorf("%q: a line of %d letters: %s", args, len(line), line)
-				}
+	for _, c := range program.All() {
+		want := program.HelpOf(c)
+		if !strings.HasPrefix(want, "usage: wasisock "+c.Name) || !strings.Contains(want, "\n  ") {
+			t.Errorf("%s: no usage or no example: %s", c.Name, want)
+		}
+		for _, args := range [][]string{{"help", c.Name}, {c.Name, "--help"}, {c.Name, "-help"}, {c.Name, "-h"}} {
+			if code, stdout, stderr := start(t, args...); code != 0 || stderr != "" || stdout != want {
+				t.Errorf("%q: %d, %q, %q; want %q", args, code, stderr, stdout, want)
 			}
 		}
 	}
-}
-
-func TestHelpTellsTheDefault(t *testing.T) {
-	if want := fmt.Sprintf("open; %d by default", host.DefaultMaxSockets); strings.Count(runHelp, want) != 2 || host.DefaultMaxFiles != host.DefaultMaxSockets {
-		t.Errorf("run --help does not say %q", want)
+	for _, topic := range program.Topics {
+		if code, stdout, stderr := start(t, "help", topic.Name); code != 0 || stderr != "" || stdout != program.HelpOn(topic) {
+			t.Errorf("%s: %d, %q, %q", topic.Name, code, stderr, stdout)
+		}
 	}
 }
 

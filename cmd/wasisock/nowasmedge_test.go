@@ -20,7 +20,7 @@ func TestWithoutWasmEdge(t *testing.T) {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 	code, _, stderr = execute(t, "run", "--engine", "v8", file(t, "guest.wasm", ending))
-	if code != 125 || !strings.Contains(stderr, "write auto, wasmtime, wazero or wasmedge") {
+	if code != 125 || !strings.Contains(stderr, "want auto, wasmtime, wazero or wasmedge") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }

@@ -2,48 +2,44 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/gocmd"
 )
 
-const overlayHelp = `usage: wasisock overlay [--env]
-
-Prints the path of the overlay with which the go command, an IDE or another build
-tool builds for GOOS=wasip1 as wasisock build does. It is made for the Go that the
-current folder's go.mod chooses. Builds for other systems with it are what they
-were without.
-
-  wasisock overlay
-  GOFLAGS=-overlay=$(wasisock overlay) GOOS=wasip1 GOARCH=wasm go vet ./...
-  eval "$(wasisock overlay --env)"    # and then plain go build, for any system
-
-  --env   print lines for a shell that set GOFLAGS, and for a Go that the go
-          command has downloaded itself what else is needed: files of such a Go
-          can be replaced in a GOROOT of links alone
-`
-
-func overlay(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("overlay", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	env := flags.Bool("env", false, "")
-	if err := flags.Parse(args); err != nil {
-		return failed(stderr, "%v; see wasisock overlay --help", err)
+func overlayCommand(s streams) *cli.Command {
+	env := false
+	return &cli.Command{
+		Name: "overlay", Args: "[--env]", Short: "print the overlay for other build tools",
+		Long: "Prints the path of the overlay with which the go command, an IDE or another build tool builds for GOOS=wasip1 as `wasisock build` does. " +
+			"It is made for the Go that the current directory's go.mod chooses. Builds for other systems with it are what they were without.",
+		Examples: "wasisock overlay\n" +
+			"GOFLAGS=-overlay=$(wasisock overlay) GOOS=wasip1 GOARCH=wasm go vet ./...\n" +
+			`eval "$(wasisock overlay --env)"    # and then plain go build, for any system`,
+		Flags: []cli.Flag{{Name: "env", Set: cli.Switch(&env), Short: "print lines for a shell that set GOFLAGS and what else is needed",
+			Long: "More than GOFLAGS is needed for a Go that the go command has downloaded itself: files of such a Go can only be replaced in a GOROOT of links."}},
+		Words: true,
+		Run: func(l cli.Line) int {
+			if len(l.Args) > 0 {
+				return failed(s.stderr, "overlay takes no arguments; it is the same for all packages")
+			}
+			return overlay(env, s.stdout, s.stderr)
+		},
 	}
-	if flags.NArg() > 0 {
-		return failed(stderr, "overlay takes no arguments; it is the same for all packages")
-	}
+}
+
+func overlay(env bool, stdout, stderr io.Writer) int {
 	g, err := gocmd.New(context.Background(), "", "")
 	if err != nil {
 		return failed(stderr, "%v", err)
 	}
 	defer g.Close()
-	if !*env {
+	if !env {
 		if g.Linked {
 			fmt.Fprintf(stderr, "wasisock: %s was downloaded by the go command, so this overlay also needs GOROOT=%s GOTOOLCHAIN=local and its go in PATH; wasisock overlay --env prints all of that for a shell\n", g.Version, g.GOROOT)
 		}

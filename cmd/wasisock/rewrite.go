@@ -9,41 +9,32 @@ import (
 	"os"
 	"slices"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/internal/rewrite"
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-const rewriteHelp = `usage: wasisock rewrite [-v] IN OUT
-
-Gives the functions of a module that Go's compiler made bodies in structured control
-flow, which run faster on every engine. The module does the same as before. wasisock
-build does this itself: use rewrite for modules of plain go build, Bazel and others,
-after every other tool.
-
-  wasisock rewrite plain.wasm server.wasm
-  wasisock rewrite -v server.wasm server.wasm
-
-  -v   print how many functions have new bodies, and why others have none
-
-Exit code: 0; 125 on an error.
-`
-
-func rewriteModule(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	verbose := len(args) > 0 && args[0] == "-v"
-	if verbose {
-		args = args[1:]
+func rewriteCommand(s streams) *cli.Command {
+	verbose := false
+	return &cli.Command{
+		Name: "rewrite", Args: "[-v] IN OUT", Short: "make the code of a built module faster",
+		Long: "Gives the functions of a module that Go's compiler made bodies in structured control flow, which run faster on every engine. The module does the same as before. " +
+			"`wasisock build` does this itself: use rewrite for modules of plain `go build`, Bazel and others, after every other tool.",
+		Examples: "wasisock rewrite plain.wasm server.wasm\nwasisock rewrite -v server.wasm server.wasm",
+		Page:     "The exit code is 0, or 125 after an error.",
+		Flags: []cli.Flag{{Name: "verbose", Letter: "v", Set: cli.Switch(&verbose),
+			Short: "print how many functions have new bodies, and why others have none"}},
+		Complete: []string{"wasm"},
+		Run: func(l cli.Line) int {
+			if len(l.Args) != 2 {
+				return failed(s.stderr, "rewrite wants the paths of a module and of the one to make; see wasisock rewrite --help")
+			}
+			if err := rewriteFile(l.Args[0], l.Args[1], verbose, s.stderr); err != nil {
+				return failed(s.stderr, "%v", err)
+			}
+			return 0
+		},
 	}
-	if len(args) > 0 && isHelp(args[0]) {
-		fmt.Fprint(stdout, rewriteHelp)
-		return 0
-	}
-	if len(args) != 2 {
-		return failed(stderr, "rewrite wants the paths of a module and of the one to make; see wasisock rewrite --help")
-	}
-	if err := rewriteFile(args[0], args[1], verbose, stderr); err != nil {
-		return failed(stderr, "%v", err)
-	}
-	return 0
 }
 
 // rewriteFile rewrites a module into a file, which may be the same. A module that is

@@ -2,14 +2,13 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host"
@@ -18,6 +17,8 @@ import (
 // A runOptions is what the command line of wasisock run says.
 type runOptions struct {
 	args    []string           // the guest, or what it is built from, and its arguments
+	given   cli.Given          // the flags
+	raw     []string           // the command line
 	command supervisor.Command // with the guest's Cmd and the engine
 
 	allow, deny, filed []string // rules
@@ -34,58 +35,28 @@ type runOptions struct {
 	confined  confinement
 }
 
-func (o *runOptions) parse(args []string) error {
+// newRunOptions returns those of a command line without flags.
+func newRunOptions() *runOptions {
+	o := &runOptions{}
 	o.command.Grace = 10 * time.Second
-	guest := &o.command.Guest
-	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
+	return o
+}
 
-	flags.Func("allow", "", ruleFlag(&o.allow, ""))
-	flags.Func("deny", "", ruleFlag(&o.deny, "deny "))
-	flags.Func("policy", "", func(v string) error {
-		read, err := options.ReadPolicy(v)
-		o.filed = append(o.filed, read...)
-		return err
-	})
-	flags.BoolVar(&o.allowAll, "allow-all", false, "")
-	flags.BoolVar(&o.command.Learn, "learn", false, "")
-	flags.BoolVar(&o.confined.off, "no-confine", false, "")
-	flags.Func("dns", "", options.DNS(guest, &o.confined.dns))
+func (o *runOptions) readPolicy(file string) error {
+	read, err := options.ReadPolicy(file)
+	o.filed = append(o.filed, read...)
+	return err
+}
 
-	flags.Func("dir", "", func(v string) error {
-		d, err := parseDir(v)
-		guest.Dirs = append(guest.Dirs, d)
-		return err
-	})
-	flags.Func("env", "", func(v string) error {
-		v, err := parseEnv(v)
-		guest.Env = append(guest.Env, v)
-		return err
-	})
-	flags.Var(&o.roots, "tls-roots", "")
-	options.Limits(flags, &guest.Limits)
+func (o *runOptions) addDir(v string) error {
+	d, err := parseDir(v)
+	o.command.Guest.Dirs = append(o.command.Guest.Dirs, d)
+	return err
+}
 
-	flags.Var(&o.listeners, "listen", "")
-	flags.Func("publish", "", o.listeners.publish)
-	flags.BoolVar(&guest.ListenFDs, "listen-fds", false, "")
-	flags.Func("restart", "", options.Restart(&o.command.Restart))
-	flags.BoolVar(&o.command.Watch, "watch", false, "")
-	flags.Func("grace", "", options.Time(&o.command.Grace, 0))
-	flags.Func("instances", "", options.Count(&o.command.Instances))
-	flags.StringVar(&o.pidFile, "pid-file", "", "")
-
-	o.traced.register(flags)
-	flags.StringVar(&o.endpoints.metrics, "metrics", "", "")
-	flags.StringVar(&o.endpoints.pprof, "pprof", "", "")
-	flags.StringVar(&o.profile, "cpu-profile", "", "")
-	flags.Var(&o.faults, "fault", "")
-
-	flags.BoolVar(&o.verbose, "v", false, "")
-
-	options.Engine(flags, &o.command.Engine)
-	err := flags.Parse(args)
-	o.args = flags.Args()
+func (o *runOptions) addEnv(v string) error {
+	v, err := parseEnv(v)
+	o.command.Guest.Env = append(o.command.Guest.Env, v)
 	return err
 }
 

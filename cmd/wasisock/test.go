@@ -7,51 +7,39 @@ import (
 	"os"
 	"strings"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/gocmd"
 	"github.com/wasisock/wasisock/cmd/internal/goexec"
-	"github.com/wasisock/wasisock/host"
 )
 
-const testHelp = `usage: wasisock test [--allow RULE]... [--allow-all] [GO TEST FLAGS] [PACKAGES]
-
-Runs go test for GOOS=wasip1 GOARCH=wasm, with Go's own package net made real as
-wasisock build does it, on the built-in host. Flags are those of go test.
-
-  wasisock test ./...
-  wasisock test -v -run TestServer ./cmd/server
-  wasisock test --allow 'dial tcp 10.0.0.0/8:5432' ./store
-  wasisock test -exec scripts/wasmedge-exec.sh ./...   # on another engine
-
-Tests run in their package's folder with all files, the environment, and loopback:
-they can dial, listen at and send to 127.0.0.0/8 and [::1], listen everywhere at a
-port that the system chooses, resolve localhost, and use UNIX sockets below the
-folder for temporary files. What is refused is told with the rule that permits it.
-
-  --allow RULE    permit more; see wasisock run --help for rules. WASISOCK_ALLOW
-                  can hold some too, separated by commas
-  --allow-all     permit every use of the network
-
-SSL_CERT_FILE is set to the system's certificates where it is not set.
-
-SIGINT, SIGQUIT, SIGHUP and SIGTERM reach the tests, from the terminal or, where there
-is none, from wasisock, which ends after them.
-
-Exit code: that of go test; 125 if wasisock failed.
-`
+func goTestCommand(s streams) *cli.Command {
+	var o goexec.Options
+	return &cli.Command{
+		Name: "test", Args: "[--allow RULE]... [--allow-all] [GO TEST FLAGS] [PACKAGES]", Go: asksForHelp,
+		Short: "run Go tests as guests",
+		Long: "Runs `go test` for GOOS=wasip1 GOARCH=wasm, with Go's own package net made real as `wasisock build` does it, on the built-in host. All other flags are those of `go test`.\n\n" +
+			"Tests run in the directory of their package with all files, the environment, and loopback: they can dial, listen at and send to 127.0.0.0/8 and [::1], " +
+			"listen at all addresses at a port that the system chooses, resolve localhost, and use UNIX sockets below the directory for temporary files. " +
+			"wasisock prints what it refuses, with the rule that allows it.",
+		Examples: "wasisock test ./...\n" +
+			"wasisock test -v -run TestServer ./cmd/server\n" +
+			"wasisock test --allow 'dial tcp 10.0.0.0/8:5432' ./store\n" +
+			"wasisock test -exec scripts/wasmedge-exec.sh ./...   # on another engine",
+		Page: "SSL_CERT_FILE is set to the system's certificates where it is not set.\n\n" +
+			"SIGINT, SIGQUIT, SIGHUP and SIGTERM reach the tests: from the terminal, or where there is none from wasisock, which ends after them.\n\n" +
+			"The exit code is that of `go test`, or 125 if wasisock failed.",
+		Flags: o.Flags(), Complete: []string{"go"},
+		Run: func(l cli.Line) int { return test(l.Args, s.stdin, s.stdout, s.stderr) },
+	}
+}
 
 func test(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	line, err := gocmd.Parse(args, "C overlay exec allow", "h help allow-all")
-	switch {
-	case err != nil:
-		return failed(stderr, "%v; see wasisock test --help", err)
-	case line.Value("h") != "" || line.Value("help") != "":
-		fmt.Fprint(stdout, testHelp)
-		return 0
+	var o goexec.Options
+	line, err := goLine("test", args, o.Flags(), "C overlay exec")
+	if err != nil {
+		return failed(stderr, "%v", err)
 	}
-	rules, all, runs := line.Taken["allow"], line.Value("allow-all") != "", line.Value("exec")
-	if _, err := host.ParsePolicy(rules...); err != nil {
-		return failed(stderr, "--allow: %v", err)
-	}
+	rules, all, runs := o.Allow, o.AllowAll, line.Value("exec")
 	switch {
 	case all && len(rules) > 0:
 		return failed(stderr, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
@@ -101,18 +89,22 @@ func execSelf(rules []string, all bool) (string, error) {
 	return strings.Join(words, " "), nil
 }
 
-const execHelp = `usage: wasisock exec [--allow RULE]... [--allow-all] GUEST.wasm [ARGUMENTS]
-
-Runs what the go command has built, as wasisock test does: with all files, the
-environment, and loopback (see wasisock test --help). It is for -exec of go test
-and go run:
-
-  GOOS=wasip1 GOARCH=wasm go test -exec 'wasisock exec' ./...
-  wasisock exec --allow 'dial tcp *:443' server.test.wasm -test.v
-
-Exit codes are those of wasisock run.
-`
-
-func execGuest(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return goexec.Run("wasisock exec", args, stdin, stdout, stderr)
+func execCommand(s streams) *cli.Command {
+	var o goexec.Options
+	return &cli.Command{
+		Name: "exec", Args: "[--allow RULE]... [--allow-all] GUEST.wasm [ARGUMENTS]",
+		Short: "run what the go command built",
+		Long: "Runs what the go command has built, as `wasisock test` does: with all files, the environment, and loopback. " +
+			"It is for the flag `-exec` of `go test` and `go run`.",
+		Examples: "GOOS=wasip1 GOARCH=wasm go test -exec 'wasisock exec' ./...\n" +
+			"wasisock exec --allow 'dial tcp *:443' server.test.wasm -test.v",
+		Page:  "Exit codes are those of `wasisock run`.",
+		Flags: o.Flags(), Complete: []string{"wasm"},
+		Run: func(l cli.Line) int {
+			if len(l.Args) == 0 {
+				return failed(s.stderr, "no guest was named; write wasisock exec GUEST.wasm, or see wasisock exec --help")
+			}
+			return goexec.Run("wasisock exec", o, l.Args, s.stdin, s.stdout, s.stderr)
+		},
+	}
 }

@@ -2,12 +2,12 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
+	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/hosttrace"
 )
@@ -16,38 +16,36 @@ import (
 // --trace-filter. Each of them asks for a trace.
 type tracing struct{ form, file, filter string }
 
-func (t *tracing) register(flags *flag.FlagSet) {
-	flags.Var(t, "trace", "")
-	flags.Func("trace-file", "", func(v string) error {
-		if v == "" {
-			return errors.New("write the name of a file")
-		}
-		t.file = v
-		return nil
-	})
-	flags.Func("trace-filter", "", func(v string) error {
-		t.filter = v
-		_, err := hosttrace.Filter(nil, v)
-		return err
-	})
+var traceWords = []string{"text", "json", "chrome"}
+
+func (t *tracing) setForm(v string) error {
+	switch v {
+	case "true":
+		t.form = "text"
+	case "false":
+		t.form = v
+	default:
+		return options.Choice(traceWords, func(i int) { t.form = v })(v)
+	}
+	return nil
 }
 
-func (t *tracing) IsBoolFlag() bool { return true }
-func (t *tracing) String() string   { return "" }
+func (t *tracing) setFile(v string) error {
+	if v == "" {
+		return errors.New("write the name of a file")
+	}
+	t.file = v
+	return nil
+}
+
+func (t *tracing) setFilter(v string) error {
+	t.filter = v
+	_, err := hosttrace.Filter(nil, v)
+	return err
+}
 
 var traceForms = map[string]func(io.Writer) *hosttrace.Writer{
 	"text": hosttrace.Text, "json": hosttrace.JSON, "chrome": hosttrace.Chrome,
-}
-
-func (t *tracing) Set(v string) error {
-	if v == "true" { // what package flag makes of no value
-		v = "text"
-	}
-	if traceForms[v] == nil && v != "false" {
-		return errors.New("write text, json or chrome")
-	}
-	t.form = v
-	return nil
 }
 
 // start is what the guest's calls are to be told, nil if nothing asks for a trace.

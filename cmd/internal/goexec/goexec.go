@@ -4,56 +4,77 @@ package goexec
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/report"
 	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host"
 )
 
-// Usage is the first line of the help for a command of this name.
-func Usage(name string) string {
-	return "usage: " + name + " [--allow RULE]... [--allow-all] GUEST.wasm [ARGUMENTS]\n"
+// Options is what the flags of such a command say.
+type Options struct {
+	Allow    []string
+	AllowAll bool
 }
 
-// Run is the command's main; its result is the exit code.
-func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// Flags returns the flags that set o.
+func (o *Options) Flags() []cli.Flag {
+	return []cli.Flag{
+		{Name: "allow", Value: "RULE", Many: true, Short: "allow what RULE says too; see wasisock help rules",
+			Long: "WASISOCK_ALLOW can hold more rules, separated by commas.",
+			Set: func(rule string) error {
+				o.Allow = append(o.Allow, rule)
+				_, err := host.ParsePolicy(rule)
+				return err
+			}},
+		{Name: "allow-all", Short: "allow every use of the network", Set: cli.Switch(&o.AllowAll)},
+	}
+}
+
+// Main runs a command of this name that has no other flags. Its result is the exit code.
+func Main(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var o Options
+	line, err := cli.Parse(name, o.Flags(), args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp) || err == nil && len(line.Args) == 0:
+		fmt.Fprintf(stderr, "usage: %s [--allow RULE]... [--allow-all] GUEST.wasm [ARGUMENTS]\n\n"+
+			"The go command calls this for GOOS=wasip1 GOARCH=wasm go run and go test.\n", name)
+		return supervisor.ExitFailed
+	case err != nil:
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return supervisor.ExitFailed
+	}
+	return Run(name, o, line.Args, stdin, stdout, stderr)
+}
+
+// Run runs the guest that the first argument names. Its result is the exit code.
+func Run(name string, o Options, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	messages := report.NewOutput(stderr, name)
 	defer messages.Close()
 	failed := func(format string, args ...any) int {
 		fmt.Fprintf(messages, name+": "+format+"\n", args...)
 		return supervisor.ExitFailed
 	}
-	rules := append(Loopback(os.TempDir()), split(os.Getenv("WASISOCK_ALLOW"))...)
-	policy, err := host.ParsePolicy(rules...)
-	if err != nil {
+	variable := split(os.Getenv("WASISOCK_ALLOW"))
+	if _, err := host.ParsePolicy(variable...); err != nil {
 		return failed("WASISOCK_ALLOW: %v", err)
 	}
-	var allowAll bool
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.BoolVar(&allowAll, "allow-all", false, "")
-	flags.Func("allow", "", func(rule string) (err error) {
-		rules = append(rules, rule)
-		policy, err = host.ParsePolicy(rules...)
-		return err
-	})
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp) || err == nil && flags.NArg() == 0:
-		fmt.Fprint(messages, Usage(name), "\nThe go command calls this for GOOS=wasip1 GOARCH=wasm go run and go test.\n")
-		return supervisor.ExitFailed
-	case err != nil:
+	policy, err := host.ParsePolicy(slices.Concat(Loopback(os.TempDir()), variable, o.Allow)...)
+	if err != nil {
 		return failed("%v", err)
 	}
-	if allowAll {
+	if o.AllowAll {
 		policy = host.AllowAll
 	}
 	env, err := environment()
@@ -62,9 +83,9 @@ func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	}
 	return supervisor.Command{
 		Name: name,
-		File: flags.Arg(0),
+		File: args[0],
 		Guest: host.Cmd{
-			Args:   flags.Args(),
+			Args:   args,
 			Env:    env,
 			Stdin:  stdin,
 			Stdout: stdout,

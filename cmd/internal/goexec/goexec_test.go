@@ -35,7 +35,7 @@ func TestExitCodes(t *testing.T) {
 	} {
 		t.Setenv("WASISOCK_ALLOW", test.allow)
 		var out, stderr bytes.Buffer
-		code := Run("command", test.args, nil, &out, &stderr)
+		code := Main("command", test.args, nil, &out, &stderr)
 		if code != test.code || !strings.Contains(stderr.String(), test.stderr) || out.Len() > 0 {
 			t.Errorf("%s: %d, %q, %q; want %d, %q", test.name, code, &out, &stderr, test.code, test.stderr)
 		}

@@ -4,22 +4,23 @@ package options
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Time parses one of at least least, for flag.Func.
+// Time parses one of at least least, for a cli.Flag.
 func Time(d *time.Duration, least time.Duration) func(string) error {
 	return func(v string) (err error) {
 		if *d, err = time.ParseDuration(v); err != nil || *d < least {
-			err = fmt.Errorf("%q is no time; write one such as 90s, 1.5h or 100ms", v)
+			err = fmt.Errorf("invalid duration %q: want one such as 90s, 1.5h or 100ms", v)
 		}
 		return err
 	}
 }
 
-// Count parses a number above 0, for flag.Func.
+// Count parses a number above 0, for a cli.Flag.
 func Count(n *int) func(string) error {
 	return func(v string) (err error) {
 		if *n, err = strconv.Atoi(v); err != nil || *n <= 0 {
@@ -29,7 +30,7 @@ func Count(n *int) func(string) error {
 	}
 }
 
-// size parses a number of bytes, for flag.Func.
+// size parses a number of bytes, for a cli.Flag.
 func size(n *uint64) func(string) error {
 	return func(v string) (err error) {
 		*n, err = parseSize(v)
@@ -52,14 +53,15 @@ func parseSize(v string) (uint64, error) {
 	return n << shift, nil
 }
 
-// choice parses one of a few words, for flag.Func. all says which there are.
-func choice(choices map[string]func(), all string) func(string) error {
+// Choice parses one of a few words, for a cli.Flag.
+func Choice(words []string, choose func(i int)) func(string) error {
 	return func(v string) error {
-		choose, ok := choices[v]
-		if !ok {
-			return fmt.Errorf("write %s", all)
+		i := slices.Index(words, v)
+		if i < 0 {
+			last := len(words) - 1
+			return fmt.Errorf("invalid value %q: want %s or %s", v, strings.Join(words[:last], ", "), words[last])
 		}
-		choose()
+		choose(i)
 		return nil
 	}
 }

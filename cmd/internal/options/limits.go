@@ -1,31 +1,44 @@
 package options
 
 import (
-	"flag"
-	"time"
+	"strconv"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/host"
 )
 
-// Limits adds flags that set limits.
-func Limits(flags *flag.FlagSet, l *host.Limits) {
-	for name, n := range map[string]*int{
-		"max-sockets": &l.Sockets, "max-files": &l.Files, "max-listeners": &l.Listeners, "max-connections": &l.Connections,
-	} {
-		flags.Func(name, "", Count(n))
+// Limits returns the flags that set limits.
+func Limits(l *host.Limits) []cli.Flag {
+	flags := []cli.Flag{
+		{Name: "max-memory", Value: "BYTES", Short: "limit the guest's memory; BYTES may end in K, M or G", Set: size(&l.Memory),
+			Long: "BYTES is a number. `K`, `M` and `G` multiply it by powers of 1024. The lowest limit is 65536, and a guest that needs more at its start is refused, with exit code 126."},
+		{Name: "max-sockets", Value: "N", Short: "limit open sockets", Default: strconv.Itoa(host.DefaultMaxSockets), Set: Count(&l.Sockets)},
+		{Name: "max-files", Value: "N", Short: "limit open files", Default: strconv.Itoa(host.DefaultMaxFiles), Set: Count(&l.Files)},
+		{Name: "max-listeners", Value: "N", Short: "limit listening sockets", Set: Count(&l.Listeners)},
+		{Name: "max-connections", Value: "N", Short: "limit open connections accepted from each listening socket", Set: Count(&l.Connections),
+			Long: "At the limit, new connections wait until one closes."},
+		{Name: "read-rate", Value: "BYTES", Short: "limit bytes per second read from sockets", Set: size(&l.ReadRate),
+			Long: "A guest that is faster is delayed. A datagram counts as 28 bytes more than it has."},
+		{Name: "write-rate", Value: "BYTES", Short: "limit bytes per second written to sockets", Set: size(&l.WriteRate),
+			Long: "A guest that is faster is delayed. A datagram counts as 28 bytes more than it has."},
+		{Name: "lookup-rate", Value: "N", Short: "limit names per second looked up", Set: rate(&l.LookupRate)},
+		{Name: "timeout", Value: "DURATION", Short: "stop the guest after this time, with exit code 124", Set: Time(&l.WallTime, 1),
+			Long: "DURATION is a number with a unit, such as `90s`, `1.5h` or `100ms`. A guest on wazero that computes, and is not `--interruptible`, ends with the whole of wasisock."},
+		{Name: "cpu-time", Value: "DURATION", Short: "stop the guest after this CPU time, with exit code 124", Set: Time(&l.CPUTime, 1),
+			Long: "As for `--timeout`, the whole of wasisock ends if a guest on wazero computes and is not `--interruptible`."},
 	}
-	for name, n := range map[string]*uint64{
-		"max-memory": &l.Memory, "read-rate": &l.ReadRate, "write-rate": &l.WriteRate,
-	} {
-		flags.Func(name, "", size(n))
+	for i := range flags {
+		flags[i].Group, flags[i].Live = "Limits", true
 	}
-	flags.Func("lookup-rate", "", func(v string) error {
-		var n int
-		err := Count(&n)(v)
-		l.LookupRate = uint64(n)
+	return flags
+}
+
+// rate parses a number above 0 that is per second.
+func rate(n *uint64) func(string) error {
+	return func(v string) error {
+		var count int
+		err := Count(&count)(v)
+		*n = uint64(count)
 		return err
-	})
-	for name, d := range map[string]*time.Duration{"timeout": &l.WallTime, "cpu-time": &l.CPUTime} {
-		flags.Func(name, "", Time(d, 1))
 	}
 }

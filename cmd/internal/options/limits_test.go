@@ -1,20 +1,16 @@
 package options
 
 import (
-	"flag"
-	"io"
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/host"
 )
 
 func TestLimits(t *testing.T) {
 	var got host.Limits
-	flags := flag.NewFlagSet("", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	Limits(flags, &got)
-	err := flags.Parse([]string{"--max-sockets=1", "--max-files=9", "--max-listeners=2", "--max-connections=3", "--max-memory=64K",
+	_, err := cli.Parse("test", Limits(&got), []string{"--max-sockets=1", "--max-files=9", "--max-listeners=2", "--max-connections=3", "--max-memory=64K",
 		"--read-rate=1M", "--write-rate=2M", "--lookup-rate=4", "--timeout=5s", "--cpu-time=6ms"})
 	want := host.Limits{
 		Sockets: 1, Files: 9, Listeners: 2, Connections: 3, Memory: 64 << 10, ReadRate: 1 << 20, WriteRate: 2 << 20, LookupRate: 4,
@@ -24,7 +20,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 	for _, bad := range []string{"--max-sockets=0", "--max-files=0", "--max-listeners=-1", "--max-connections=x", "--lookup-rate=1.5", "--timeout=5", "--timeout=-1s", "--cpu-time=0s", "--read-rate=0"} {
-		if err := flags.Parse([]string{bad}); err == nil {
+		if _, err := cli.Parse("test", Limits(&got), []string{bad}); err == nil {
 			t.Errorf("%s is accepted", bad)
 		}
 	}

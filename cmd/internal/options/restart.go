@@ -1,20 +1,11 @@
 package options
 
-import (
-	"fmt"
+import "github.com/wasisock/wasisock/cmd/internal/supervisor"
 
-	"github.com/wasisock/wasisock/cmd/internal/supervisor"
-)
+// Restarts is the values of Restart.
+var Restarts = []string{"no", "on-failure", "always"}
 
-// Restart parses when a guest is followed by another, for flag.Func.
+// Restart parses when a guest is followed by another, for a cli.Flag.
 func Restart(r *supervisor.Restart) func(string) error {
-	return func(v string) error {
-		for i, name := range [...]string{"no", "on-failure", "always"} {
-			if v == name {
-				*r = supervisor.Restart(i)
-				return nil
-			}
-		}
-		return fmt.Errorf("%q is none; write no, on-failure or always", v)
-	}
+	return Choice(Restarts, func(i int) { *r = supervisor.Restart(i) })
 }
