@@ -143,6 +143,10 @@ check-tidy:
 	@for dir in . bench prove/libraries prove/xnet examples/embed-wasmedge testdata/foreign/stealthrocket; do (cd $$dir && go mod tidy -diff) || exit 1; done
 	@scripts/third-party-licenses.sh | diff THIRD_PARTY_LICENSES - || { echo "THIRD_PARTY_LICENSES is not what scripts/third-party-licenses.sh prints; run it" >&2; exit 1; }
 
+.PHONY: docs-check
+docs-check: ## check links, commands, code and messages of the documentation, and run the README's first hour; 2 minutes
+	go test -count=1 ./internal/docscheck
+
 .PHONY: demo
 demo: wasm ## show the server and the client at work; seconds
 	@scripts/demo.sh
