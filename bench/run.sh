@@ -100,6 +100,7 @@ host_rows() {
 	row 'wasi-go, our wazero' "$(quoted "$out/wasirun-wazero") --max-open-files 65536 $(quoted "$guest") -- -addr 127.0.0.1:{port}"
 	row 'wasisock, same guest' "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server nethttp-stealthrocket.wasm)"
 	row wasisock "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
+	row 'wasisock, wasmtime' "$(quoted "$(with_wasmtime)") run --engine wasmtime --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
 	[ -n "$smoke" ] || rows+=(-idle '0,5000,9000' -rest 10s)
 }
 
@@ -125,6 +126,12 @@ embedded_rows() {
 		row "wasisock, WasmEdge $minor" "$(quoted "$out/wasisock-$minor") run --engine wasmedge --aot wait --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
 	done
 	[ -n "$smoke" ] || rows+=(-idle '0,5000')
+}
+
+# with_wasmtime: the path of a wasisock with wasmtime inside.
+with_wasmtime() {
+	go build -tags wasmtime -o "$out/wasisock-wasmtime" ./cmd/wasisock
+	printf %s "$out/wasisock-wasmtime"
 }
 
 # engine_rows: the program on every engine, and what is compiled natively beside it.
@@ -162,6 +169,7 @@ engine_rows() {
 		done
 	fi
 	row wazero "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server "$program.wasm")"
+	row wasmtime "$(quoted "$(with_wasmtime)") run --engine wasmtime --allow 'listen tcp 127.0.0.1:*' $(server "$program.wasm")"
 }
 
 # soak TIME: wasisock and not a shell gets the signals.
