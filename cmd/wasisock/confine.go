@@ -21,6 +21,7 @@ type confinement struct {
 	dns       uint16   // the port of the nameservers: --dns
 	listeners listenFlag
 	pidFile   string
+	configs   []string // --config and, with it, --policy
 
 	above string // the directory that the one for temporary files lies in; "" is none
 }
@@ -54,7 +55,9 @@ func (c *confinement) apply(guest *host.Cmd, e *engine.Engine) error {
 func (c *confinement) needs(guest *host.Cmd, e *engine.Engine) (n confine.Needs, err error) {
 	n.Read = append(n.Read, c.file)
 	if len(c.listeners) > 0 { // SIGHUP and --watch load the file again
-		n.Read = append(n.Read, confine.Replaceable(c.file)...)
+		for _, file := range append(c.configs, c.file) {
+			n.Read = append(n.Read, confine.Replaceable(file)...)
+		}
 	}
 	if c.above != "" {
 		n.Write, n.Rmdir = append(n.Write, os.TempDir()), append(n.Rmdir, c.above)

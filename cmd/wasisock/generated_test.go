@@ -24,6 +24,7 @@ func TestGenerated(t *testing.T) {
 		help[topic.Name+".txt"] = program.HelpOn(topic)
 	}
 	pages, man := program.Pages()
+	pages["wasisock.schema.json"] = configSchema()
 	for dir, files := range map[string]map[string]string{
 		"../../docs/cli": pages, "../../man": man, "testdata/help": help,
 	} {

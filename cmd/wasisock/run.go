@@ -9,16 +9,27 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/report"
 	"github.com/wasisock/wasisock/host"
 )
 
 // runGuest runs a guest, for the exit code.
-func runGuest(o runOptions, stdin io.Reader, stdout, stderr io.Writer) int {
+func runGuest(o *runOptions, stdin io.Reader, stdout, stderr io.Writer) int {
 	messages := report.NewOutput(stderr, "wasisock") // but for those of the go command
 	defer messages.Close()
-	if err := o.validate(); err != nil {
+	o, err := o.configured()
+	if err == nil {
+		err = o.validate()
+	}
+	if err == nil && o.printConfig {
+		var none []string
+		if err = cli.PrintConfig(stdout, o.configKeys(&none), o.given); err == nil {
+			return 0
+		}
+	}
+	if err != nil {
 		return failed(messages, "%v", err)
 	}
 	r := running{runOptions: o, stdin: stdin, stdout: stdout, stderr: stderr, messages: messages}

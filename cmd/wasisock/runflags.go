@@ -25,7 +25,7 @@ func runCommand(o *runOptions, s streams) *cli.Command {
 			"The flags end at the guest: what follows its name are its arguments. `-flag` means `--flag`.\n\n" +
 			"A guest that handles SIGINT, SIGTERM or SIGQUIT gets the signal, and has `--grace` to end by itself. SIGUSR1, SIGUSR2 and SIGHUP are passed on too, and stop nothing. " +
 			"Otherwise, after SIGINT or SIGTERM, a guest that listens shuts down within `--grace`; others stop at once, and so does every guest after a second signal. " +
-			"With `--listen` or `--publish`, SIGHUP loads the guest again, or builds it again. SIGHUP from a terminal that was closed stops the guest.\n\n" +
+			"With `--listen` or `--publish`, SIGHUP loads the guest again, or builds it again, and reads the `--config` file again. SIGHUP from a terminal that was closed stops the guest.\n\n" +
 			"The exit code is the guest's, with 255 for greater ones; `wasisock help exit-codes` lists the others. " +
 			"After SIGINT or SIGTERM it is that of a guest that handles the signal, 0 if another guest ended by itself, and otherwise 128 and the number of the signal.\n\n" +
 			"`wasisock run` does not work on Windows. On Linux it confines itself; see `--no-confine`.\n\n" +
@@ -33,7 +33,7 @@ func runCommand(o *runOptions, s streams) *cli.Command {
 		Flags: o.flags(), Complete: []string{"wasm", "go"},
 		Run: func(l cli.Line) int {
 			o.args, o.given, o.raw = l.Args, l.Given, l.Raw
-			return runGuest(*o, s.stdin, s.stdout, s.stderr)
+			return runGuest(o, s.stdin, s.stdout, s.stderr)
 		},
 	}
 }
@@ -123,5 +123,31 @@ func (o *runOptions) flags() []cli.Flag {
 				"The same seed injects the same faults into the same calls. Without a seed, wasisock chooses one and prints it."},
 	}...)
 	flags = append(flags, options.Engine(&o.command.Engine)...)
-	return flags
+	return append(flags, []cli.Flag{
+		{Group: "Configuration", Name: "config", Value: "FILE", LineOnly: true, Set: cli.Text(&o.config),
+			Short: "read flags from FILE; see wasisock help config",
+			Long:  "Flags of the command line win over the file. SIGHUP reads it again, where it loads the guest again."},
+		{Group: "Configuration", Name: "print-config", LineOnly: true, Set: cli.Switch(&o.printConfig),
+			Short: "print the configuration that would be used, and run nothing",
+			Long:  "The output is a file for `--config`, with the flags of the command line in it."},
+	}...)
+}
+
+// positional returns what a configuration file has besides flags: the guest and its arguments,
+// which are appended to args.
+func positional(args *[]string) []cli.Flag {
+	add := func(v string) error { *args = append(*args, v); return nil }
+	return []cli.Flag{
+		{Name: "guest", Value: "GUEST", Short: "run this guest: a file, a package or a Go file", Set: func(v string) error {
+			*args = append([]string{v}, *args...)
+			return nil
+		}},
+		{Name: "args", Value: "ARGUMENT", Many: true, Live: true, Short: "pass these arguments to the guest", Set: add},
+	}
+}
+
+// configKeys returns the flags that configuration files have as keys, with those of the guest
+// and its arguments.
+func (o *runOptions) configKeys(args *[]string) []cli.Flag {
+	return append(cli.InFile(o.flags()), positional(args)...)
 }

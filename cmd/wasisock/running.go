@@ -13,11 +13,12 @@ import (
 
 // A running is what one run of the command has open.
 type running struct {
-	runOptions
+	*runOptions
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	messages       *report.Output
 	closers        []func()
+	reads          rereading
 }
 
 // A buildError is that the go command has failed, with that exit code.
@@ -31,7 +32,7 @@ func (r *running) open() error {
 	guest := &r.command.Guest
 	guest.Stdin, guest.Stdout, guest.Stderr = r.stdin, r.stdout, r.stderr
 	built := sources(r.args) // how many arguments
-	r.confined.builds = built > 0
+	r.confined.builds, r.reads.built = built > 0, built
 	r.onClose(r.confined.begin())
 	for _, open := range []func() error{
 		r.openFaults, r.openRoots, r.openListeners, r.openMetrics,
@@ -46,6 +47,10 @@ func (r *running) open() error {
 	r.command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
 	if kind, why := r.command.Engine.Choose(); r.verbose {
 		fmt.Fprintf(r.messages, "wasisock: engine: %s: %s\n", versionOf(kind), why)
+	}
+	if r.config != "" {
+		r.reads.filed, r.command.Reread = r.filed, r.reread
+		r.confined.configs = append(r.given["policy"], r.config)
 	}
 	r.confined.file, r.confined.rules, r.confined.listeners = r.command.File, slices.Concat(r.allow, r.filed), r.listeners
 	if err := r.confined.apply(guest, &r.command.Engine); err != nil {
@@ -74,10 +79,13 @@ func (r *running) openRoots() error {
 	if !r.roots.set {
 		return nil
 	}
-	remove, err := r.roots.give(&r.command.Guest)
+	guest := &r.command.Guest
+	before := len(guest.Env)
+	remove, err := r.roots.give(guest)
 	if err != nil {
 		return fmt.Errorf("--tls-roots: %v", err)
 	}
+	r.reads.rootsEnv = guest.Env[before:]
 	r.onClose(remove)
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -32,7 +33,11 @@ type runOptions struct {
 	profile   string
 	pidFile   string
 	verbose   bool
-	confined  confinement
+
+	config      string
+	printConfig bool
+
+	confined confinement
 }
 
 // newRunOptions returns those of a command line without flags.
@@ -40,6 +45,45 @@ func newRunOptions() *runOptions {
 	o := &runOptions{}
 	o.command.Grace = 10 * time.Second
 	return o
+}
+
+// configured returns the options of the file that --config names, with those of the command
+// line over them. Without a file, they are o.
+func (o *runOptions) configured() (*runOptions, error) {
+	if o.config == "" {
+		o.given = o.withArgs(o.given, o.args)
+		return o, nil
+	}
+	made := newRunOptions()
+	var args []string
+	keys := made.configKeys(&args)
+	given, err := cli.Configure(o.config, keys)
+	if err != nil {
+		return nil, err
+	}
+	line, err := cli.Parse("wasisock run", made.flags(), o.raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(line.Args) > 0 {
+		args = line.Args
+	}
+	made.args, made.raw, made.given = args, o.raw, o.withArgs(given.Over(keys, line.Given), args)
+	return made, nil
+}
+
+// withArgs returns what is given with the guest and its arguments.
+func (o *runOptions) withArgs(given cli.Given, args []string) cli.Given {
+	given = maps.Clone(given)
+	delete(given, "guest")
+	delete(given, "args")
+	if len(args) > 0 {
+		given["guest"] = args[:1]
+	}
+	if len(args) > 1 {
+		given["args"] = args[1:]
+	}
+	return given
 }
 
 func (o *runOptions) readPolicy(file string) error {
@@ -98,7 +142,7 @@ func (o *runOptions) validate() (err error) {
 		return fmt.Errorf("--allow-all leaves nothing for --allow %q to permit; leave out one of them", o.allow[0])
 	case o.command.Learn && (o.allowAll || len(o.allow) > 0):
 		return errors.New("--learn permits everything; leave out --allow and --allow-all")
-	case len(o.args) == 0:
+	case len(o.args) == 0 && !o.printConfig:
 		return errors.New("no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
 	case o.command.Guest.ListenFDs && len(o.listeners) == 0:
 		return errors.New("--listen-fds needs --listen; name the address where the guest listens, as in --listen tcp:127.0.0.1:8080")

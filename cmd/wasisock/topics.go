@@ -7,6 +7,34 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
+// configExample is a configuration file.
+const configExample = `guest: server.wasm
+args: [-addr, ':8080']
+listen: [':8080']
+restart: on-failure
+grace: 30s
+allow:
+- dial tcp *.example.com:443
+env: [MODE=production]
+max-memory: 512M
+`
+
+// configSchema returns the JSON schema of configuration files.
+func configSchema() string {
+	return cli.Schema("wasisock run --config", newRunOptions().configKeys(new([]string)))
+}
+
+// live returns the flags that a configuration that is read again can change.
+func live() string {
+	var names []string
+	for _, f := range newRunOptions().configKeys(new([]string)) {
+		if f.Live {
+			names = append(names, f.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // topics is what wasisock help explains besides commands.
 func topics() []cli.Topic {
 	return []cli.Topic{
@@ -18,6 +46,17 @@ func topics() []cli.Topic {
 			"Link-local addresses and those at which clouds give machines their credentials must be named: `*` and wide prefixes do not allow to dial them.\n\n" +
 			"A policy file is YAML with lists:\n\n" +
 			"    allow:\n    - listen tcp [::]:8080\n    - dial tcp *.example.com:443\n    deny:\n    - dial tcp *:25",
+		},
+		{Name: "config", Short: "configuration files", Text: "" +
+			"`wasisock run --config FILE` reads flags from a file in YAML or JSON. Its keys are the names of flags, and also `guest` and `args`. Flags that may be repeated have lists, and switches `true` or `false`:\n\n" +
+			"    " + strings.ReplaceAll(strings.TrimSpace(configExample), "\n", "\n    ") + "\n\n" +
+			"wasisock refuses unknown keys and values of a wrong type, with the line of the file. Paths are relative to the current directory, as in flags. wasisock reads no file that `--config` does not name.\n\n" +
+			"The command line wins: its flags replace the values of the file, a guest replaces `guest` and `args`, and flags that may be repeated are added to the lists of the file. " +
+			"`wasisock run --print-config` prints the result.\n\n" +
+			"After SIGHUP, with `listen` or `publish`, wasisock reads the file again, and those of `policy`, before it loads the guest again. " +
+			"It prints which changes the new guest has, and which need another start of wasisock. A file with a mistake changes nothing. These keys can change: " + live() + ". " +
+			"Rules cannot, with `learn` or, on Linux, if they reach ports or directories for sockets that wasisock has given up when it confined itself.\n\n" +
+			"docs/cli/wasisock.schema.json is a JSON schema, for editors.",
 		},
 		{Name: "exit-codes", Short: "what exit codes mean", Text: "" +
 			"`wasisock run` and `wasisock exec` exit with the code of the guest, or with one of these:",

@@ -73,6 +73,8 @@ type Flag struct {
 	Long    string // what only pages say
 	Live    bool   // a configuration that is read again can change it
 
+	LineOnly bool // not in configuration files
+
 	Set func(string) error
 }
 

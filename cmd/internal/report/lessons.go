@@ -13,25 +13,28 @@ const mostLessons = 1000
 
 // Lessons is what a run used of the network.
 type Lessons struct {
-	policy host.Policy
-	mu     sync.Mutex
-	rules  map[string]bool
-	named  map[string]bool // names that other rules permit to resolve
+	mu    sync.Mutex
+	rules map[string]bool
+	named map[string]bool // names that other rules permit to resolve
 }
 
-// NewLessons returns those of what policy permits.
-func NewLessons(policy host.Policy) *Lessons {
-	return &Lessons{policy: policy, rules: map[string]bool{}, named: map[string]bool{}}
+// NewLessons returns those of a run that has not begun.
+func NewLessons() *Lessons {
+	return &Lessons{rules: map[string]bool{}, named: map[string]bool{}}
 }
 
-// Learn is the policy.
-func (l *Lessons) Learn(r host.Request) error {
-	if err := l.policy(r); err != nil {
+// Watch returns policy, and learns what it permits then.
+func (l *Lessons) Watch(policy host.Policy) host.Policy {
+	return func(r host.Request) error {
+		err := policy(r)
+		if err == nil && !r.Route {
+			l.learn(r)
+		}
 		return err
 	}
-	if r.Route {
-		return nil
-	}
+}
+
+func (l *Lessons) learn(r host.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.rules) < mostLessons {
@@ -43,7 +46,6 @@ func (l *Lessons) Learn(r host.Request) error {
 			}
 		}
 	}
-	return nil
 }
 
 // Lines returns what the run needed, in lines.

@@ -68,6 +68,11 @@ type Command struct {
 	// Rebuild, if not nil, makes the file anew before it is loaded again.
 	Rebuild func() error
 
+	// Reread, if not nil, is called after SIGHUP, before the file is loaded again. It returns
+	// what changes the command for the guests of the new module: of Guest the Args, Env, Limits
+	// and Policy, and Restart and Grace.
+	Reread func() (change func(*Command), err error)
+
 	// Restarted, if not nil, is called for each guest that runs in place of another, with
 	// how that one ended, or host.ErrStopped if it ends because the new one is there.
 	Restarted func(before error)
@@ -76,7 +81,8 @@ type Command struct {
 	// a call that does not return.
 	Abandoned func()
 
-	better func() // of Engine.Compile
+	better   func()                        // of Engine.Compile
+	reported func(host.Policy) host.Policy // returns a policy that reports what it refuses
 
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string
@@ -90,13 +96,14 @@ type Command struct {
 // Run runs the guest and tells what goes wrong. The result is the exit code, for
 // os.Exit at once: after a signal, a guest that computes may still run.
 func (c Command) Run() int {
-	refusals := report.Refusals{Say: c.say, Remedy: c.remedy}
+	say, file := c.say, c.File
+	refusals := report.Refusals{Say: say, Remedy: c.remedy}
 	defer refusals.End()
-	c.Guest.Policy = refusals.Watch(c.Guest.Policy)
-	c.Guest.OnLimit = report.Limits(func(what string) { c.say("%s is at its limit: %s", c.File, what) })
+	c.reported = refusals.Watch
+	c.Guest.OnLimit = report.Limits(func(what string) { say("%s is at its limit: %s", file, what) })
 	if c.Learn {
-		lessons := report.NewLessons(c.Guest.Policy)
-		c.Guest.Policy = lessons.Learn
+		lessons := report.NewLessons()
+		c.reported = func(policy host.Policy) host.Policy { return lessons.Watch(refusals.Watch(policy)) }
 		defer func() {
 			lines := lessons.Lines()
 			c.say("%s", lines[0])
@@ -105,6 +112,7 @@ func (c Command) Run() int {
 			}
 		}()
 	}
+	c.Guest.Policy = c.reported(c.Guest.Policy)
 	signals := make(chan os.Signal, 8)
 	for _, s := range heeded {
 		if !signal.Ignored(s) {
@@ -112,12 +120,13 @@ func (c Command) Run() int {
 		}
 	}
 	defer signal.Stop(signals)
+	s := newSupervisor(&c)
 	c.better = func() {
 		if len(c.Guest.Listeners) > 0 { // which others can have in its place
-			signals <- syscall.SIGHUP
+			s.post(func() { s.load(false) })
 		}
 	}
-	return newSupervisor(&c).run(signals)
+	return s.run(signals)
 }
 
 // remedy returns what to do about a refusal.

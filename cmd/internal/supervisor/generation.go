@@ -14,6 +14,7 @@ import (
 // A generation is the guests of one module: one in each instance.
 type generation struct {
 	module    host.Module
+	guest     host.Cmd // what each of them is made from
 	instances []*instance
 	guests    sync.WaitGroup
 	limit     *time.Timer // of the trial
@@ -32,7 +33,8 @@ type instance struct {
 }
 
 func (s *supervisor) newGeneration(m host.Module) *generation {
-	g := &generation{module: m}
+	g := &generation{module: m, guest: s.Guest}
+	g.guest.Module = m
 	for range max(1, s.Instances) {
 		g.instances = append(g.instances, &instance{generation: g})
 	}
@@ -46,8 +48,7 @@ func (g *generation) close() {
 
 // start begins to run a guest. If there is none, it is as though it ended at once.
 func (s *supervisor) start(i *instance) {
-	cmd := s.Guest
-	cmd.Module = i.generation.module
+	cmd := i.generation.guest
 	cmd.OnListen = func(a net.Addr) {
 		if stream(a) {
 			s.post(func() { s.listening(i) })

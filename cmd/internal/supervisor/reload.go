@@ -21,21 +21,25 @@ const (
 )
 
 // load compiles the module, the first one or one in its place, while those that run go
-// on.
-func (s *supervisor) load() {
+// on. With reread, it reads the settings first.
+func (s *supervisor) load(reread bool) {
 	switch {
 	case s.signal != nil:
 		return
 	case s.loading || s.next != nil:
-		s.again = true
+		s.again, s.rereads = true, s.rereads || reread
 		return
 	}
-	s.loading, s.again = true, false
+	s.loading, s.again, s.rereads = true, false, false
 	first := s.current == nil
 	go func() {
 		var err error
 		var m host.Module
-		if s.Rebuild != nil && !first {
+		var change func(*Command)
+		if reread && s.Reread != nil {
+			change, err = s.Reread()
+		}
+		if err == nil && s.Rebuild != nil && !first {
 			err = s.Rebuild()
 		}
 		if err == nil {
@@ -43,6 +47,10 @@ func (s *supervisor) load() {
 		}
 		s.post(func() {
 			s.loading = false
+			if err == nil && change != nil {
+				change(s.Command)
+				s.Guest.Policy = s.reported(s.Guest.Policy)
+			}
 			s.loaded(m, err)
 		})
 	}()
@@ -138,7 +146,7 @@ func (s *supervisor) settle(outcome string) {
 
 func (s *supervisor) loadAgain() {
 	if s.again {
-		s.load()
+		s.load(s.rereads)
 	}
 }
 
@@ -170,7 +178,7 @@ func (s *supervisor) watch() {
 			now := stampOf(s.File)
 			if now == last && now != used && now != (stamp{}) {
 				used = now
-				s.post(s.load)
+				s.post(func() { s.load(false) })
 			}
 			last = now
 		}

@@ -27,6 +27,7 @@ type supervisor struct {
 	next      *generation // on trial, or nil
 	loading   bool
 	again     bool // another module is to be loaded after that
+	rereads   bool // and the settings are to be read before
 	running   map[*instance]bool
 	abandoned map[*host.Cmd]bool // guests that should have ended and have not
 	pending   int                // instances whose next guest is due later
@@ -62,7 +63,7 @@ func (s *supervisor) run(signals <-chan os.Signal) int {
 	if s.Watch {
 		s.watch()
 	}
-	s.load()
+	s.load(false)
 	had := hasTerminal()
 	var late <-chan time.Time
 	for s.works() {
@@ -72,7 +73,7 @@ func (s *supervisor) run(signals <-chan os.Signal) int {
 		case sig := <-signals:
 			switch {
 			case sig == syscall.SIGHUP && had == hasTerminal() && len(s.Guest.Listeners) > 0:
-				s.load()
+				s.load(true)
 			case !ends(sig) && (sig != syscall.SIGHUP || had == hasTerminal()):
 				s.pass(sig)
 			case s.signal != nil:

@@ -80,6 +80,16 @@ func handler() http.Handler {
 			for {
 				fmt.Println(r.URL)
 			}
+		case "/env":
+			fmt.Fprintln(w, os.Getenv(r.URL.RawQuery))
+			return
+		case "/dial":
+			c, err := net.Dial("tcp", r.URL.RawQuery)
+			if err == nil {
+				c.Close()
+			}
+			fmt.Fprintln(w, errors.Is(err, fs.ErrPermission))
+			return
 		case "/mine": // differs from guest to guest
 			fmt.Fprintf(w, "%x\n", mine)
 			return
