@@ -168,9 +168,12 @@ prove-modules: ## compare random modules between wazero's compiler and its inter
 	go test -count=1 -timeout 0 ./host/wazero/internal/workaround -args -random.for=$(FOR)
 
 .PHONY: test-arm64
-test-arm64: ## test what wazero compiles for arm64, with qemu-aarch64; 1 minute
+test-arm64: ## test what wazero compiles for arm64, and link wasmtime there, with qemu-aarch64; 2 minutes
 	@type -P qemu-aarch64 >/dev/null || { echo "make test-arm64: no qemu-aarch64 in PATH; install Debian's package qemu-user" >&2; exit 1; }
+	@type -P aarch64-linux-gnu-gcc >/dev/null || { echo "make test-arm64: no aarch64-linux-gnu-gcc in PATH; install Debian's packages gcc-aarch64-linux-gnu and libc6-dev-arm64-cross" >&2; exit 1; }
 	GOARCH=arm64 CGO_ENABLED=0 go test -count=1 -short -exec qemu-aarch64 ./host/wazero/internal/workaround
+	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc go build -tags wasmtime -o build/wasisock-arm64 ./cmd/wasisock
+	qemu-aarch64 -L /usr/aarch64-linux-gnu build/wasisock-arm64 version | grep -q 'wasmtime .*linux/arm64'
 
 # The branch prod/testsuite-base of github.com/WebAssembly/wasi-testsuite has the
 # programs compiled. Nothing of it is kept here.
