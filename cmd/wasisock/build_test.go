@@ -378,7 +378,7 @@ func TestBuildRewrites(t *testing.T) {
 			t.Errorf("%s: the program prints %q", test.flags, stderr)
 		}
 	}
-	if code, _, stderr := start(t, "build", "--rewrite=maybe", "./one"); code != 125 || !strings.Contains(stderr, `not "maybe"`) {
+	if code, _, stderr := start(t, "build", "--rewrite=maybe", "./one"); code != 125 || !strings.Contains(stderr, `--rewrite: invalid value "maybe": want on or off`) {
 		t.Errorf("%d, %q", code, stderr)
 	}
 }

@@ -25,7 +25,7 @@ import (
 var nothing = []string{
 	"restart", "instances", "grace", "env", "max-memory", "max-sockets", "max-files", "max-listeners", "max-connections", "read-rate", "write-rate",
 	"lookup-rate", "timeout", "cpu-time", "aot", "rewrite", "interruptible", "compile-memory", "compile-timeout", "cache-size",
-	"listen-fds", "trace", "trace-filter", "fault", "deny", "no-confine", "verbose",
+	"listen-fds", "trace", "trace-filter", "fault", "deny", "no-confine", "verbose", "print-config",
 }
 
 // shortDir makes a directory whose path suits UNIX sockets.
@@ -208,7 +208,7 @@ func TestEachFlagWorksConfined(t *testing.T) {
 			t.Run(strings.Join(test.flags, " "), test.after)
 		}
 	}
-	used = append(used, "watch") // TestReloadingConfined
+	used = append(used, "watch", "config") // TestReloadingConfined, TestReread
 	for _, flag := range newRunOptions().flags() {
 		if !slices.Contains(used, flag.Name) && !slices.Contains(nothing, flag.Name) {
 			t.Errorf("no test runs --%s confined; add what it needs to needs, and a row here, or add it to nothing", flag.Name)
