@@ -16,7 +16,7 @@ func parseName(text string) (func(Request) bool, error) {
 	}
 	name := foldName(text)
 	if !validName(strings.TrimPrefix(name, "*.")) {
-		return nil, fmt.Errorf("%s is no host name; write one, *.example.com for all below it, or * for all", quote(text))
+		return nil, fmt.Errorf("%s is not a host name; write one, *.example.com for all below it, or * for all", quote(text))
 	}
 	matches := matchName(name)
 	return func(r Request) bool { return matches(foldName(r.Host)) }, nil

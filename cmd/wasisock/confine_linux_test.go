@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/wasisock/wasisock/cmd/internal/confine"
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // nothing is the flags that name no file and no address.
@@ -128,7 +129,7 @@ func TestEachFlagWorksConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer abstract.Close()
-	at, port := l.Addr().String(), freePort(t)
+	at, port := l.Addr().String(), porttest.Free(t)
 	policy := file(t, "policy.yaml", "allow:\n- dial tcp "+at+"\n")
 	text := file(t, "ro.txt", "text")
 	if err := os.Rename(text, dir+"/ro/file"); err != nil {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // nameserver answers every A query with 127.0.0.1, and counts.
@@ -195,7 +197,7 @@ func TestLargeAnswers(t *testing.T) {
 // TestLocalhostOfListeners: a guest with listeners looks localhost up without a rule.
 func TestLocalhostOfListeners(t *testing.T) {
 	for _, dirs := range [][]string{nil, {"--dir", t.TempDir() + ":/etc"}} {
-		args := append([]string{"run", "--listen", "tcp:127.0.0.1:" + freePort(t)}, dirs...)
+		args := append([]string{"run", "--listen", "tcp:127.0.0.1:" + porttest.Free(t)}, dirs...)
 		code, stdout, stderr := start(t, append(args, program(t), "lookup", "localhost")...)
 		if code != 0 || !strings.HasSuffix(stdout, " localhost.\n") || strings.Contains(stderr, "refused") {
 			t.Errorf("%q: %d, %q, %q", dirs, code, stdout, stderr)

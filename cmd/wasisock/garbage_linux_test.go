@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/internal/asm"
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // computesOrCalls is a guest of which the first that has a directory computes without end.
@@ -42,7 +43,7 @@ func TestGarbageWhileAGuestComputes(t *testing.T) {
 	if err := os.WriteFile(file, computesOrCalls(), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	cmd := child(t, "--listen=tcp:127.0.0.1:"+freePort(t), "--instances=2", "--restart=always", "--dir", t.TempDir()+":/", file)
+	cmd := child(t, "--listen=tcp:127.0.0.1:"+porttest.Free(t), "--instances=2", "--restart=always", "--dir", t.TempDir()+":/", file)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	began := time.Now()

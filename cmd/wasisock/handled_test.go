@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // startUntil starts the command and waits until the guest is ready.
@@ -68,7 +70,7 @@ func TestSignalsReachTheGuest(t *testing.T) {
 // TestSignalsThatEndNothing: HUP without --listen, USR1 and USR2 start nothing in a guest
 // that does not handle them.
 func TestSignalsThatEndNothing(t *testing.T) {
-	at := "127.0.0.1:" + freePort(t)
+	at := "127.0.0.1:" + porttest.Free(t)
 	s := startUntil(t, at, runOf(t, program(t), "serve", at)...)
 	s.url = "http://" + at
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
@@ -151,7 +153,7 @@ func TestTestForwardsSignals(t *testing.T) {
 
 // TestSwapSignals: the old guest of a swap gets SIGTERM, and ends as it likes.
 func TestSwapSignals(t *testing.T) {
-	at := "127.0.0.1:" + freePort(t)
+	at := "127.0.0.1:" + porttest.Free(t)
 	s := startUntil(t, "ready\n", runOf(t, "--listen", at, program(t), "signals", "0", at)...)
 	s.url = "http://" + at
 	dial(t, at).Close()
@@ -172,7 +174,7 @@ func TestSwapSignals(t *testing.T) {
 // TestSIGQUITDumps: a guest that does not handle SIGQUIT ends with the stacks of its
 // goroutines, also under exec.
 func TestSIGQUITDumps(t *testing.T) {
-	at := "127.0.0.1:" + freePort(t)
+	at := "127.0.0.1:" + porttest.Free(t)
 	for _, args := range [][]string{runOf(t, program(t), "serve", at), {"exec", "--allow-all", program(t), "serve", at}} {
 		s := startUntil(t, at, args...)
 		done := soon(t)

@@ -11,19 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-)
 
-// freePort is one that nobody listens at now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
+	"github.com/wasisock/wasisock/internal/porttest"
+)
 
 func TestListenErrors(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,12 +69,12 @@ func TestListenErrors(t *testing.T) {
 			t.Errorf("%s: %d, %q; want %q", test.publish, code, stderr, test.want)
 		}
 	}
-	for _, publish := range []string{freePort(t) + ":80", "127.0.0.1:" + freePort(t) + ":80"} {
+	for _, publish := range []string{porttest.Free(t) + ":80", "127.0.0.1:" + porttest.Free(t) + ":80"} {
 		if code, _, stderr := start(t, "run", "--publish", publish, "GUEST", "exit", "0"); code != 0 || stderr != "" {
 			t.Errorf("%s: %d, %s", publish, code, stderr)
 		}
 	}
-	for _, listen := range []string{"tcp:127.0.0.1:" + freePort(t), "tcp::" + freePort(t), "tcp:[::]:" + freePort(t), ":" + freePort(t), "127.0.0.1:" + freePort(t), "[::1]:" + freePort(t), "unix:" + path + "2"} {
+	for _, listen := range []string{"tcp:127.0.0.1:" + porttest.Free(t), "tcp::" + porttest.Free(t), "tcp:[::]:" + porttest.Free(t), ":" + porttest.Free(t), "127.0.0.1:" + porttest.Free(t), "[::1]:" + porttest.Free(t), "unix:" + path + "2"} {
 		if code, _, stderr := start(t, "run", "--listen", listen, "GUEST", "exit", "0"); code != 0 || stderr != "" {
 			t.Errorf("%s: %d, %s", listen, code, stderr)
 		}
@@ -93,7 +83,7 @@ func TestListenErrors(t *testing.T) {
 
 // TestPublish: the guest listens at a port, and clients find it at another.
 func TestPublish(t *testing.T) {
-	at := "127.0.0.1:" + freePort(t)
+	at := "127.0.0.1:" + porttest.Free(t)
 	s := serveAt(t, "127.0.0.1:8080", nil, []string{"--publish", at + ":8080"}, program(t), "serve", "127.0.0.1:8080")
 	dial(t, at).Close()
 	s.url = "http://" + at
@@ -128,7 +118,7 @@ func TestPublishDescriptor(t *testing.T) {
 }
 
 func TestListenAdvice(t *testing.T) {
-	port := freePort(t)
+	port := porttest.Free(t)
 	for _, test := range []struct{ at, want string }{
 		{"0.0.0.0:" + port, fmt.Sprintf("refused: listen tcp 0.0.0.0:%[1]s; --listen tcp:127.0.0.1:%[1]s is for a guest that listens at that very address: write --publish 127.0.0.1:%[1]s:%[1]s in its place\n", port)},
 		{"0.0.0.0:1", "permit it with --allow 'listen tcp 0.0.0.0:1'\n"},

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // another is program with another word.
@@ -266,7 +268,7 @@ func main() {
 		}
 	}
 	source("one")
-	at := "127.0.0.1:" + freePort(t)
+	at := "127.0.0.1:" + porttest.Free(t)
 	s := &service{T: t}
 	s.cmd = exec.Command(executable(t), "run", "--cache", "-", "--listen", "tcp:"+at, filepath.Join(dir, "main.go"), "serve", at)
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
@@ -321,7 +323,7 @@ func TestFlagsOfLiving(t *testing.T) {
 			t.Errorf("%s: %d, %q", test.flags, code, stderr)
 		}
 	}
-	code, _, stderr := start(t, "run", "--watch", "--listen", "tcp:127.0.0.1:"+freePort(t), "./testdata/program")
+	code, _, stderr := start(t, "run", "--watch", "--listen", "tcp:127.0.0.1:"+porttest.Free(t), "./testdata/program")
 	if code != 125 || !strings.Contains(stderr, "--watch watches a file; build it with wasisock build") {
 		t.Errorf("%d, %q", code, stderr)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // TestReread changes the configuration of a server.
@@ -20,7 +22,7 @@ func TestReread(t *testing.T) {
 	}
 	defer peer.Close()
 	_, port, _ := net.SplitHostPort(peer.Addr().String())
-	at := "127.0.0.1:" + freePort(t)
+	at := "127.0.0.1:" + porttest.Free(t)
 	config := file(t, "c.yaml", "")
 	write := func(format string, args ...any) {
 		t.Helper()

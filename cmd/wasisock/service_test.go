@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // A service is a guest that serves, in a process of the command.
@@ -30,7 +32,7 @@ type service struct {
 // serve runs it with flags, and waits until it answers.
 func serve(t *testing.T, file string, flags ...string) *service {
 	t.Helper()
-	at := "127.0.0.1:" + freePort(t)
+	at := "127.0.0.1:" + porttest.Free(t)
 	s := serveAt(t, at, nil, append(flags, "--listen", "tcp:"+at), file, "serve", at)
 	dial(t, at).Close()
 	s.get("/")

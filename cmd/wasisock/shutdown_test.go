@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // pause is longer than anything that is taken for the end of a request.
@@ -180,7 +182,7 @@ func TestSwapsUnderLoad(t *testing.T) {
 // over but its end. What is cut when there is no time left is counted.
 func TestOtherProtocols(t *testing.T) {
 	start := func(grace string, conversations int) (*service, []*bufio.ReadWriter) {
-		at := "127.0.0.1:" + freePort(t)
+		at := "127.0.0.1:" + porttest.Free(t)
 		s := serveAt(t, at, nil, []string{"--listen", at, "--grace", grace}, program(t), "talk", at)
 		s.until(1, at)
 		var all []*bufio.ReadWriter

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/internal/porttest"
 	"github.com/wasisock/wasisock/internal/progress"
 )
 
@@ -69,7 +70,7 @@ func TestATerminalIsToldOfBuilding(t *testing.T) {
 // TestAHangupIsTheEnd: SIGHUP from a terminal that is gone is no wish for a new guest.
 func TestAHangupIsTheEnd(t *testing.T) {
 	terminal, master := openTerminal(t)
-	at := "127.0.0.1:" + freePort(t)
+	at := "127.0.0.1:" + porttest.Free(t)
 	s := &service{T: t}
 	s.cmd = exec.Command(executable(t), "run", "--cache", filepath.Join(scratch, "cache"), "--listen", "tcp:"+at, program(t), "serve", at)
 	s.cmd.Stdin, s.cmd.Stderr = terminal, &s.out
@@ -92,7 +93,7 @@ func TestAHangupIsTheEnd(t *testing.T) {
 // Wasisock abandons it, and another takes its place.
 func TestACallThatDoesNotReturn(t *testing.T) {
 	terminal, _ := openTerminal(t)
-	at, metrics := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+	at, metrics := "127.0.0.1:"+porttest.Free(t), "127.0.0.1:"+porttest.Free(t)
 	s := &service{T: t, url: "http://" + at, client: http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 	s.cmd = exec.Command(executable(t), "run", "--cache", filepath.Join(scratch, "cache"), "--listen", "tcp:"+at, "--metrics", metrics,
 		"--timeout", "3s", "--instances", "2", "--restart", "always", "--env", "QUIET=1", program(t), "serve", at)

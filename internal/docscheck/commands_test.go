@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // unrun lists the commands of the pages that are not run here, with the reason. Of all other
@@ -264,7 +265,7 @@ func TestFirstHour(t *testing.T) {
 	}
 	program := buildWasisock(t)
 	dir := t.TempDir()
-	port := freePort(t)
+	port := porttest.Free(t)
 	local := func(text string) string { return strings.ReplaceAll(text, "8080", port) }
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
@@ -325,16 +326,4 @@ func sameLines(got, want []string) bool {
 		got = slices.Delete(slices.Clone(got), i, i+1)
 	}
 	return true
-}
-
-// freePort returns a port that nobody listens at.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

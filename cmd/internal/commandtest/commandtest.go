@@ -5,10 +5,14 @@ package commandtest
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/wasisock/wasisock/internal/asm"
 )
@@ -71,6 +75,37 @@ func ExecuteFile(t *testing.T, file string, args ...string) (code int, stdout, s
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// Start starts the command, with its standard error on that of the test, and kills it when the
+// test has ended.
+func Start(t *testing.T, args ...string) (cmd *exec.Cmd, stdout io.Reader) {
+	t.Helper()
+	cmd = exec.Command(Command, args...)
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	return cmd, stdout
+}
+
+// Post asks a server of guest/server for an echo.
+func Post(t *testing.T, address string) {
+	t.Helper()
+	client := http.Client{Timeout: time.Minute}
+	response, err := client.Post("http://"+address, "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); string(body) != "echo: x" {
+		t.Fatalf("%q, %v", body, err)
+	}
 }
 
 // File makes a file with text in it.

@@ -5,10 +5,6 @@ package withwasmedge
 
 import (
 	"bufio"
-	"io"
-	"net"
-	"net/http"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,6 +17,7 @@ import (
 	// take the folder's loader without its libc, with which no process starts.
 	_ "github.com/wasisock/wasisock/host/wasmedge"
 	"github.com/wasisock/wasisock/internal/guestbuild"
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 func TestMain(m *testing.M) { commandtest.Main(m, "wasmedge") }
@@ -90,22 +87,9 @@ func TestCompiledCodeTakesOver(t *testing.T) {
 		t.Skip("compiles a guest for minutes; run it without -short, as make test-wasmedge does")
 	}
 	wasm := guestbuild.Path(t, "../../../guest/server")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	port := l.Addr().String()
+	port := "127.0.0.1:" + porttest.Free(t)
 	// In a cache of its own, so that it is compiled.
-	server := exec.Command(commandtest.Command, "run", "--engine", "wasmedge", "--cache", t.TempDir(), "--listen", "tcp:"+port, wasm, "-addr", port)
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer server.Process.Kill()
+	server, stdout := commandtest.Start(t, "run", "--engine", "wasmedge", "--cache", t.TempDir(), "--listen", "tcp:"+port, wasm, "-addr", port)
 	listening := make(chan bool)
 	go func() {
 		for lines := bufio.NewScanner(stdout); lines.Scan(); {
@@ -115,18 +99,9 @@ func TestCompiledCodeTakesOver(t *testing.T) {
 		}
 	}()
 	<-listening
-	client := http.Client{Timeout: time.Minute}
 	again := time.After(8 * time.Minute)
 	for over := false; !over; {
-		response, err := client.Post("http://"+port, "text/plain", strings.NewReader("x"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(response.Body)
-		response.Body.Close()
-		if string(body) != "echo: x" {
-			t.Fatalf("%q, %v", body, err)
-		}
+		commandtest.Post(t, port)
 		select {
 		case over = <-listening:
 		case <-again:

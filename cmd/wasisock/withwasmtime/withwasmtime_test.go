@@ -5,10 +5,7 @@ package withwasmtime
 
 import (
 	"bufio"
-	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -110,31 +107,13 @@ func entries(t *testing.T, dir string) (names []string) {
 
 // TestServe serves until it is told to end.
 func TestServe(t *testing.T) {
-	server := exec.Command(commandtest.Command, "run", "--cache", t.TempDir(), "--allow", "listen tcp 127.0.0.1:*",
+	server, stdout := commandtest.Start(t, "run", "--cache", t.TempDir(), "--allow", "listen tcp 127.0.0.1:*",
 		guestbuild.Path(t, "../../../guest/server"), "-addr", "127.0.0.1:0")
-	server.Stderr = os.Stderr
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer server.Process.Kill()
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := "http://" + strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
-	response, err := http.Post(url, "text/plain", strings.NewReader("x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(response.Body)
-	response.Body.Close()
-	if string(body) != "echo: x" {
-		t.Errorf("%q, %v", body, err)
-	}
+	commandtest.Post(t, strings.TrimSpace(strings.TrimPrefix(line, "listening on ")))
 	server.Process.Signal(syscall.SIGTERM)
 	if err := server.Wait(); err != nil {
 		t.Error(err)
