@@ -12,6 +12,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/gocmd"
 	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/supervisor"
+	"github.com/wasisock/wasisock/cmd/internal/terminal"
 	"github.com/wasisock/wasisock/cmd/internal/wasmedge"
 	"github.com/wasisock/wasisock/internal/progress"
 	"github.com/wasisock/wasisock/internal/rewrite"
@@ -288,10 +289,8 @@ var errFailed = errors.New("go build has failed")
 
 // ifTerminal is nil where a program may read what stderr gets.
 func ifTerminal(stderr io.Writer) io.Writer {
-	if f, ok := stderr.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return prefixed{stderr}
-		}
+	if terminal.Is(stderr) {
+		return prefixed{stderr}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/pem"
 	"fmt"
@@ -420,25 +419,26 @@ func TestDoctorOfConfinement(t *testing.T) {
 	for _, test := range []struct {
 		goos string
 		abi  int
-		want string
+		want finding // with beginnings
 	}{
-		{"linux", 0, "note    confinement: no_new_privs alone, since the kernel has version 0 of Landlock's ABI and 2 is needed; use Linux 5.19"},
-		{"linux", 1, "note    confinement: no_new_privs alone, since the kernel has version 1"},
-		{"linux", 2, "note    confinement: no_new_privs and Landlock (ABI 2): files, and not the ports of TCP"},
-		{"linux", 3, "note    confinement: no_new_privs and Landlock (ABI 3): files, and not"},
-		{"linux", 4, "ok      confinement: no_new_privs and Landlock (ABI 4): files and the ports of TCP\n"},
-		{"linux", 99, "ok      confinement: no_new_privs and Landlock (ABI 99): files and the ports of TCP\n"},
-		{"darwin", 0, "note    confinement: wasisock run confines itself on Linux alone\n"},
+		{"linux", 0, finding{"confinement", "note", "no_new_privs alone, since the kernel has version 0 of Landlock's ABI and 2 is needed", "use Linux 5.19"}},
+		{"linux", 1, finding{"confinement", "note", "no_new_privs alone, since the kernel has version 1", "use Linux 5.19"}},
+		{"linux", 2, finding{"confinement", "note", "no_new_privs and Landlock (ABI 2): files, and not the ports of TCP", "use Linux 6.7"}},
+		{"linux", 3, finding{"confinement", "note", "no_new_privs and Landlock (ABI 3): files, and not", "use Linux 6.7"}},
+		{"linux", 4, finding{"confinement", "ok", "no_new_privs and Landlock (ABI 4): files and the ports of TCP", ""}},
+		{"linux", 99, finding{"confinement", "ok", "no_new_privs and Landlock (ABI 99): files and the ports of TCP", ""}},
+		{"darwin", 0, finding{"confinement", "note", "wasisock run confines itself on Linux alone", "run it in a container"}},
 	} {
-		var out bytes.Buffer
-		p := patient{out: &out}
+		var p patient
 		p.confinement(test.goos, test.abi)
-		if text := out.String(); !strings.HasPrefix(text, test.want) || strings.Count(text, "\n") != 1 || p.broken {
-			t.Errorf("%s, %d: %q; want %q", test.goos, test.abi, text, test.want)
+		got, want := p[0], test.want
+		if len(p) != 1 || got.Check != want.Check || got.State != want.State || !strings.HasPrefix(got.Found, want.Found) ||
+			!strings.HasPrefix(got.Remedy, want.Remedy) || (want.Remedy == "") != (got.Remedy == "") {
+			t.Errorf("%s, %d: %q; want %q", test.goos, test.abi, p, want)
 		}
 	}
 	_, stdout, _ := start(t, "doctor")
-	if want := fmt.Sprintf(" confinement: no_new_privs and Landlock (ABI %d)", confine.ABI()); confine.ABI() >= confine.MinABI && !strings.Contains(stdout, want) {
+	if want := fmt.Sprintf("\nconfinement   ok      no_new_privs and Landlock (ABI %d)", confine.ABI()); confine.ABI() >= confine.PortsABI && !strings.Contains(stdout, want) {
 		t.Errorf("%q; want %q", stdout, want)
 	}
 }

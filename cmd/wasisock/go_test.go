@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -176,27 +178,57 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
+// doctor runs wasisock doctor, and returns what it has found as its JSON says. The table has
+// the same.
+func doctor(t *testing.T) (code int, found []finding) {
+	t.Helper()
+	code, stdout, stderr := start(t, "doctor", "--json")
+	if err := json.Unmarshal([]byte(stdout), &found); err != nil || stderr != "" {
+		t.Fatalf("%v, %s, %s", err, stdout, stderr)
+	}
+	tableCode, table, _ := start(t, "doctor")
+	if tableCode != code {
+		t.Errorf("exit code %d with --json, and %d", code, tableCode)
+	}
+	for _, f := range found {
+		if f.Check != "cache" && !strings.Contains(table, f.State+strings.Repeat(" ", 8-len(f.State))+f.Found+"\n") { // caches grow
+			t.Errorf("%+v is not in\n%s", f, table)
+		}
+		if f.Remedy != "" && !strings.Contains(table, "  remedy  "+f.Remedy+"\n") {
+			t.Errorf("the remedy of %+v is not in\n%s", f, table)
+		}
+	}
+	return code, found
+}
+
+// has reports whether a check has found something in a state, with a text in it.
+func has(found []finding, check, state, text string) bool {
+	return slices.ContainsFunc(found, func(f finding) bool {
+		return f.Check == check && f.State == state && strings.Contains(f.Found+"; "+f.Remedy, text)
+	})
+}
+
 func TestDoctor(t *testing.T) {
 	t.Run("a fit machine", func(t *testing.T) {
-		code, stdout, stderr := start(t, "doctor")
-		if code != 0 || stderr != "" {
-			t.Errorf("%d, %s, %s", code, stdout, stderr)
+		code, found := doctor(t)
+		if code != 0 || !has(found, "Go", "ok", "go1.") || !has(found, "wazero", "ok", "v1") || !has(found, "cache", "ok", scratch) {
+			t.Errorf("%d, %q", code, found)
 		}
-		for _, want := range []string{"ok      Go: go1.", "ok      wazero v1", "WasmEdge", "cache: " + scratch, "open files: ", "IPv6: ", "certificates: "} {
-			if !strings.Contains(stdout, want) {
-				t.Errorf("%q is not in %s", want, stdout)
+		for _, check := range []string{"wasmtime", "libwasmedge", "wasmedge", "engine", "confinement", "open files", "IPv6", "certificates"} {
+			if !slices.ContainsFunc(found, func(f finding) bool { return f.Check == check }) {
+				t.Errorf("%s is not in %q", check, found)
 			}
 		}
 	})
 	for _, m := range unfit {
 		t.Run(m.name, func(t *testing.T) {
 			m.make(t)
+			check := "Go"
 			if m.name == "a cache that cannot be written" {
-				m.says = "broken  cache: mkdir /dev/null: not a directory"
+				check, m.says = "cache", "mkdir /dev/null: not a directory; make it writable"
 			}
-			code, stdout, _ := start(t, "doctor")
-			if code != 1 || !strings.Contains(stdout, "broken  ") || !strings.Contains(stdout, m.says) {
-				t.Errorf("%d, %s; want %q", code, stdout, m.says)
+			if code, found := doctor(t); code != 1 || !has(found, check, "broken", m.says) {
+				t.Errorf("%d, %q; want %q", code, found, m.says)
 			}
 		})
 	}
@@ -206,12 +238,11 @@ func TestDoctor(t *testing.T) {
 			"/bin/echo": `says "--version`,
 		} {
 			t.Setenv("WASISOCK_WASMEDGE_014", path)
-			code, stdout, _ := start(t, "doctor")
 			if runtime.GOOS == "linux" && path == "/bin/echo" { // GNU's has a version
 				says = "/bin/echo"
 			}
-			if code != 1 || !strings.Contains(stdout, says) {
-				t.Errorf("%d, %s; want %q", code, stdout, says)
+			if code, found := doctor(t); code != 1 || !has(found, "wasmedge", "broken", says) {
+				t.Errorf("%d, %q; want %q", code, found, says)
 			}
 		}
 	})
@@ -220,8 +251,41 @@ func TestDoctor(t *testing.T) {
 		cmd := exec.Command("/bin/sh", "-c", `ulimit -S -n 64 && exec "$0" doctor`, self)
 		cmd.Env = append(os.Environ(), "WASISOCK_TEST_COMMAND=1")
 		out, err := cmd.Output()
-		if err != nil || !bytes.Contains(out, []byte("note    open files: 64, which wasisock raises to")) {
+		if err != nil || !bytes.Contains(out, []byte("\nopen files    note    64, which wasisock raises to")) {
 			t.Errorf("%v, %s", err, out)
 		}
 	})
+}
+
+func TestDoctorPrints(t *testing.T) {
+	var p patient
+	p.ok("Go", "go1.25 in /usr/lib/go")
+	p.note("wasmtime", "not built in; install it\nso: %s", "go install; or not")
+	p.bad("IPv6", "it is <off>")
+	if p.broken() != true || p[:2].broken() {
+		t.Error("only the last one is broken")
+	}
+	var out bytes.Buffer
+	p.printTable(&out)
+	if want := `CHECK     STATE   FOUND
+Go        ok      go1.25 in /usr/lib/go
+wasmtime  note    not built in
+          remedy  install it so: go install; or not
+IPv6      broken  it is <off>
+`; out.String() != want {
+		t.Errorf("%s\nwant\n%s", out.String(), want)
+	}
+	out.Reset()
+	p[1:2].printJSON(&out)
+	if want := `[
+  {
+    "check": "wasmtime",
+    "state": "note",
+    "found": "not built in",
+    "remedy": "install it so: go install; or not"
+  }
+]
+`; out.String() != want {
+		t.Errorf("%s\nwant\n%s", out.String(), want)
+	}
 }

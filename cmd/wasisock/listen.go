@@ -134,6 +134,21 @@ func (f listenFlag) open() (listeners []net.Listener, err error) {
 	return listeners, nil
 }
 
+// places returns where they listen, and which ports guests know instead.
+func (f listenFlag) places() (all []string) {
+	for _, a := range f {
+		place := a.opened
+		if a.network == "unix" {
+			place = "unix:" + place
+		}
+		if a.port != 0 {
+			place += fmt.Sprintf(" (the guest's port %d)", a.port)
+		}
+		all = append(all, place)
+	}
+	return all
+}
+
 // own returns those that whoever started wasisock does not have.
 func (f listenFlag) own(opened []net.Listener) (own []net.Listener) {
 	for i, l := range opened {

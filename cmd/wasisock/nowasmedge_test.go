@@ -12,7 +12,7 @@ func TestWithoutWasmEdge(t *testing.T) {
 	if code != 125 || !strings.Contains(stderr, "get-wasmedge.sh --cgo-env") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
-	if code, stdout, _ := execute(t, "doctor"); code != 0 || !strings.Contains(stdout, "note    WasmEdge is not built in") {
+	if code, stdout, _ := execute(t, "doctor"); code != 0 || !strings.Contains(stdout, "libwasmedge   note    not built in") {
 		t.Errorf("doctor: exit code %d, %q", code, stdout)
 	}
 	code, _, stderr = execute(t, "run", "--aot", "off", file(t, "guest.wasm", ending))

@@ -45,9 +45,7 @@ func (r *running) open() error {
 	}
 	r.command.Name, r.command.Stderr = "wasisock", r.messages
 	r.command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
-	if kind, why := r.command.Engine.Choose(); r.verbose {
-		fmt.Fprintf(r.messages, "wasisock: engine: %s: %s\n", versionOf(kind), why)
-	}
+	r.printSummary()
 	if r.config != "" {
 		r.reads.filed, r.command.Reread = r.filed, r.reread
 		r.confined.configs = append(r.given["policy"], r.config)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/internal/porttest"
 	"github.com/wasisock/wasisock/internal/progress"
 )
@@ -134,4 +136,84 @@ func (s *service) untilMetric(metrics, line string) {
 		}
 	}
 	s.Errorf("there was never a metric %q: %s", line, text)
+}
+
+// TestRunOnATerminal: a terminal is shown what runs, in colours unless that is not wanted, and
+// nobody else is.
+func TestRunOnATerminal(t *testing.T) {
+	ending := file(t, "ending.wasm", ending)
+	at := "127.0.0.1:" + porttest.Free(t)
+	for _, test := range []struct {
+		flags []string
+		want  string
+	}{
+		{nil, "wasisock: guest: FILE\nwasisock: rules: none: every use of the network is refused, except what --listen gives\nwasisock: engine: ENGINE\n"},
+		{[]string{"--listen", at, "--allow", "dial tcp *:443", "--deny", "dial tcp 10.0.0.0/8:*", "-v"},
+			"wasisock: guest: FILE\nwasisock: serves: " + at + "\nwasisock: rules: dial tcp *:443, deny dial tcp 10.0.0.0/8:*\nwasisock: engine: ENGINE\n"},
+		{[]string{"--publish", at + ":80", "--allow-all"}, "wasisock: guest: FILE\nwasisock: serves: " + at + " (the guest's port 80)\nwasisock: rules: all\nwasisock: engine: ENGINE\n"},
+		{strings.Fields(strings.Repeat("--deny all ", 7)), "wasisock: guest: FILE\nwasisock: rules: " + strings.Repeat("deny all, ", 5) + "and 2 more\nwasisock: engine: ENGINE\n"},
+		{[]string{"--learn", "--deny", "resolve *"}, "wasisock: guest: FILE\nwasisock: rules: all, to learn which are needed, deny resolve *\nwasisock: engine: ENGINE\nwasisock: this run used no network\n"},
+	} {
+		for _, env := range []string{"TERM=xterm", "NO_COLOR=1", "TERM=dumb", ""} {
+			terminal, master := openTerminal(t)
+			cmd := child(t, append(test.flags, ending)...)
+			cmd.Env = append(cmd.Env, "TERM=xterm", env)
+			if cmd.Stderr = terminal; env == "" {
+				cmd.Stderr = &lockedBuffer{}
+			}
+			if err := cmd.Run(); err != nil {
+				t.Error(err)
+			}
+			kind, why := new(engine.Engine).Choose()
+			want := strings.NewReplacer("FILE", ending, "ENGINE", versionOf(kind)+": "+why).Replace(test.want)
+			if env == "" {
+				lines := strings.SplitAfter(want, "\n")
+				want = ""
+				for _, line := range lines {
+					if slices.Contains(test.flags, "-v") && strings.HasPrefix(line, "wasisock: engine") || strings.Contains(line, "this run") {
+						want += line
+					}
+				}
+				if got := cmd.Stderr.(*lockedBuffer).String(); got != want {
+					t.Errorf("%q, without a terminal: %q; want %q", test.flags, got, want)
+				}
+				continue
+			}
+			terminal.Close()
+			text := make([]byte, 1<<12)
+			n := 0
+			for {
+				m, err := master.Read(text[n:])
+				if n += m; err != nil {
+					break
+				}
+			}
+			got := strings.ReplaceAll(string(text[:n]), "\r\n", "\n")
+			if painted := strings.Contains(got, "\x1b[2mwasisock: guest"); painted != (env == "TERM=xterm") {
+				t.Errorf("%s: %q", env, got)
+			}
+			if got = strings.NewReplacer("\x1b[2m", "", "\x1b[0m", "").Replace(got); got != want {
+				t.Errorf("%q: %q; want %q", test.flags, got, want)
+			}
+		}
+	}
+}
+
+// TestDoctorOnATerminal: states have colours there.
+func TestDoctorOnATerminal(t *testing.T) {
+	for _, noColour := range []string{"", "1"} {
+		terminal, master := openTerminal(t)
+		t.Setenv("TERM", "xterm")
+		t.Setenv("NO_COLOR", noColour)
+		patient{{"Go", stateOK, "there", ""}, {"IPv6", stateBroken, "none", ""}}.printTable(terminal)
+		text := make([]byte, 1000)
+		n, _ := master.Read(text)
+		want := "\x1b[2mSTATE \x1b[0m  FOUND\r\nGo     \x1b[32mok    \x1b[0m  there\r\nIPv6   \x1b[31mbroken\x1b[0m  none\r\n"
+		if noColour != "" {
+			want = "CHECK  STATE   FOUND\r\nGo     ok      there\r\nIPv6   broken  none\r\n"
+		}
+		if got := string(text[:n]); !strings.HasSuffix(got, want) {
+			t.Errorf("%q; want %q", got, want)
+		}
+	}
 }

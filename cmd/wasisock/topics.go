@@ -84,7 +84,8 @@ func topics() []cli.Topic {
 				{"SSL_CERT_FILE", "the certificates that `--tls-roots` gives a guest"},
 				{"XDG_CACHE_HOME, HOME", "where the user's cache directory is"},
 				{"TMPDIR", "where temporary files are made"},
-				{"NO_COLOR", "if set, nothing is printed in colours"},
+				{"NO_COLOR", "if set and not empty, nothing is printed in colours; terminals alone get colours"},
+				{"TERM", "if it is `dumb` or not set, nothing is printed in colours"},
 			},
 		},
 	}

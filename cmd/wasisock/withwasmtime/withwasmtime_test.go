@@ -61,7 +61,7 @@ func TestEngineAuto(t *testing.T) {
 
 func TestDoctorOfWasmtime(t *testing.T) {
 	code, stdout, _ := commandtest.Execute(t, "doctor")
-	if code != 0 || !regexp.MustCompile(`(?m)^.*wasmtime v?\d+\.\d+\.\d+.*$`).MatchString(stdout) {
+	if code != 0 || !regexp.MustCompile(`(?m)^wasmtime +ok +v?\d+\.\d+\.\d+, built in$`).MatchString(stdout) {
 		t.Errorf("exit code %d, %q", code, stdout)
 	}
 }

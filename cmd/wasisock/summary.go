@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wasisock/wasisock/cmd/internal/terminal"
+	"github.com/wasisock/wasisock/internal/printable"
+)
+
+// mostRules is how many rules a summary prints.
+const mostRules = 5
+
+// printSummary prints to a terminal what runs, where it serves, under which rules and on which
+// engine, one line each. With --verbose, the engine is printed everywhere.
+func (r *running) printSummary() {
+	paint := terminal.Painter(r.stderr)
+	line := func(what, text string) {
+		text = printable.Text("wasisock: "+what+": "+text, printable.MaxText, "")
+		fmt.Fprintln(r.messages, paint(terminal.Dim, text))
+	}
+	onTerminal := terminal.Is(r.stderr)
+	if onTerminal {
+		line("guest", strings.Join(r.command.Guest.Args, " "))
+		if len(r.listeners) > 0 {
+			line("serves", strings.Join(r.listeners.places(), ", "))
+		}
+		line("rules", r.rules())
+	}
+	if onTerminal || r.verbose {
+		kind, why := r.command.Engine.Choose()
+		line("engine", versionOf(kind)+": "+why)
+	}
+}
+
+// rules returns what the guest may do, in short.
+func (o *runOptions) rules() string {
+	all := slices.Concat(o.allow, o.deny, o.filed)
+	switch {
+	case o.command.Learn:
+		all[0] = "all, to learn which are needed"
+	case len(all) == 0:
+		return "none: every use of the network is refused, except what --listen gives"
+	}
+	if more := len(all) - mostRules; more > 0 {
+		all = append(all[:mostRules], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, ", ")
+}
