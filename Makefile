@@ -180,7 +180,7 @@ test-arm64: ## test what wazero compiles for arm64, and link wasmtime there, wit
 .PHONY: wasi-testsuite
 wasi-testsuite: ## run the programs of preview 1 of a copy of wasi-testsuite: DIR=/path/to/it
 	@[ -d "$(DIR)/tests" ] || { echo "make wasi-testsuite: DIR is to be a copy of github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base" >&2; exit 1; }
-	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v ./prove/testsuite
+	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v -tags wasmtime ./prove/testsuite
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME each (10s); 7 minutes

@@ -1,10 +1,12 @@
 //go:build linux || darwin
 
-// Package testsuite runs the programs of github.com/WebAssembly/wasi-testsuite on wazero.
+// Package testsuite runs the programs of github.com/WebAssembly/wasi-testsuite on wazero, and on
+// wasmtime where it is built in.
 package testsuite
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/host/wasmtime"
 	"github.com/wasisock/wasisock/host/wazero"
 )
 
@@ -25,7 +28,6 @@ var cannotPass = map[string]string{
 	"path_filestat":        "wazero does not tell that a file was opened with FDFLAGS_SYNC",
 	"path_link":            "wazero's path_link ignores LOOKUPFLAGS_SYMLINK_FOLLOW, which has to be refused",
 	"path_open_read_write": noRights,
-	"pwrite-with-append":   "package os, by which wazero writes, has no WriteAt for files opened to append",
 	"readlink":             "wazero's path_readlink answers ERANGE to room that is too small, and does not fill it",
 	"stdio":                noRenumber,
 	"symlink_filestat":     "wazero's path_filestat_set_times always follows symbolic links",
@@ -48,13 +50,32 @@ func TestSuite(t *testing.T) {
 	if len(programs) == 0 {
 		t.Fatalf("%s has no tests/*/testsuite/wasm32-wasip1/*.wasm; they are on the branch prod/testsuite-base", suite)
 	}
+	t.Run("wazero", func(t *testing.T) {
+		testPrograms(t, programs, func(ctx context.Context, wasm []byte) (host.Module, error) {
+			return wazero.Compile(ctx, wasm, wazero.Config{CacheDir: wazero.CacheOff})
+		})
+	})
+	t.Run("wasmtime", func(t *testing.T) {
+		if wasmtime.Version() == "" {
+			t.Skip("wasmtime is not built in; give go test -tags wasmtime")
+		}
+		testPrograms(t, programs, func(ctx context.Context, wasm []byte) (host.Module, error) {
+			return wasmtime.Compile(ctx, wasm, wasmtime.Config{CacheDir: wasmtime.CacheOff})
+		})
+	})
+}
+
+// A compiler compiles a program for an engine.
+type compiler func(ctx context.Context, wasm []byte) (host.Module, error)
+
+func testPrograms(t *testing.T, programs []string, compile compiler) {
 	passed, seen := 0, map[string]bool{}
 	for _, program := range programs {
 		name := strings.TrimSuffix(filepath.Base(program), ".wasm")
 		seen[name] = true
 		t.Run(name, func(t *testing.T) {
 			why, listed := cannotPass[name]
-			err := conform(t, program)
+			err := conform(t, program, compile)
 			if err == nil {
 				passed++
 			}
@@ -77,7 +98,7 @@ func TestSuite(t *testing.T) {
 }
 
 // conform runs a program as the file beside it says, in a copy of its folder.
-func conform(t *testing.T, program string) error {
+func conform(t *testing.T, program string, compile compiler) error {
 	var spec struct {
 		Args           []string
 		Env            map[string]string
@@ -116,7 +137,7 @@ func conform(t *testing.T, program string) error {
 		}
 		cmd.Dirs = []host.Dir{{Host: root, Guest: "/"}}
 	}
-	module, err := wazero.Compile(t.Context(), wasm, wazero.Config{CacheDir: wazero.CacheOff})
+	module, err := compile(t.Context(), wasm)
 	if err != nil {
 		return err
 	}
