@@ -71,7 +71,7 @@ func (r *running) reread() (change func(*supervisor.Command), err error) {
 		if rules {
 			c.Guest.Policy, r.command.Guest.Policy, r.reads.filed = guest.Policy, guest.Policy, next.filed
 		}
-		c.Restart, c.Grace = next.command.Restart, next.command.Grace
+		c.Restart, c.Grace, c.DrainDelay = next.command.Restart, next.command.Grace, next.command.DrainDelay
 	}, nil
 }
 

@@ -80,6 +80,10 @@ func (o *runOptions) flags() []cli.Flag {
 		{Group: "Serving", Name: "grace", Value: "DURATION", Default: "10s", Live: true, Set: options.Time(&o.command.Grace, 0),
 			Short: "stop a guest that takes longer than this to shut down",
 			Long:  "A guest that listens gets no new connections after SIGINT or SIGTERM, or when another guest replaces it. `--grace` is how long it may take until its connections are closed."},
+		{Group: "Serving", Name: "drain-delay", Value: "DURATION", Default: "0s", Live: true, Set: options.Time(&o.command.DrainDelay, 0),
+			Short: "serve this long after SIGTERM before --grace begins",
+			Long: "For load balancers that go on sending connections until they have learned that this server is to end. " +
+				"After SIGTERM or SIGINT all goes on as before, except that `/readyz` of `--health` reports 503. Then the guest is signalled, and `--grace` begins. A second signal stops all guests at once."},
 		{Group: "Serving", Name: "pid-file", Value: "FILE", Set: cli.Text(&o.pidFile),
 			Short: "write the number of this process to FILE, and remove it at the end",
 			Long:  "For `kill -HUP`."},

@@ -74,6 +74,7 @@ type Flag struct {
 	Live    bool   // a configuration that is read again can change it
 
 	LineOnly bool // not in configuration files
+	Rare     bool // only pages list it, not --help
 
 	Set func(string) error
 }

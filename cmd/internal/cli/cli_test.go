@@ -26,7 +26,7 @@ func toy() (p *Program, stdout, stderr *bytes.Buffer) {
 					{Group: "One", Name: "all", Short: "allow all", Set: ignore},
 					{Group: "Two", Name: "trace", Value: "FORMAT", Alone: "text", Words: []string{"text", "json"}, Short: "trace", Long: "A line\neach.", Set: ignore},
 					{Group: "Two", Name: "verbose", Letter: "v", Short: "say more", Set: ignore},
-					{Group: "Two", Name: "size", Value: "BYTES", Default: "1G", Short: "limit bytes", Set: func(v string) error {
+					{Group: "Two", Name: "size", Value: "BYTES", Default: "1G", Rare: true, Short: "limit bytes", Set: func(v string) error {
 						if v == "none" {
 							return errors.New("want a number")
 						}
@@ -150,5 +150,18 @@ func TestNearest(t *testing.T) {
 		if got := nearest(name, names); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
+	}
+}
+
+// TestRareFlags: pages list them, and help does not.
+func TestRareFlags(t *testing.T) {
+	p, _, _ := toy()
+	c := p.command("run")
+	if help := p.HelpOf(c); strings.Contains(help, "--size") || !strings.Contains(help, "More flags: docs/cli/toy_run.md") {
+		t.Error(help)
+	}
+	markdown, man := p.Pages()
+	if !strings.Contains(markdown["toy_run.md"], "`--size BYTES`: Limit bytes (default 1G).") || !strings.Contains(man["toy-run.1"], `\-\-size BYTES`) {
+		t.Error(markdown["toy_run.md"], man["toy-run.1"])
 	}
 }

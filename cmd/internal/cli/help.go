@@ -38,7 +38,7 @@ func (p *Program) Help() string {
 	return b.String()
 }
 
-// HelpOf returns what --help prints for a command. With many flags it has no empty lines among
+// HelpOf returns what --help prints for a command, without its rare flags. With many flags it has no empty lines among
 // them.
 func (p *Program) HelpOf(c *Command) string {
 	var b strings.Builder
@@ -47,15 +47,16 @@ func (p *Program) HelpOf(c *Command) string {
 	if len(c.Flags) < many {
 		fmt.Fprintf(&b, "%s\n\n", wrap(plain(c.Long), 0))
 	}
+	shown := slices.DeleteFunc(slices.Clone(c.Flags), func(f Flag) bool { return f.Rare })
 	for line := range strings.Lines(c.Examples) {
 		fmt.Fprintf(&b, "  %s\n", strings.TrimRight(line, "\n"))
 	}
 	group := ""
 	width := 0
-	for _, f := range c.Flags {
+	for _, f := range shown {
 		width = max(width, len(f.spelling()))
 	}
-	for i, f := range c.Flags {
+	for i, f := range shown {
 		if i == 0 && f.Group == "" {
 			b.WriteString("\nFlags:\n")
 		}
@@ -68,7 +69,11 @@ func (p *Program) HelpOf(c *Command) string {
 		fmt.Fprintf(&b, "  %-*s  %s\n", width, f.spelling(), f.summary())
 	}
 	if c.Page != "" || slices.ContainsFunc(c.Flags, func(f Flag) bool { return f.Long != "" }) {
-		fmt.Fprintf(&b, "\nMore: docs/cli/%s, or man %s-%s.\n", p.file(c.Name), p.Name, c.Name)
+		more := "More"
+		if len(shown) < len(c.Flags) {
+			more = "More flags"
+		}
+		fmt.Fprintf(&b, "\n%s: docs/cli/%s, or man %s-%s.\n", more, p.file(c.Name), p.Name, c.Name)
 	}
 	return b.String()
 }

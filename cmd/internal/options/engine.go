@@ -19,7 +19,7 @@ func Engine(e *engine.Engine) []cli.Flag {
 	return append(Compile(e), []cli.Flag{
 		{Group: "Engine", Name: "cache", Value: "DIR", Short: "keep compiled code in DIR, or nowhere if DIR is -", Set: cli.Text(&e.CacheDir),
 			Long: "The default is `wasisock` in the user's cache directory. Nobody else may be able to write to DIR: wasisock refuses one that somebody else can write to. `wasisock compile` fills a directory for others to use."},
-		{Group: "Engine", Name: "cache-size", Value: "BYTES", Default: "1G", Short: "limit the compiled code that is kept", Set: size(&e.CacheSize),
+		{Group: "Engine", Name: "cache-size", Rare: true, Value: "BYTES", Default: "1G", Short: "limit the compiled code that is kept", Set: size(&e.CacheSize),
 			Long: "The code that was not used for longest is deleted."},
 	}...)
 }
@@ -41,9 +41,9 @@ func Compile(e *engine.Engine) []cli.Flag {
 		{Group: "Engine", Name: "rewrite", Value: "on|off", Words: onOff, Default: "on", Short: "give functions bodies that run faster before compiling",
 			Set:  Choice(onOff, func(i int) { e.AsIs = i == 1 }),
 			Long: "`off` compiles the guest as Go's compiler made it. Functions that `wasisock build` or `wasisock rewrite` has rewritten stay as they are."},
-		{Group: "Engine", Name: "compile-memory", Value: "BYTES", Short: "limit the memory of the process that compiles the guest", Set: size(&e.CompileMemory),
+		{Group: "Engine", Name: "compile-memory", Rare: true, Value: "BYTES", Short: "limit the memory of the process that compiles the guest", Set: size(&e.CompileMemory),
 			Long: "That process also reads and validates the guest. The default is 1G and 64 times the size of the guest; with wasmtime 1G and 128 times, with WasmEdge 2G and 512 times."},
-		{Group: "Engine", Name: "compile-timeout", Value: "DURATION", Short: "limit the time that compiling takes", Set: Time(&e.CompileTimeout, 1),
+		{Group: "Engine", Name: "compile-timeout", Rare: true, Value: "DURATION", Short: "limit the time that compiling takes", Set: Time(&e.CompileTimeout, 1),
 			Long: "The default is 1m and 10s for each MB of the guest; with wasmtime 1m and 20s, with WasmEdge 5m and 2m."},
 	}
 }

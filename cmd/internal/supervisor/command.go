@@ -54,6 +54,10 @@ type Command struct {
 	Grace  time.Duration
 	Abrupt bool
 
+	// DrainDelay is how long all goes on after the first SIGINT or SIGTERM, so that those who
+	// send connections here learn to send them elsewhere. Grace begins then.
+	DrainDelay time.Duration
+
 	// Own are those of Guest.Listeners that nobody has but the command: they are closed when
 	// it is to end, and refuse connections once no guest accepts them.
 	Own []net.Listener
@@ -70,7 +74,7 @@ type Command struct {
 
 	// Reread, if not nil, is called after SIGHUP, before the file is loaded again. It returns
 	// what changes the command for the guests of the new module: of Guest the Args, Env, Limits
-	// and Policy, and Restart and Grace.
+	// and Policy, and Restart, Grace and DrainDelay.
 	Reread func() (change func(*Command), err error)
 
 	// Restarted, if not nil, is called for each guest that runs in place of another, with

@@ -24,7 +24,7 @@ const (
 // on. With reread, it reads the settings first.
 func (s *supervisor) load(reread bool) {
 	switch {
-	case s.signal != nil:
+	case s.draining != nil || s.signal != nil:
 		return
 	case s.loading || s.next != nil:
 		s.again, s.rereads = true, s.rereads || reread

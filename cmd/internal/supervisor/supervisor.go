@@ -32,6 +32,7 @@ type supervisor struct {
 	abandoned map[*host.Cmd]bool // guests that should have ended and have not
 	pending   int                // instances whose next guest is due later
 	stuck     bool               // a guest goes on that is over, and nothing is to follow
+	draining  os.Signal          // that all are to end for after DrainDelay, or nil
 	signal    os.Signal          // that all end for, or nil
 	code      int                // of the first failure
 }
@@ -65,7 +66,7 @@ func (s *supervisor) run(signals <-chan os.Signal) int {
 	}
 	s.load(false)
 	had := hasTerminal()
-	var late <-chan time.Time
+	var drained, late <-chan time.Time
 	for s.works() {
 		select {
 		case do := <-s.posted:
@@ -76,11 +77,16 @@ func (s *supervisor) run(signals <-chan os.Signal) int {
 				s.load(true)
 			case !ends(sig) && (sig != syscall.SIGHUP || had == hasTerminal()):
 				s.pass(sig)
-			case s.signal != nil:
+			case s.draining != nil || s.signal != nil:
 				return exitCodeOf(sig)
+			case s.DrainDelay > 0 && s.current != nil && sig != syscall.SIGQUIT:
+				s.draining, drained = sig, time.After(s.DrainDelay)
+				s.say("%s goes on for %v before it shuts down; another signal ends it at once", s.name, s.DrainDelay)
 			default:
 				late = time.After(s.end(sig))
 			}
+		case <-drained:
+			late = time.After(s.end(s.draining))
 		case <-late:
 			for i := range s.running {
 				if err := i.cmd.Stop(); err != nil {

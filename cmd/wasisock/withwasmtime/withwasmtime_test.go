@@ -119,3 +119,5 @@ func TestServe(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestDrainDelay(t *testing.T) { commandtest.DrainDelay(t, commandtest.Command) }
