@@ -288,6 +288,8 @@ type Stats struct {
 	Refused        uint64 // uses of the network, by the policy
 	Limited        uint64 // times that a limit of sockets or files refused something or delayed it
 	Wakeups        uint64 // ends of waits for sockets, standard input and time
+	Calls          uint64 // of the functions of sockabi; an engine may leave out some that move bytes
+	Waiting        bool   // the guest is in poll_oneoff
 }
 
 // ProcessState is what became of a guest.

@@ -13,14 +13,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host/hostmetrics"
 )
 
-// endpoints are the flags --metrics and --pprof: where a run can be looked into.
-type endpoints struct{ metrics, pprof string }
+// endpoints are the flags --health, --metrics and --pprof: where a run can be looked into. Each
+// of them has the probes.
+type endpoints struct{ health, metrics, pprof string }
 
 // serve listens, and tells where. m is nil without --metrics.
-func (e endpoints) serve(stderr io.Writer) (m *hostmetrics.Metrics, shutDown func(), err error) {
+func (e endpoints) serve(stderr io.Writer, monitor *supervisor.Monitor) (m *hostmetrics.Metrics, shutDown func(), err error) {
 	var servers []*http.Server
 	shutDown = func() {
 		const grace = 100 * time.Millisecond
@@ -46,6 +48,7 @@ func (e endpoints) serve(stderr io.Writer) (m *hostmetrics.Metrics, shutDown fun
 			}
 			p = place{http.NewServeMux(), l.Addr()}
 			places[addr] = p
+			probes(p.mux, monitor)
 			s := &http.Server{Handler: p.mux, ReadHeaderTimeout: 10 * time.Second}
 			servers = append(servers, s)
 			go s.Serve(l)
@@ -53,9 +56,15 @@ func (e endpoints) serve(stderr io.Writer) (m *hostmetrics.Metrics, shutDown fun
 		fmt.Fprintf(stderr, "wasisock: %s is at http://%s%s\n", flag, p.at, path)
 		return p.mux, nil
 	}
+	if e.health != "" {
+		if _, err := at("--health", e.health, readyPath); err != nil {
+			return nil, nil, err
+		}
+	}
 	if e.metrics != "" {
 		mux, err := at("--metrics", e.metrics, "/metrics")
 		if err != nil {
+			shutDown()
 			return nil, nil, err
 		}
 		registry := prometheus.NewRegistry()

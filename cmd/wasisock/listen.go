@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -117,21 +118,30 @@ func needsListen(c *supervisor.Command, listeners listenFlag) error {
 	return nil
 }
 
-// open listens everywhere, or nowhere and tells why.
-func (f listenFlag) open() (listeners []net.Listener, err error) {
+// open listens everywhere, or nowhere and tells why. With late, TCP connections are made from
+// when whenReady is called.
+func (f listenFlag) open(late bool) (listeners []net.Listener, whenReady func(), err error) {
+	var held []*net.TCPListener
 	for i, a := range f {
-		l, err := a.open()
+		l, err := a.open(late)
 		if err != nil {
 			closeAll(listeners)
-			return nil, fmt.Errorf("%s %s: %s", a.flag, a.text, a.why(err))
+			return nil, nil, fmt.Errorf("%s %s: %s", a.flag, a.text, a.why(err))
 		}
 		f[i].opened = l.Addr().String()
+		if l, ok := l.(*net.TCPListener); ok && late {
+			held = append(held, l)
+		}
 		if a.port != 0 {
 			l = host.Published{Listener: l, Port: a.port}
 		}
 		listeners = append(listeners, l)
 	}
-	return listeners, nil
+	return listeners, func() {
+		for _, l := range held {
+			letAnswer(l) // fails if it was never held, as that of fd:N
+		}
+	}, nil
 }
 
 // places returns where they listen, and which ports guests know instead.
@@ -159,9 +169,13 @@ func (f listenFlag) own(opened []net.Listener) (own []net.Listener) {
 	return own
 }
 
-func (a listenAddr) open() (net.Listener, error) {
+func (a listenAddr) open(late bool) (net.Listener, error) {
 	if a.network != "fd" {
-		return net.Listen(a.network, a.addr)
+		var config net.ListenConfig
+		if late && a.network != "unix" {
+			config.Control = holdOff
+		}
+		return config.Listen(context.Background(), a.network, a.addr)
 	}
 	n, _ := strconv.Atoi(a.addr)
 	f := os.NewFile(uintptr(n), a.text)

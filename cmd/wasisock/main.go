@@ -45,7 +45,7 @@ func newProgram(s streams) *cli.Program {
 		Long: "wasisock builds ordinary Go programs to WebAssembly guests that have a real network, and runs guests in a sandbox.",
 		Commands: []*cli.Command{
 			runCommand(newRunOptions(), s), goBuildCommand(s), goTestCommand(s), execCommand(s), compileCommand(s),
-			rewriteCommand(s), overlayCommand(s), doctorCommand(s), versionCommand(s),
+			rewriteCommand(s), overlayCommand(s), healthCommand(s), doctorCommand(s), versionCommand(s),
 		},
 		Topics: topics(), Version: versionLine, UsageCode: supervisor.ExitFailed,
 		Stdin: s.stdin, Stdout: s.stdout, Stderr: s.stderr,

@@ -66,6 +66,10 @@ func (o *runOptions) flags() []cli.Flag {
 			Short: "open PORT for a guest that listens at GUESTPORT",
 			Long: "`80:8080` opens port 80 of all addresses, and `127.0.0.1:80:8080` that of one, for a guest that listens at port 8080 of any address. " +
 				"`fd:3:8080` is a descriptor, as for `--listen`."},
+		{Group: "Serving", Name: "listen-when-ready", Rare: true, Set: cli.Switch(&o.listenWhenReady),
+			Short: "answer at --listen and --publish only when every instance listens",
+			Long: "Otherwise connections are made from the start, and wait for the guest: a probe that only connects succeeds too early. " +
+				"With this flag, packets are dropped until then, and clients try again. Prefer `--health` where the probe can use HTTP. It is for TCP on Linux, and not for `fd:N`."},
 		{Group: "Serving", Name: "listen-fds", Set: cli.Switch(&guest.ListenFDs),
 			Short: "pass what --listen and --publish open as descriptors 3 and up",
 			Long:  "As systemd does, with LISTEN_FDS and LISTEN_PID, for a guest that does not listen itself."},
@@ -112,6 +116,15 @@ func (o *runOptions) flags() []cli.Flag {
 		{Group: "Observing", Name: "trace-filter", Value: "SPEC", Set: o.traced.setFilter,
 			Short: "trace only these calls and descriptors, as in 'sock_*,!sock_recv'",
 			Long:  "SPEC is names, in which `*` is any text, and numbers of descriptors, with commas between them. `!` before one leaves it out."},
+		{Group: "Observing", Name: "health", Value: "ADDRESS", Set: cli.Text(&o.endpoints.health),
+			Short: "serve probes at http://ADDRESS/readyz and /livez",
+			Long: "`/readyz` answers 200 when every instance listens at a TCP or UNIX address and wasisock is not shutting down, and otherwise 503. " +
+				"`/livez` answers 503 when a guest is stuck; see `--live-after`. The answer is `ok` or the reason in one line of text, or, for a request that accepts `application/json`, `{\"ok\": false, \"reason\": \"…\"}`. " +
+				"ADDRESS can be that of `--metrics` or `--pprof`, which have the probes too."},
+		{Group: "Observing", Name: "live-after", Value: "DURATION", Default: "10s", Rare: true, Set: options.Time(&o.monitor.LiveAfter, 1),
+			Short: "report a guest as stuck that makes no call for this time",
+			Long: "It is about guests that have accepted connections which are open: one that computes, or is in a call that does not return, for so long is not live. A guest that waits in poll_oneoff is live. " +
+				"A guest that only receives and sends, without ever waiting, is live too; reading the clock is no call here."},
 		{Group: "Observing", Name: "metrics", Value: "ADDRESS", Set: cli.Text(&o.endpoints.metrics),
 			Short: "serve metrics for Prometheus at http://ADDRESS/metrics",
 			Long:  "They are about the guest's calls, connections, bytes, memory and CPU time, and about wasisock itself."},

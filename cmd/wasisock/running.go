@@ -35,7 +35,7 @@ func (r *running) open() error {
 	r.confined.builds, r.reads.built = built > 0, built
 	r.onClose(r.confined.begin())
 	for _, open := range []func() error{
-		r.openFaults, r.openRoots, r.openListeners, r.openMetrics,
+		r.openFaults, r.openRoots, r.openListeners, r.openEndpoints,
 		func() error { return r.openModule(built) },
 		r.openPIDFile, r.openTrace, r.openProfile,
 	} {
@@ -90,20 +90,23 @@ func (r *running) openRoots() error {
 
 func (r *running) openListeners() (err error) {
 	guest := &r.command.Guest
-	if guest.Listeners, err = r.listeners.open(); err != nil {
+	var whenReady func()
+	if guest.Listeners, whenReady, err = r.listeners.open(r.listenWhenReady); err != nil {
 		return err
 	}
 	r.onClose(func() { closeAll(guest.Listeners) })
+	r.command.OnReady = whenReady
 	r.command.Advise, r.command.Own = r.listeners.advise, r.listeners.own(guest.Listeners)
 	return nil
 }
 
-func (r *running) openMetrics() error {
-	metrics, shutDown, err := r.endpoints.serve(r.messages)
+func (r *running) openEndpoints() error {
+	metrics, shutDown, err := r.endpoints.serve(r.messages, &r.monitor)
 	if err != nil {
 		return err
 	}
 	r.onClose(shutDown)
+	r.command.Monitor = &r.monitor
 	if metrics != nil {
 		r.command.Observe, r.command.Restarted, r.command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
 	}

@@ -27,11 +27,15 @@ type runOptions struct {
 
 	roots     tlsRoots
 	listeners listenFlag
+
+	listenWhenReady bool
+
 	faults    faults
 	traced    tracing
 	endpoints endpoints
 	profile   string
 	pidFile   string
+	monitor   supervisor.Monitor
 	verbose   bool
 
 	config      string
@@ -43,7 +47,7 @@ type runOptions struct {
 // newRunOptions returns those of a command line without flags.
 func newRunOptions() *runOptions {
 	o := &runOptions{}
-	o.command.Grace = 10 * time.Second
+	o.command.Grace, o.monitor.LiveAfter = 10*time.Second, 10*time.Second
 	return o
 }
 

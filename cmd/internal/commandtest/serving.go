@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -215,4 +217,147 @@ func DrainDelay(t *testing.T, command string) {
 	s.Says("goes on for 10m0s")
 	s.get(http.DefaultClient, "/exit?4")
 	s.Exits(4)
+}
+
+// heldBack is flags for a guest that does not listen before release is called.
+func heldBack(t *testing.T) (flags []string, release func()) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "hold")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"--dir", dir + ":/held:ro", "--env", "HOLD=/held/hold"}, func() { os.Remove(file) }
+}
+
+// A prober asks the probes of a server.
+type prober struct {
+	*testing.T
+	command, at string
+}
+
+// newProber returns one of a server that is to have the flags.
+func newProber(t *testing.T, command string) (p prober, flags []string) {
+	t.Helper()
+	p = prober{t, command, "127.0.0.1:" + porttest.Free(t)}
+	return p, []string{"--health", p.at}
+}
+
+// get returns the status and the body of a probe.
+func (p prober) get(path, accept string) (status int, body string) {
+	r, err := http.NewRequest(http.MethodGet, "http://"+p.at+path, nil)
+	if err != nil {
+		p.Fatal(err)
+	}
+	r.Header.Set("Accept", accept)
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		p.Error(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// wants checks the answer of a probe, in all its forms.
+func (p prober) wants(path string, status int, text string) {
+	p.Helper()
+	if got, body := p.get(path, "*/*"); got != status || body != text+"\n" {
+		p.Errorf("%s: %d, %q; want %d, %q", path, got, body, status, text)
+	}
+	made, code := `{"ok":true}`, 0
+	if status != http.StatusOK {
+		made, code = fmt.Sprintf(`{"ok":false,"reason":%q}`, text), 1
+	}
+	if got, body := p.get(path, "application/json"); got != status || body != made+"\n" {
+		p.Errorf("%s: %d, %q; want %d, %s", path, got, body, status, made)
+	}
+	args := []string{"health", p.at}
+	if path == "/livez" {
+		args = []string{"health", "--live", p.at}
+	}
+	if got, stdout, stderr := ExecuteFile(p.T, p.command, args...); got != code || stdout != text+"\n" || stderr != "" {
+		p.Errorf("wasisock health: %d, %q, %q; want %d, %q", got, stdout, stderr, code, text)
+	}
+}
+
+// Health tests --health and wasisock health.
+func Health(t *testing.T, command string) {
+	p, flags := newProber(t, command)
+	held, release := heldBack(t)
+	s := NewServer(t, command, nil, append(append(flags, held...), "--instances", "2", "--drain-delay", "2s")...)
+	s.Says("held\n")
+	p.wants("/readyz", 503, "0 of 2 instances of server.wasm listen")
+	p.wants("/livez", 200, "ok")
+	release()
+	s.Eventually("it is ready", func() bool { status, _ := p.get("/readyz", ""); return status == 200 })
+	p.wants("/readyz", 200, "ok")
+
+	// A load balancer takes no notice of a 503 for some time.
+	stop := s.Load()
+	time.Sleep(200 * time.Millisecond)
+	s.Signal(syscall.SIGTERM)
+	s.Eventually("it is not ready", func() bool { status, _ := p.get("/readyz", ""); return status == 503 })
+	p.wants("/readyz", 503, "wasisock is shutting down")
+	p.wants("/livez", 200, "ok")
+	time.Sleep(500 * time.Millisecond)
+	if _, err := s.get(&http.Client{Transport: new(http.Transport)}, "/"); err != nil {
+		t.Error("a connection fails after the first 503:", err)
+	}
+	t.Log(stop(), "requests")
+	s.Exits(0)
+	if code, stdout, stderr := ExecuteFile(t, command, "health", p.at); code != 1 || stdout != "" || !strings.Contains(stderr, "wasisock: no answer: ") {
+		t.Errorf("of a wasisock that has ended: %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+// Live tests --live-after: with guests that wait, and that compute.
+func Live(t *testing.T, command string) {
+	p, flags := newProber(t, command)
+	s := Serve(t, command, append(flags, "--live-after", "1s")...)
+	go s.get(http.DefaultClient, "/sleep?1h")
+	s.Says("asleep\n")
+	for range 15 {
+		time.Sleep(100 * time.Millisecond)
+		if status, text := p.get("/livez", ""); status != 200 {
+			t.Fatalf("%d, %s of a guest that waits", status, text)
+		}
+	}
+	go s.get(http.DefaultClient, "/spin")
+	s.Says("spins\n")
+	s.Eventually("it is not live", func() bool { status, _ := p.get("/livez", ""); return status == 503 })
+	if _, text := p.get("/livez", ""); !strings.HasPrefix(text, "server.wasm has made no call for ") || !strings.HasSuffix(text, "s, and has 2 connections open\n") {
+		t.Errorf("%q", text)
+	}
+	if code, _, _ := ExecuteFile(t, command, "health", "--live", p.at); code != 1 {
+		t.Errorf("wasisock health --live: %d", code)
+	}
+}
+
+// ListenWhenReady tests --listen-when-ready: what only connects does so too early without it.
+func ListenWhenReady(t *testing.T, command string) {
+	for _, late := range []bool{false, true} {
+		held, release := heldBack(t)
+		if late {
+			held = append(held, "--listen-when-ready")
+		}
+		s := NewServer(t, command, nil, held...)
+		s.Says("held\n")
+		c, err := net.DialTimeout("tcp", strings.TrimPrefix(s.URL, "http://"), 500*time.Millisecond)
+		if (err != nil) != late {
+			t.Errorf("%q: connecting before the guest listens: %v", held, err)
+		}
+		if err == nil {
+			c.Close()
+		}
+		release()
+		if text, err := s.get(&http.Client{Timeout: time.Minute}, "/"); text != "hello /\n" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+		s.Signal(syscall.SIGTERM)
+		s.Exits(0)
+	}
 }

@@ -85,6 +85,16 @@ type Command struct {
 	// a call that does not return.
 	Abandoned func()
 
+	// Monitor, if not nil, reports the state of the guests.
+	Monitor *Monitor
+
+	// OnReady, if not nil, is called when every instance listens for the first time.
+	OnReady func()
+
+	// OnStopping, if not nil, is called when all guests are to end for a signal, before
+	// DrainDelay.
+	OnStopping func()
+
 	better   func()                        // of Engine.Compile
 	reported func(host.Policy) host.Policy // returns a policy that reports what it refuses
 
@@ -125,6 +135,9 @@ func (c Command) Run() int {
 	}
 	defer signal.Stop(signals)
 	s := newSupervisor(&c)
+	if c.Monitor != nil {
+		c.Monitor.running.Store(s)
+	}
 	c.better = func() {
 		if len(c.Guest.Listeners) > 0 { // which others can have in its place
 			s.post(func() { s.load(false) })

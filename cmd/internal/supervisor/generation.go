@@ -25,6 +25,8 @@ type instance struct {
 	generation *generation
 	cmd        *host.Cmd
 	began      time.Time
+	activity   activity  // as it was last seen,
+	acted      time.Time // and when the guest was last seen to call or wait
 	listens    bool
 	released   bool
 	decides    bool // was released by a signal, which it handles
@@ -55,7 +57,7 @@ func (s *supervisor) start(i *instance) {
 		}
 	}
 	cmd.OnStop = func(cause error) { s.stopped(i, &cmd, cause) }
-	i.cmd, i.began, i.listens, i.released, i.decides, i.early = &cmd, time.Now(), false, false, false, false
+	*i = instance{generation: i.generation, cmd: &cmd, began: time.Now(), acted: time.Now(), backoff: i.backoff}
 	i.generation.guests.Add(1)
 	s.running[i] = true
 	err := cmd.Start(s.ctx)

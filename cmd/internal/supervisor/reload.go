@@ -94,6 +94,10 @@ func (s *supervisor) listening(i *instance) {
 		return
 	}
 	i.listens = true
+	if s.OnReady != nil && s.ready() == nil {
+		s.OnReady()
+		s.OnReady = nil
+	}
 	if g := i.generation; g == s.next && g.listening() {
 		s.later(trial, g, s.swap)
 	}

@@ -66,7 +66,13 @@ func (s *supervisor) run(signals <-chan os.Signal) int {
 	}
 	s.load(false)
 	had := hasTerminal()
-	var drained, late <-chan time.Time
+	var drained, late, looks <-chan time.Time
+	if s.Monitor != nil {
+		const often = 4
+		ticker := time.NewTicker(max(s.Monitor.LiveAfter/often, time.Millisecond))
+		defer ticker.Stop()
+		looks = ticker.C
+	}
 	for s.works() {
 		select {
 		case do := <-s.posted:
@@ -79,12 +85,15 @@ func (s *supervisor) run(signals <-chan os.Signal) int {
 				s.pass(sig)
 			case s.draining != nil || s.signal != nil:
 				return exitCodeOf(sig)
-			case s.DrainDelay > 0 && s.current != nil && sig != syscall.SIGQUIT:
-				s.draining, drained = sig, time.After(s.DrainDelay)
-				s.say("%s goes on for %v before it shuts down; another signal ends it at once", s.name, s.DrainDelay)
 			default:
-				late = time.After(s.end(sig))
+				if delay := s.drain(sig); delay > 0 {
+					drained = time.After(delay)
+				} else {
+					late = time.After(s.end(sig))
+				}
 			}
+		case <-looks:
+			s.watchCalls()
 		case <-drained:
 			late = time.After(s.end(s.draining))
 		case <-late:
@@ -115,6 +124,19 @@ func (s *supervisor) disband() {
 			g.close()
 		}
 	}
+}
+
+// drain begins the end, and returns how long all goes on before.
+func (s *supervisor) drain(sig os.Signal) time.Duration {
+	s.draining = sig
+	if s.OnStopping != nil {
+		s.OnStopping()
+	}
+	if s.DrainDelay == 0 || s.current == nil || sig == syscall.SIGQUIT {
+		return 0
+	}
+	s.say("%s goes on for %v before it shuts down; another signal ends it at once", s.name, s.DrainDelay)
+	return s.DrainDelay
 }
 
 // end makes all guests end, and tells how long that may take.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -121,3 +122,13 @@ func TestServe(t *testing.T) {
 }
 
 func TestDrainDelay(t *testing.T) { commandtest.DrainDelay(t, commandtest.Command) }
+
+func TestHealth(t *testing.T) { commandtest.Health(t, commandtest.Command) }
+
+func TestLive(t *testing.T) { commandtest.Live(t, commandtest.Command) }
+
+func TestListenWhenReady(t *testing.T) {
+	if runtime.GOOS == "linux" {
+		commandtest.ListenWhenReady(t, commandtest.Command)
+	}
+}

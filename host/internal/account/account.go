@@ -38,9 +38,10 @@ type Account struct {
 
 // Counters are read while the guest runs.
 type Counters struct {
-	Received, Sent, Accepted, Dialled, Refused, Wakeups atomic.Uint64
-	limited                                             atomic.Uint64
+	Received, Sent, Accepted, Dialled, Refused, Wakeups, Calls atomic.Uint64
+	limited                                                    atomic.Uint64
 
+	Waiting     atomic.Bool  // in poll_oneoff
 	Connections atomic.Int64 // accepted, and open now or when the guest ended
 }
 
@@ -130,5 +131,7 @@ func (a *Account) Stats() host.Stats {
 		Refused:     a.Refused.Load(),
 		Limited:     a.limited.Load(),
 		Wakeups:     a.Wakeups.Load(),
+		Calls:       a.Calls.Load(),
+		Waiting:     a.Waiting.Load(),
 	}
 }

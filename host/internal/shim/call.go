@@ -103,6 +103,7 @@ func rows(of *sockets.Guest, w Watch) []Row {
 				defer g.Unlock()
 				args = g.used(args, fds)
 				g.Revoke(args[:fds])
+				g.Account.Calls.Add(1)
 				errno := h(g, call{ctx, mem, args})
 				clear(g.bufs) // guest memory may not outlive the guest
 				if w.none() {

@@ -55,6 +55,29 @@ func TestWakeupsAreCounted(t *testing.T) {
 	}
 }
 
+// TestCallsAreCounted: a guest that waits is told from one that does not call.
+func TestCallsAreCounted(t *testing.T) {
+	g := newTester(t, sockets.Config{})
+	fd, _ := g.pair()
+	before := g.Stats().Calls
+	for range 3 {
+		g.recv(fd)
+	}
+	if n := g.Stats().Calls - before; n != 3 || g.Stats().Waiting {
+		t.Errorf("%d calls were counted of 3, and it waits: %v", n, g.Stats().Waiting)
+	}
+	waits := make(chan bool)
+	go func() {
+		for end := time.Now().Add(5 * time.Second); !g.Stats().Waiting && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		}
+		waits <- g.Stats().Waiting
+	}()
+	g.expectPoll("clock:1", read(fd), timer(300*time.Millisecond))
+	if !<-waits || g.Stats().Waiting {
+		t.Error("it does not wait in poll_oneoff, or waits after it")
+	}
+}
+
 // BenchmarkCall is one of the cheapest calls: a receive without anything there.
 func BenchmarkCall(b *testing.B) {
 	for _, test := range []struct {

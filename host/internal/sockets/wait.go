@@ -51,7 +51,9 @@ func (g *Guest) Poll(ctx context.Context, subs, events []byte) (n int, errno soc
 		return 0, sockabi.EINTR
 	}
 	g.polling = ctx
+	g.Account.Waiting.Store(true)
 	n, errno = g.polls.Poll(subs, events)
+	g.Account.Waiting.Store(false)
 	g.polling = nil
 	return n, errno
 }
