@@ -94,15 +94,19 @@ test-all: ## run all tests on every engine, also what takes minutes to compile o
 	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
-check: ## check format, vet, staticcheck, shellcheck, actionlint, tidy and that it builds for every system; must change no file; 3 minutes
+check: ## check format, words, vet, staticcheck, shellcheck, actionlint, tidy and that it builds for every system; must change no file; 3 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
-	@$(MAKE) --no-print-directory -j2 --output-sync=target check-format check-build check-tidy check-static
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check-format check-build check-tidy check-static check-style
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
 
 .PHONY: check-format
 check-format:
 	@unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l .); \
 	[ -z "$$unformatted" ] || { printf 'not formatted by gofmt:\n%s\n' "$$unformatted" >&2; exit 1; }
+
+.PHONY: check-style
+check-style:
+	@echo "docs/style.md" && go test -count=1 -run 'TestStyle|TestBanned' ./internal/docscheck
 
 # Modules of their own.
 modules := bench prove/libraries
@@ -179,7 +183,7 @@ test-arm64: ## test what wazero compiles for arm64, and link wasmtime there, wit
 # programs compiled. Nothing of it is kept here.
 .PHONY: wasi-testsuite
 wasi-testsuite: ## run the programs of preview 1 of a copy of wasi-testsuite: DIR=/path/to/it
-	@[ -d "$(DIR)/tests" ] || { echo "make wasi-testsuite: DIR is to be a copy of github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base" >&2; exit 1; }
+	@[ -d "$(DIR)/tests" ] || { echo "make wasi-testsuite: DIR must be a copy of github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base" >&2; exit 1; }
 	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v -tags wasmtime ./prove/testsuite
 
 .PHONY: fuzz
@@ -223,7 +227,7 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part wi
 		go run ./prove -p 2 -engine $(wasmedges) -timeout 5m net/textproto net/rpc net/rpc/jsonrpc net/smtp; \
 		go run ./prove -p 2 -engine $(wasisocks),$(wasmedges) -timeout 10m -short net; \
 		go run ./prove -p 2 -engine $(wasmedges) -timeout 5m -module prove/xnet github.com/wasisock/wasisock/prove/xnet; \
-	else echo "make prove-ci: nothing on WasmEdge, which cannot be had here" >&2; fi
+	else echo "make prove-ci: nothing on WasmEdge, which cannot be fetched here; see scripts/get-wasmedge.sh -h" >&2; fi
 # WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is
 # for a few of the libraries there, and PROVE_FLAGS='-engine wazero' for none.
 .PHONY: prove-libraries

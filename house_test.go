@@ -101,7 +101,7 @@ func TestImportsOfGuests(t *testing.T) {
 	}
 }
 
-// allI32 tells whether all parameters of a function are i32, and so is its one
+// allI32 reports whether all parameters of a function are i32, and so is its one
 // result.
 func allI32(f api.FunctionDefinition) bool {
 	other := func(v api.ValueType) bool { return v != api.ValueTypeI32 }
@@ -248,5 +248,5 @@ func TestPackagesOfTheHostAreSmall(t *testing.T) {
 	}
 }
 
-// within tells whether a package is another or lies below it.
+// within reports whether a package is another or lies below it.
 func within(pkg, of string) bool { return pkg == of || strings.HasPrefix(pkg, of+"/") }

@@ -4,7 +4,7 @@ package wasisock
 
 import "embed"
 
-// ABI is the folders sockabi and internal/hotcold.
+// ABI is the directories sockabi and internal/hotcold.
 //
 //go:embed sockabi/*.go internal/hotcold/*.go
 var ABI embed.FS

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Bench measures HTTP servers side by side in one session: requests per second of
-// server CPU above all, because that is what survives a machine that others use
+// server CPU above all, because it stays comparable on a machine that others use
 // too. See README.md; run.sh prepares what it needs.
 package main
 
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// A plan is what to measure.
+// A plan lists what to measure.
 type plan struct {
 	servers      []Server
 	interpreters []Server // by name, what a server of that name must outrun
@@ -28,7 +28,7 @@ type plan struct {
 	rounds       int
 	window       time.Duration
 	rest         time.Duration
-	out          string // folder for the results
+	out          string // directory for the results
 }
 
 func parse(args []string) (plan, error) {
@@ -44,7 +44,7 @@ func parse(args []string) (plan, error) {
 	set.IntVar(&p.rounds, "rounds", 3, "how often everything is measured")
 	set.DurationVar(&p.window, "window", 4*time.Second, "length of one measurement, in whole seconds")
 	set.DurationVar(&p.rest, "rest", 3*time.Second, "how long to watch the servers at rest")
-	set.StringVar(&p.out, "out", ".", "folder for results.md and results.tsv")
+	set.StringVar(&p.out, "out", ".", "directory for results.md and results.tsv")
 	if err := set.Parse(args); err != nil {
 		if err == flag.ErrHelp {
 			set.SetOutput(os.Stdout)

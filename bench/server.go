@@ -124,7 +124,7 @@ type usage struct {
 	rss int64 // bytes
 }
 
-// usage is what the server has used so far.
+// usage returns what the server has used so far.
 func (p *process) usage() (usage, error) {
 	stats := map[int]stat{}
 	files, err := filepath.Glob("/proc/[0-9]*/stat")

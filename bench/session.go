@@ -37,7 +37,7 @@ func (s sample) usedCPU() float64 { return s.cpu / (s.cpus*s.wall - s.wrkCPU.Sec
 // A session is one run of a plan.
 type session struct {
 	plan
-	script  string // folder of the scripts for wrk
+	script  string // directory of the scripts for wrk
 	running []*process
 	samples []sample
 	faults  []string // what was not as it should be, without ending the session

@@ -39,7 +39,7 @@ const (
 func soakMain(ctx context.Context, command, duration string) error {
 	d, err := time.ParseDuration(duration)
 	if err != nil || d < 4*soakWindow {
-		return fmt.Errorf("%s is no time of at least %v", duration, 4*soakWindow)
+		return fmt.Errorf("%s is not a time of at least %v", duration, 4*soakWindow)
 	}
 	p, err := Server{Name: "soaked", Command: command}.start(ctx)
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *soak) reset(ctx context.Context) {
 	}
 }
 
-// A window is what a process needs at a moment.
+// A window is a process's use of memory and CPU at a moment.
 type window struct {
 	rss                  int64
 	descriptors, threads int

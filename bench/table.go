@@ -97,7 +97,7 @@ func (s *session) loadTable(b *strings.Builder, load string, idle int) {
 	}
 }
 
-// fresh tells how long newcomers waited in all rounds.
+// fresh returns how long newcomers waited in all rounds.
 func fresh(samples []sample) string {
 	var took []time.Duration
 	for _, x := range samples {
@@ -109,7 +109,7 @@ func fresh(samples []sample) string {
 	return short(float64(quantile(took, 0.5))) + ", " + short(float64(quantile(took, 0.99)))
 }
 
-// restTable tells how long the first answer takes, and of CPU use and memory without
+// restTable prints how long the first answer takes, and of CPU use and memory without
 // any request.
 func (s *session) restTable(b *strings.Builder) {
 	b.WriteString("| server | first answer |")

@@ -22,13 +22,13 @@ var loads = []struct{ name, script string }{
 	{"GET", ""},
 }
 
-// A result is what wrk tells.
+// A result holds what wrk reports.
 type result struct {
 	requests int
 	took     time.Duration
 	p50, p99 time.Duration
 	wrkCPU   time.Duration // that wrk used itself
-	errors   string        // socket errors and answers other than 2xx and 3xx; "" is none
+	errors   string        // socket errors and answers other than 2xx and 3xx; "" means none
 }
 
 // wrk loads addr from one thread with n connections.

@@ -85,7 +85,7 @@ var private = prefixes(
 	"fc00::/7",      // RFC 4193
 )
 
-// global is what IANA has assigned of IPv6 for machines of the Internet.
+// global is the part of IPv6 that IANA has assigned to machines of the Internet.
 var global = netip.MustParsePrefix("2000::/3")
 
 // Prefixes of IPv6 addresses that hold an IPv4 address.
@@ -99,7 +99,7 @@ var (
 )
 
 // forms returns an address, and the IPv4 addresses that it may be delivered to. An
-// IPv4-mapped address has to be unmapped before.
+// IPv4-mapped address must be unmapped before.
 func forms(a netip.Addr) []netip.Addr {
 	all := []netip.Addr{a}
 	if !a.Is6() {

@@ -10,24 +10,24 @@ type Tracer func(Call)
 type Call struct {
 	Name string // the function, such as "sock_connect_v2"
 
-	// Args is what the function was given, in the order of its parameters. What lies
+	// Args are the function's arguments, in the order of its parameters. What lies
 	// in the guest's memory stands there as text, where the call came as far as to
 	// read it; pointers to results are left out. All texts of a Call are of one line, of
 	// some 1,000 bytes at most; what cannot be printed is escaped as in a Go string.
 	Args []Arg
 
 	// FD is the descriptor that the call is about: the one it was given, or the one
-	// that it opened. It has 32 bits; -1 is none, as of a wait, which can be for many.
+	// that it opened. It has 32 bits; -1 means none, as of a wait, which can be for many.
 	FD int64
 
 	// Errno is why the call failed, such as "EAGAIN" or "EAI_NONAME", and "errno 999"
 	// for a number without a name. "" is success.
 	Errno string
 
-	// Result is what a call that succeeded answered. "" is nothing but success.
+	// Result holds the results of a call that succeeded; "" means that it has none.
 	Result string
 
-	// Reason tells more of a failure: the policy's refusal, the resolver's error, or
+	// Reason explains a failure: the policy's refusal, the resolver's error, or
 	// an error of the operating system that no errno stands for. "" is nothing more.
 	Reason string
 

@@ -40,7 +40,7 @@ type Cmd struct {
 
 	// Dial makes the connections that the guest makes, TCP and UNIX streams, in the
 	// operating system's place: in memory, or through a VPN. The network is "tcp" or
-	// "unix", and the address, which Policy has permitted, is numeric or a path. The
+	// "unix", and the address, which Policy has allowed, is numeric or a path. The
 	// context ends when the guest has closed the socket, or ends; Dial must return
 	// then. It runs on a goroutine of its own.
 	//
@@ -58,10 +58,10 @@ type Cmd struct {
 	// change its options. A guest that listens at all addresses of IPv4 or of IPv6
 	// gets a listener at all of either.
 	//
-	// A guest that sees the folder of a UNIX socket can remove its file, and Go programs
+	// A guest that sees the directory of a UNIX socket can remove its file, and Go programs
 	// do so when they close.
 	//
-	// One that is no socket of the operating system, as *net.TCPListener and
+	// One that is not a socket of the operating system, as *net.TCPListener and
 	// *net.UnixListener are, is accepted from until it fails or is closed, which Cmd does
 	// not do: such a listener, in memory or of a VPN, gives connections that are carried
 	// to the guest and back as those of Dial, and what comes between two guests waits for
@@ -78,7 +78,7 @@ type Cmd struct {
 
 	// NoNameserver leaves the guest its own /etc/resolv.conf, if it has one, and its
 	// DNS messages are datagrams as others are, which need permission to be sent.
-	// Otherwise a guest that has a folder at / or /etc sees a file there that names the
+	// Otherwise a guest that has a directory at / or /etc sees a file there that names the
 	// host itself: the host then answers such messages by Resolver, under the policy,
 	// without blocking the guest.
 	NoNameserver bool
@@ -91,7 +91,7 @@ type Cmd struct {
 	OnListen func(net.Addr)
 
 	// OnStop is called when the guest is to end while it runs: by Stop, at a limit or with
-	// Start's context. cause is what Wait returns then. The guest may go on for a while, and
+	// Start's context. Wait then returns cause. The guest may go on for a while, and
 	// one that computes for good: see ErrNotInterruptible. It is called in a goroutine of its
 	// own. Nil is for those who need not know.
 	OnStop func(cause error)
@@ -101,7 +101,7 @@ type Cmd struct {
 	// It may be nil.
 	OnLimit func(field string)
 
-	// Faults are those of the network that the guest is to meet; the zero value is none.
+	// Faults are injected into the guest's network; the zero value injects none.
 	Faults hostfault.Faults
 
 	// Calls is told of each use of a socket and each wait when it has ended: which
@@ -113,7 +113,7 @@ type Cmd struct {
 	// them down. Nil costs nothing.
 	Trace Tracer
 
-	// ProcessState is what became of the guest, after Wait or Run.
+	// ProcessState describes how the guest ended, after Wait or Run.
 	ProcessState *ProcessState
 
 	ctx    context.Context
@@ -125,7 +125,7 @@ type Cmd struct {
 }
 
 // A Published is a listener, for Cmd.Listeners, that a guest gets when it listens at Port
-// of whatever address. The guest believes to be at Port; Cmd.Addrs and Cmd.OnListen tell
+// of whatever address. The guest believes to be at Port; Cmd.Addrs and Cmd.OnListen report
 // where the Listener is.
 type Published struct {
 	net.Listener
@@ -141,14 +141,14 @@ type Dir struct {
 	ReadOnly bool   // every change is refused, and creating what exists too
 }
 
-// Command is a Cmd of the module with arguments, of which the first is the program's
+// Command returns a Cmd of the module with arguments; the first is the program's
 // name. What is not mentioned has its zero value.
 func Command(m Module, args ...string) *Cmd { return &Cmd{Module: m, Args: args} }
 
 // ErrStopped is why a guest ended that Stop has ended.
 var ErrStopped = errors.New("the guest was stopped")
 
-// ErrNotInterruptible is that a guest was to end while it computed, in code that cannot
+// ErrNotInterruptible is returned if a guest was stopped while it computed, in code that cannot
 // be interrupted, or was not in time: it ends at its next call of the host, never if it
 // makes none. Modules are compiled so that this does not happen with Config.Interruptible.
 var ErrNotInterruptible = errors.New("the guest computes in code that cannot be interrupted: it ends at its next call of the host, never if it makes none; compile its module with Config.Interruptible")
@@ -202,7 +202,7 @@ func (c *Cmd) Start(ctx context.Context) error {
 //
 //   - an *ExitError if it ended by itself with another;
 //   - a *TrapError if it did what wasm forbids;
-//   - a *ModuleError if the module cannot run, which engines tell before, except of
+//   - a *ModuleError if the module cannot run, which engines report before, except of
 //     its start function;
 //   - a *LimitError if it had used up what Limits gives it;
 //   - ErrStopped after Stop, or the cause of Start's context;
@@ -225,7 +225,7 @@ func (c *Cmd) Wait() error {
 	return nil
 }
 
-// ErrEnded is that a guest whose function was to be called has ended. Wait tells why.
+// ErrEnded is returned by a call of a function of a guest that has ended. Wait returns why.
 var ErrEnded = errors.New("the guest has ended")
 
 // Call calls a function that the guest of a library exports. Arguments and results are
@@ -244,8 +244,8 @@ func (c *Cmd) Call(ctx context.Context, name string, args ...uint64) ([]uint64, 
 
 // Stop ends the guest as the end of Start's context does. It may be called from any
 // goroutine after Start, and by what Cmd calls; before, the context is for that. It does
-// not wait, but for 100 ms at most to find out what it answers. ErrNotInterruptible is
-// that the guest may go on; nil that it ends, or has ended, save in a Stdout or Stderr
+// not wait, but for 100 ms at most to find out what it answers. It returns ErrNotInterruptible
+// if the guest may go on, and nil if it ends, or has ended, save in a Stdout or Stderr
 // that blocks.
 func (c *Cmd) Stop() error {
 	if c.cancel == nil {
@@ -263,7 +263,7 @@ func (c *Cmd) Stop() error {
 // It may be called from any goroutine between Start and the return of Wait.
 func (c *Cmd) Addrs() []net.Addr { return c.guest.Addrs() }
 
-// Stats is what the guest has used until now, and zero if it could not be started. It may be
+// Stats returns what the guest has used until now: zero if it could not be started. It may be
 // called from any goroutine after Start.
 func (c *Cmd) Stats() Stats {
 	if c.guest == nil {
@@ -272,10 +272,10 @@ func (c *Cmd) Stats() Stats {
 	return c.guest.Stats()
 }
 
-// Stats is what a guest has used.
+// Stats are a guest's resources used so far.
 type Stats struct {
 	// WallTime is since its start. CPUTime is that of its own work and of its calls of
-	// the host; 0 on systems that do not tell, which is all but Linux.
+	// the host; 0 on systems that do not report it: all but Linux.
 	WallTime, CPUTime time.Duration
 
 	Memory uint64 // bytes of its linear memory, which never shrinks
@@ -292,7 +292,7 @@ type Stats struct {
 	Waiting        bool   // the guest is in poll_oneoff
 }
 
-// ProcessState is what became of a guest.
+// ProcessState describes how a guest ended.
 type ProcessState struct {
 	ExitCode int // 32 bits that the guest chose; -1 if it did not end by itself
 	Stats

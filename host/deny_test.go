@@ -19,7 +19,7 @@ func TestDenyWins(t *testing.T) {
 	for _, test := range []struct {
 		rules   string
 		request host.Request
-		denied  string // rule; "-" is permitted, "" is not permitted
+		denied  string // rule; "-" is allowed, "" is not allowed
 	}{
 		{"deny dial tcp 10.0.0.1:80", dial("10.0.0.1:80"), "deny dial tcp 10.0.0.1:80"},
 		{"deny dial tcp 10.0.0.1:80", dial("10.0.0.2:80"), ""},
@@ -68,7 +68,7 @@ func TestDenyWins(t *testing.T) {
 		if err != nil {
 			var refusal *host.Refusal
 			if !errors.As(err, &refusal) || !errors.Is(err, fs.ErrPermission) {
-				t.Errorf("%s: %v is no refusal", test.rules, err)
+				t.Errorf("%s: %v is not a refusal", test.rules, err)
 				continue
 			}
 			got = refusal.Rule
@@ -149,7 +149,7 @@ func TestInternalAddressesAreNamed(t *testing.T) {
 		}
 		words := strings.Fields(test.rule)
 		if got := policy(request(host.Op(words[0]), words[1], test.at)) == nil; got != test.want {
-			t.Errorf("%s permits %s: %v, want %v", test.rule, test.at, got, test.want)
+			t.Errorf("%s allows %s: %v, want %v", test.rule, test.at, got, test.want)
 		}
 	}
 }

@@ -13,7 +13,7 @@ const DefaultMaxSockets = 1 << 15
 // DefaultMaxFiles is the number of files a guest may hold at once when Limits.Files is 0.
 const DefaultMaxFiles = 1 << 15
 
-// Limits is what a guest may use. Those that are 0 do not limit, save Sockets and Files.
+// Limits are the resources that a guest may use. 0 means no limit, except for Sockets and Files.
 type Limits struct {
 	// Sockets is how many the guest may have open; opening or accepting one more is
 	// EMFILE. 0 is DefaultMaxSockets.

@@ -1,4 +1,4 @@
-// Package host is what a program that runs guests configures: what a guest gets,
+// Package host runs WebAssembly guests with real sockets, and configures what a guest gets,
 // and what it may do. It makes no system calls; package host/wazero runs guests.
 //
 // A guest is a WASI command module, such as GOOS=wasip1 go build makes. An engine
@@ -41,7 +41,7 @@ type Module interface {
 // A Guest is how a Cmd sees the guest that it started. All but Wait can be called from
 // any goroutine at any time.
 type Guest interface {
-	// Wait waits for its end, once. The error is as Cmd.Wait tells, without ExitError.
+	// Wait waits for its end, once. It returns the errors of Cmd.Wait, without ExitError.
 	Wait() (exitCode int, err error)
 	Addrs() []net.Addr
 	Done() <-chan struct{} // closed when it has ended

@@ -38,7 +38,7 @@ type nameRule struct {
 	local   bool // it is the name of the loopback addresses, whoever says what it means
 }
 
-// newNameRule permits the addresses that within does, or without it those that a name
+// newNameRule allows the addresses that within does, or without it those that a name
 // of this form may be expected to have.
 func newNameRule(name string, within func(netip.Addr) bool) nameRule {
 	n := nameRule{matches: matchName(name), may: within}

@@ -8,8 +8,8 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// TestNamesPermitWhatTheyMean is about dials to addresses that the guest was told of.
-func TestNamesPermitWhatTheyMean(t *testing.T) {
+// TestNamesAllowWhatTheyMean is about dials to addresses that the guest was told of.
+func TestNamesAllowWhatTheyMean(t *testing.T) {
 	for _, test := range []struct {
 		rule  string
 		names string
@@ -93,7 +93,7 @@ func TestNamesPermitWhatTheyMean(t *testing.T) {
 	}
 }
 
-func TestNamesPermitToResolveThem(t *testing.T) {
+func TestNamesAllowToResolveThem(t *testing.T) {
 	policy, err := host.ParsePolicy("dial tcp example.com:443", "send udp *.ntp.example:123", "dial tcp localhost:80")
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestTheNarrowestRuleOfAName(t *testing.T) {
 			t.Errorf("%s: %s, want %s", test.addr, got, test.want)
 		}
 		if policy, err := host.ParsePolicy(r.Rule()); err != nil || policy(r) != nil {
-			t.Errorf("%s: %s does not permit it", test.addr, r.Rule())
+			t.Errorf("%s: %s does not allow it", test.addr, r.Rule())
 		}
 	}
 }

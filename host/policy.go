@@ -7,12 +7,12 @@ import (
 	"slices"
 )
 
-// A Policy decides on a request before anything is done. A nil error permits it;
+// A Policy decides on a request before anything is done. A nil error allows it;
 // with any other the guest gets EACCES, and the error's text stands in the trace.
 // A Policy may be called by several guests at once.
 type Policy func(Request) error
 
-// An Op is what a guest wants to do.
+// An Op is the kind of a guest's request.
 type Op string
 
 const (
@@ -29,7 +29,7 @@ type Request struct {
 	Network string // "tcp", "udp", "unix" or "unixgram"; "" for OpResolve
 
 	// Addr is the address of tcp and udp. An IPv4-mapped address means the IPv4
-	// address. No rule permits one with a zone. Port 0 in OpListen is a port that the
+	// address. No rule allows one with a zone. Port 0 in OpListen is a port that the
 	// system chooses: the request is not made when the socket binds, since it may dial from
 	// there, but when it listens or, of datagrams, first receives or waits to.
 	Addr netip.AddrPort
@@ -41,16 +41,16 @@ type Request struct {
 	Route bool
 
 	// Names is the names that the host has told this guest to mean Addr, not long ago.
-	// They are why a dial or send may be permitted that no address permits.
+	// They are why a dial or send may be allowed that no address allows.
 	Names []string
 
 	// Path is the path of unix and unixgram, on the host: absolute, and as the guest
-	// wrote it, except that a path in one of Cmd.Dirs is that directory's on the host.
+	// wrote it. A path in one of Cmd.Dirs becomes the path on the host.
 	// An abstract name begins with '@'.
 	Path string
 
 	// Resolve returns where Path leads, with symbolic links resolved, or "" if it leads
-	// nowhere. That is what will be used. Nil stands for Path itself. It is there during
+	// nowhere. That path will be used. Nil stands for Path itself. It is there during
 	// the call of the Policy only.
 	Resolve func() string
 
@@ -59,8 +59,8 @@ type Request struct {
 	Host string
 }
 
-// Rule is the narrowest rule that permits r, such as "listen tcp 127.0.0.1:1234".
-// It is one line without commas or single quotes. Where no rule can permit r,
+// Rule is the narrowest rule that allows r, such as "listen tcp 127.0.0.1:1234".
+// It is one line without commas or single quotes. Where no rule can allow r,
 // because r is not valid, it is a description of r that ParsePolicy refuses.
 func (r Request) Rule() string {
 	switch {
@@ -86,7 +86,7 @@ func (r Request) Rule() string {
 }
 
 // Internal reports whether r is about an address that a rule has to name, since * and
-// wide prefixes do not permit to dial it: a link-local one, one at which clouds give
+// wide prefixes do not allow to dial it: a link-local one, one at which clouds give
 // machines their credentials, or multicast. So is a name by which clouds document it.
 func (r Request) Internal() bool {
 	if r.Op == OpResolve {
@@ -95,7 +95,7 @@ func (r Request) Internal() bool {
 	return r.Addr.IsValid() && isInternal(r.Addr.Addr().Unmap())
 }
 
-// AllowAll permits everything.
+// AllowAll allows everything.
 func AllowAll(Request) error { return nil }
 
 // RuleGrammar is the forms of rules, a line each.
@@ -106,9 +106,9 @@ resolve NAME
 all
 deny RULE`
 
-// ParsePolicy makes a policy that permits what at least one of the rules permits and
+// ParsePolicy makes a policy that allows what at least one of the rules allows and
 // none denies, and nothing without rules. A rule is of one of the forms of RuleGrammar and
-// permits that, save that "deny" before a rule denies what the rule says. The order does not
+// allows that, save that "deny" before a rule denies what the rule says. The order does not
 // matter. "all" is every use of the network.
 //
 // ADDRESS is an address (127.0.0.1), a prefix (10.0.0.0/8), either in brackets
@@ -118,8 +118,8 @@ deny RULE`
 // that. To dial or send there means 127.0.0.1 or [::1], and needs a rule for those.
 // A socket that listens at [::] serves IPv4 too. Zones are refused.
 //
-// NAME in the place of an address, not after deny, permits to look it up, and to use the addresses that
-// the host then tells the guest, for some minutes. Those are public addresses or, where
+// NAME in the place of an address, not after deny, allows to look it up, and to use the addresses that
+// the host then reports to the guest, for some minutes. Those are public addresses or, where
 // NAME is not *.something, private ones too, as a name that somebody else answers
 // for must not lead into the host's own network. In front of "in" it is the addresses of
 // the name that lie there. localhost is the loopback addresses, and no other
@@ -127,16 +127,16 @@ deny RULE`
 //
 // Link-local addresses, those at which clouds give machines their credentials
 // (169.254.0.0/16 and fe80::/10 hold most of them), multicast and broadcast are not among
-// what * and prefixes permit to dial and to send to, except a prefix that lies within such a
+// what * and prefixes allow to dial and to send to, except a prefix that lies within such a
 // range: name them. So it is with an IPv6 address that stands for an IPv4 address, as those of
 // NAT64, 6to4 and Teredo do, if it stands for one of these. A rule for an IPv4 address does
-// not permit the IPv6 addresses that stand for it, but deny denies them.
+// not allow the IPv6 addresses that stand for it, but deny denies them.
 //
 // PORT is a number, a range (8000-8999) or * for all. 0 lets the system choose;
 // no range holds it that does not begin with it.
 //
 // PATH is an absolute path on the host, also for what a guest has in a directory of its
-// own. It permits a path that is written so, and one that ends in /* everything below that
+// own. It allows a path that is written so, and one that ends in /* everything below that
 // directory, of paths without "..", "." or "//" in them. After deny it denies what leads
 // there, whatever the path: the same name in the same directory, the same file, and with
 // /* all that lies in that directory. * is all. Abstract names begin with @. A path with
@@ -170,7 +170,7 @@ func ParsePolicy(rules ...string) (Policy, error) {
 		if !slices.ContainsFunc(allow, func(rule rule) bool { return rule.matches(r) }) {
 			return &Refusal{r, ""}
 		}
-		// Last, as it looks at files, which what is not permitted must not cause.
+		// Last, as it looks at files, which what is not allowed must not cause.
 		for _, rule := range deny {
 			if rule.leads(r) {
 				return &Refusal{r, rule.text}
@@ -184,14 +184,14 @@ func ParsePolicy(rules ...string) (Policy, error) {
 // fs.ErrPermission to errors.Is.
 type Refusal struct {
 	Request Request
-	Rule    string // that denies it; "" where no rule permits it
+	Rule    string // that denies it; "" where no rule allows it
 }
 
 func (e *Refusal) Error() string {
 	if e.Rule != "" {
 		return fmt.Sprintf("%v: rule %s", fs.ErrPermission, quote(e.Rule))
 	}
-	return fmt.Sprintf("%v: no rule permits %s", fs.ErrPermission, e.Request.Rule())
+	return fmt.Sprintf("%v: no rule allows %s", fs.ErrPermission, e.Request.Rule())
 }
 
 func (e *Refusal) Is(target error) bool { return target == fs.ErrPermission }

@@ -14,7 +14,7 @@ func request(op host.Op, network, at string) host.Request {
 	return host.Request{Op: op, Network: network, Addr: netip.MustParseAddrPort(at)}
 }
 
-func TestWhatRulesPermit(t *testing.T) {
+func TestWhatRulesAllow(t *testing.T) {
 	dial := func(at string) host.Request { return request(host.OpDial, "tcp", at) }
 	unix := func(path string) host.Request {
 		return host.Request{Op: host.OpDial, Network: "unix", Path: path}
@@ -26,7 +26,7 @@ func TestWhatRulesPermit(t *testing.T) {
 		request host.Request
 		want    bool
 	}{
-		// What is not named is not permitted.
+		// What is not named is not allowed.
 		{"dial tcp 127.0.0.1:80", dial("127.0.0.1:80"), true},
 		{"dial tcp 127.0.0.1:80", dial("127.0.0.1:81"), false},
 		{"dial tcp 127.0.0.1:80", dial("127.0.0.2:80"), false},
@@ -154,7 +154,7 @@ func TestWhatRulesPermit(t *testing.T) {
 			continue
 		}
 		if got := policy(test.request) == nil; got != test.want {
-			t.Errorf("rule %q permits %+v: %v, want %v", test.rule, test.request, got, test.want)
+			t.Errorf("rule %q allows %+v: %v, want %v", test.rule, test.request, got, test.want)
 		}
 	}
 }
@@ -173,49 +173,49 @@ func TestRulesThatAreRefusedSayWhatToWrite(t *testing.T) {
 		{"dial tcp 127.0.0.1", `the port of "127.0.0.1" is missing; write "127.0.0.1:80", or "127.0.0.1:*" for all`},
 		{"dial tcp [::1]", `write "[::1]:80"`},
 		{"dial tcp *", `write "*:80", or "*:*" for all`},
-		{"dial tcp :80", "is no address and no name; write one such as 127.0.0.1"},
+		{"dial tcp :80", "is neither an address nor a name; write one such as 127.0.0.1"},
 		{"listen tcp example.com:80", "one listens at addresses"},
 		{"dial tcp example.com", `write "example.com:80"`},
-		{"dial tcp example.com:http", "is no port"},
-		{"dial tcp www.*.com:80", "is no address and no name"},
+		{"dial tcp example.com:http", "is not a port"},
+		{"dial tcp www.*.com:80", "is neither an address nor a name"},
 		{"dial tcp example.com:80 in 10.0.0.1/8", "has bits after its first 8"},
-		{"dial tcp example.com:80 in example.org", "is no address and no name"},
-		{"dial tcp example.com:80 on 10.0.0.0/8", "is no port"},
-		{"dial tcp 10.0.0.1:80 in 10.0.0.0/8", "is no name, and only what a name means"},
-		{"dial tcp *:80 in 10.0.0.0/8", "is no name, and only what a name means"},
-		{"dial tcp 127.1:80", "is no address and no name; write one such as 127.0.0.1"},
-		{"dial tcp 127.0.0.01:80", "is no address and no name; write one such as 127.0.0.1"},
-		{"dial tcp 0x7f000001:80", "is no address and no name; write one such as 127.0.0.1"},
-		{"dial tcp 2130706433:80", "is no address and no name; write one such as 127.0.0.1"},
-		{"dial tcp 127.0.0.1 :80", "is no address and no name; write one such as 127.0.0.1"},
-		{"dial tcp 127.0.0.1:80 443", "is no port"},
+		{"dial tcp example.com:80 in example.org", "is neither an address nor a name"},
+		{"dial tcp example.com:80 on 10.0.0.0/8", "is not a port"},
+		{"dial tcp 10.0.0.1:80 in 10.0.0.0/8", "is not a name, and only what a name means"},
+		{"dial tcp *:80 in 10.0.0.0/8", "is not a name, and only what a name means"},
+		{"dial tcp 127.1:80", "is neither an address nor a name; write one such as 127.0.0.1"},
+		{"dial tcp 127.0.0.01:80", "is neither an address nor a name; write one such as 127.0.0.1"},
+		{"dial tcp 0x7f000001:80", "is neither an address nor a name; write one such as 127.0.0.1"},
+		{"dial tcp 2130706433:80", "is neither an address nor a name; write one such as 127.0.0.1"},
+		{"dial tcp 127.0.0.1 :80", "is neither an address nor a name; write one such as 127.0.0.1"},
+		{"dial tcp 127.0.0.1:80 443", "is not a port"},
 		{"dial tcp ::1:80", "in brackets, as in [::1]:80"},
 		{"dial tcp fd00::/8:443", "in brackets"},
 		{"dial tcp 1.2.3.4:80:90", "is not clear"},
 		{"dial tcp [fd00::]/8:443", "do not close before the port"},
 		{"dial tcp [::1:80", "do not close before the port"},
 		{"dial tcp [127.0.0.1]:80", "takes no brackets; write 127.0.0.1:PORT"},
-		{"dial tcp [localhost]:80", "is no IPv6 address"},
-		{"dial tcp []:80", "is no IPv6 address"},
+		{"dial tcp [localhost]:80", "is not an IPv6 address"},
+		{"dial tcp []:80", "is not an IPv6 address"},
 		{"dial tcp [fe80::1%eth0]:80", "has a zone; guests have none: write [fe80::1]"},
 		{"dial tcp 10.0.0.0/33:80", "write 0 to 32 after the slash"},
-		{"dial tcp 10.0.0.0/08:80", "is no prefix length"},
-		{"dial tcp 10.0.0.0/-1:80", "is no prefix length"},
-		{"dial tcp 10.0.0.0/:80", "is no prefix length"},
-		{"dial tcp 10.0.0.0/255.0.0.0:80", "is no prefix length"},
+		{"dial tcp 10.0.0.0/08:80", "is not a prefix length"},
+		{"dial tcp 10.0.0.0/-1:80", "is not a prefix length"},
+		{"dial tcp 10.0.0.0/:80", "is not a prefix length"},
+		{"dial tcp 10.0.0.0/255.0.0.0:80", "is not a prefix length"},
 		{"dial tcp [fd00::/129]:80", "write 0 to 128"},
 		{"dial tcp 10.0.0.1/8:80", "has bits after its first 8; write 10.0.0.0/8"},
 		{"dial tcp [::ffff:0.0.0.0/80]:80", "has bits after its first 80"},
-		{"dial tcp 127.0.0.1:", "is no port"},
-		{"dial tcp 127.0.0.1:http", "is no port"},
-		{"dial tcp 127.0.0.1:65536", "is no port"},
-		{"dial tcp 127.0.0.1:-1", "is no port"},
-		{"dial tcp 127.0.0.1:+80", "is no port"},
-		{"dial tcp 127.0.0.1:080", "is no port"},
-		{"dial tcp 127.0.0.1:80-", "is no port"},
-		{"dial tcp 127.0.0.1:1-2-3", "is no port"},
+		{"dial tcp 127.0.0.1:", "is not a port"},
+		{"dial tcp 127.0.0.1:http", "is not a port"},
+		{"dial tcp 127.0.0.1:65536", "is not a port"},
+		{"dial tcp 127.0.0.1:-1", "is not a port"},
+		{"dial tcp 127.0.0.1:+80", "is not a port"},
+		{"dial tcp 127.0.0.1:080", "is not a port"},
+		{"dial tcp 127.0.0.1:80-", "is not a port"},
+		{"dial tcp 127.0.0.1:1-2-3", "is not a port"},
 		{"dial tcp 127.0.0.1:90-80", "ends before it begins; write 80-90"},
-		{"dial tcp 127.0.0.1:8*", "is no port"},
+		{"dial tcp 127.0.0.1:8*", "is not a port"},
 		{"dial unix", "the path is missing"},
 		{"dial unix /run/my app.sock", "has spaces; put it in double quotes"},
 		{"dial unix a.sock", `the path "a.sock" is relative; write an absolute one, such as /run/app.sock, or @NAME for an abstract name`},
@@ -253,7 +253,7 @@ func TestRulesThatAreRefusedSayWhatToWrite(t *testing.T) {
 	}
 }
 
-func TestWithoutRulesNothingIsPermitted(t *testing.T) {
+func TestWithoutRulesNothingIsAllowed(t *testing.T) {
 	policy, err := host.ParsePolicy()
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +283,7 @@ func TestOneOfSeveralRulesSuffices(t *testing.T) {
 func TestARefusalNamesTheRuleThatIsMissing(t *testing.T) {
 	policy, _ := host.ParsePolicy()
 	err := policy(request(host.OpListen, "tcp", "127.0.0.1:1234"))
-	if err == nil || !strings.HasSuffix(err.Error(), "no rule permits listen tcp 127.0.0.1:1234") {
+	if err == nil || !strings.HasSuffix(err.Error(), "no rule allows listen tcp 127.0.0.1:1234") {
 		t.Error(err)
 	}
 }
@@ -313,7 +313,7 @@ func TestRule(t *testing.T) {
 	}
 }
 
-// checkRoundTrip holds that the rule of a request permits it, and is safe to print.
+// checkRoundTrip holds that the rule of a request allows it, and is safe to print.
 func checkRoundTrip(t *testing.T, r host.Request) {
 	t.Helper()
 	rule := r.Rule()
@@ -377,12 +377,12 @@ func FuzzParsePolicy(f *testing.F) {
 			for _, network := range []string{"tcp", "udp", "unix", "unixgram", ""} {
 				err := policy(host.Request{Op: op, Network: network, Addr: loopback, Path: "/a", Host: "a.example.com"})
 				if err == nil && (words[0] != string(op) || op != host.OpResolve && words[1] != network) {
-					t.Errorf("%q permits %s %s", rule, op, network)
+					t.Errorf("%q allows %s %s", rule, op, network)
 				}
 			}
 		}
 		if policy(host.Request{Op: host.OpDial, Network: "tcp", Addr: netip.MustParseAddrPort("[fe80::1%a]:80")}) == nil {
-			t.Errorf("%q permits a zone", rule)
+			t.Errorf("%q allows a zone", rule)
 		}
 	})
 }

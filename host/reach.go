@@ -2,7 +2,7 @@ package host
 
 import "path"
 
-// A Reach is what rules allow at most, in terms in which an operating system can confine a
+// A Reach is an upper bound of what rules allow, in terms in which an operating system can confine a
 // whole process: it knows no names, and not which guest asks.
 type Reach struct {
 	Dial   []PortRange // ports of tcp, of whatever address

@@ -17,7 +17,7 @@ type rule struct {
 	op      Op
 	network string
 	match   func(Request) bool
-	names   func(name string) bool // those whose addresses it permits; nil is none
+	names   func(name string) bool // those whose addresses it allows; nil means none
 	target  string                 // the path that it is about, with a slash behind if it is about all below
 	ports   PortRange              // of tcp and udp
 	path    string                 // of unix and unixgram: target, an abstract name or *
@@ -110,7 +110,7 @@ func (u *rule) parseAddrPort(text string) error {
 	addresses := func(Request) bool { return false }
 	if name := foldName(text[:colon]); validName(strings.TrimPrefix(name, "*.")) && !isNumeric(name) {
 		if u.op == OpListen {
-			return fmt.Errorf("%s is no address, and one listens at addresses; use one, such as 127.0.0.1, or * for all", quote(text[:colon]))
+			return fmt.Errorf("%s is not an address, and one listens at addresses; use one, such as 127.0.0.1, or * for all", quote(text[:colon]))
 		}
 		if u.deny {
 			return fmt.Errorf("a guest can use the addresses of %s without the name; deny its addresses, or write deny resolve %s", quote(text[:colon]), name)
@@ -124,16 +124,16 @@ func (u *rule) parseAddrPort(text string) error {
 		n := newNameRule(name, prefix)
 		u.names, addresses = n.matches, n.reaches
 	} else {
-		permits, err := parseAddresses(text[:colon], wary)
+		allows, err := parseAddresses(text[:colon], wary)
 		switch {
 		case err != nil:
 			return err
 		case isWithin:
-			return fmt.Errorf("%s is no name, and only what a name means can be kept in a prefix; leave out what follows it", quote(text[:colon]))
+			return fmt.Errorf("%s is not a name, and only what a name means can be kept in a prefix; leave out what follows it", quote(text[:colon]))
 		}
-		addresses = func(r Request) bool { return permits(r.Addr.Addr().Unmap()) }
+		addresses = func(r Request) bool { return allows(r.Addr.Addr().Unmap()) }
 		if u.deny {
-			addresses = func(r Request) bool { return slices.ContainsFunc(forms(r.Addr.Addr().Unmap()), permits) }
+			addresses = func(r Request) bool { return slices.ContainsFunc(forms(r.Addr.Addr().Unmap()), allows) }
 		}
 	}
 	u.match = func(r Request) bool {
@@ -161,9 +161,9 @@ func parseAddresses(text string, wary bool) (func(netip.Addr) bool, error) {
 	case err == nil && addr.Zone() != "":
 		return nil, fmt.Errorf("%s has a zone; guests have none: write [%s]", quote(bare), addr.WithZone(""))
 	case err != nil && bracketed:
-		return nil, fmt.Errorf("%s is no IPv6 address; use one, such as [::1] or [fd00::/8]", quote(bare))
+		return nil, fmt.Errorf("%s is not an IPv6 address; use one, such as [::1] or [fd00::/8]", quote(bare))
 	case err != nil:
-		return nil, fmt.Errorf("%s is no address and no name; write one such as 127.0.0.1, 10.0.0.0/8, [::1], example.com or *.example.com, or * for all", quote(host))
+		return nil, fmt.Errorf("%s is neither an address nor a name; write one such as 127.0.0.1, 10.0.0.0/8, [::1], example.com or *.example.com, or * for all", quote(host))
 	case addr.Is4() && bracketed:
 		return nil, fmt.Errorf("%s is IPv4, which takes no brackets; write %s:PORT", quote(bare), bare)
 	case !isPrefix:
@@ -172,7 +172,7 @@ func parseAddresses(text string, wary bool) (func(netip.Addr) bool, error) {
 	}
 	n, ok := parseNumber(bits, addr.BitLen())
 	if !ok {
-		return nil, fmt.Errorf("%s is no prefix length; write 0 to %d after the slash", quote(bits), addr.BitLen())
+		return nil, fmt.Errorf("%s is not a prefix length; write 0 to %d after the slash", quote(bits), addr.BitLen())
 	}
 	prefix := netip.PrefixFrom(addr, n)
 	if prefix.Masked() != prefix {
@@ -199,7 +199,7 @@ func parsePorts(text string) (low, high uint16, err error) {
 	h, ok2 := parseNumber(to, 65535)
 	switch {
 	case !ok1 || !ok2:
-		return 0, 0, fmt.Errorf("%s is no port; write a number up to 65535, a range such as 8000-8999, or * for all", quote(text))
+		return 0, 0, fmt.Errorf("%s is not a port; write a number up to 65535, a range such as 8000-8999, or * for all", quote(text))
 	case l > h:
 		return 0, 0, fmt.Errorf("the range %s ends before it begins; write %d-%d", quote(text), h, l)
 	}
@@ -220,7 +220,7 @@ func (u *rule) parsePath(text string) error {
 		u.match = func(Request) bool { return true }
 		return nil
 	}
-	folder, below := strings.CutSuffix(text, "/*")
+	directory, below := strings.CutSuffix(text, "/*")
 	if text[0] == '"' {
 		quoted, err := strconv.QuotedPrefix(text)
 		rest := strings.TrimPrefix(text, quoted)
@@ -228,19 +228,19 @@ func (u *rule) parsePath(text string) error {
 			return fmt.Errorf("%s is not quoted right; write it between double quotes, with \\\" and \\\\ for these two inside", quote(text))
 		}
 		text, _ = strconv.Unquote(quoted)
-		folder, below = text, rest != ""
+		directory, below = text, rest != ""
 	} else if strings.ContainsAny(text, " \t") {
 		return fmt.Errorf("the path %s has spaces; put it in double quotes", quote(text))
 	}
-	if !isPath(text) && !(below && folder == "") {
+	if !isPath(text) && !(below && directory == "") {
 		return fmt.Errorf("the path %s is relative; write an absolute one, such as /run/app.sock, or @NAME for an abstract name", quote(text))
 	}
-	if below && path.Clean(folder+"/x") != folder+"/x" {
-		return fmt.Errorf("the folder %s is written in a roundabout way; write it without \".\", \"..\" and \"//\"", quote(folder))
+	if below && path.Clean(directory+"/x") != directory+"/x" {
+		return fmt.Errorf("the directory %s is written in a roundabout way; write it without \".\", \"..\" and \"//\"", quote(directory))
 	}
 	deny, target := u.deny, path.Clean(text)
 	if below {
-		target = folder + "/"
+		target = directory + "/"
 		u.match = func(r Request) bool {
 			clean := path.Clean(r.Path)
 			return strings.HasPrefix(clean, target) && (deny || clean == r.Path)

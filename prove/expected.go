@@ -15,7 +15,7 @@ import (
 //go:embed expected.txt
 var expectedGo string
 
-// expected is what a file such as expected.txt has.
+// expected is the content of a file such as expected.txt.
 type expected struct {
 	file     string
 	packages []string // in the order in which they are proved
@@ -47,13 +47,13 @@ func readExpected(file, text string) (x expected, err error) {
 		case len(f) == 5 && slices.Contains([]string{"fail", "skip", "exclude", "slow"}, f[2]) && reasons[f[4]] != "":
 			x.list = append(x.list, expectation{f[0], f[1], f[2], strings.Split(f[3], ","), f[4], i + 1})
 		default:
-			return x, fmt.Errorf("%s:%d: %q is no expectation", file, i+1, line)
+			return x, fmt.Errorf("%s:%d: %q is not an expectation", file, i+1, line)
 		}
 	}
 	return x, nil
 }
 
-// appliesTo tells whether e is for the package there: every word of where has to fit
+// appliesTo reports whether e is for the package there: every word of where has to fit
 // the engine or the Go version by its beginning, or after a ! neither.
 func (e expectation) appliesTo(pkg string, there []string) bool {
 	if e.pkg != pkg {
@@ -69,7 +69,7 @@ func (e expectation) appliesTo(pkg string, there []string) bool {
 	return true
 }
 
-// covers tells whether e is for the test; the name may have * in it.
+// covers reports whether e is for the test; the name may have * in it.
 func (e expectation) covers(test string) bool {
 	ok, _ := path.Match(e.test, test)
 	return ok

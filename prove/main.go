@@ -62,7 +62,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	toolchains := flags.String("go", "", "`versions` of Go that the tests are of, such as go1.24.9,go1.25.0; by default the one in PATH")
 	aot := flags.Bool("aot", false, "compile ahead of time for WasmEdge: takes minutes for each package, once")
 	optimize := flags.String("optimize", "", "`level` at which WasmEdge's own program optimizes with -aot, 0 to 3: 0 takes a tenth of the time")
-	module := flags.String("module", "", "`folder` of a module whose packages are meant, and that has an expected.txt of its own")
+	module := flags.String("module", "", "`directory` of a module whose packages are meant, and that has an expected.txt of its own")
 	flags.StringVar(&p.run, "run", "", "run the tests that match `regexp` alone")
 	flags.BoolVar(&p.short, "short", false, "leave out the tests that are listed as slow on the engine")
 	flags.BoolVar(&p.rewrite, "rewrite", false, "rewrite the test programs, as wasisock build does")
@@ -106,7 +106,7 @@ func (p *prover) prove(ctx context.Context, packages, names, toolchains []string
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return total, fmt.Errorf("no folder for what is compiled: %w", err)
+		return total, fmt.Errorf("no directory for what is compiled: %w", err)
 	}
 	p.cache = filepath.Join(dir, "wasisock", "prove")
 	if err := os.MkdirAll(filepath.Join(p.cache, "log"), 0o777); err != nil {
@@ -189,11 +189,11 @@ func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 	if skip := excluded(p.expected.list, pkg, where, p.short); skip != "" {
 		args = append(args, "-test.skip="+skip)
 	}
-	folder, err := p.suite.folder(ctx, pkg)
+	directory, err := p.suite.directory(ctx, pkg)
 	if err != nil {
 		return counts{}, err
 	}
-	ended := execute(ctx, p.engine, program, folder, args, p.timeout+30*time.Second, log)
+	ended := execute(ctx, p.engine, program, directory, args, p.timeout+30*time.Second, log)
 	if err := ctx.Err(); err != nil {
 		return counts{}, err
 	}

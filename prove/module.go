@@ -23,7 +23,7 @@ var xnetPatches = []patch{
 
 // patchModule has s use a go.mod by which xnet is where a link leads to: the go command
 // replaces no file of a module that it has downloaded itself. The files are those that
-// are to be replaced there.
+// must be replaced there.
 func (s *suite) patchModule(ctx context.Context) (files map[string][]byte, err error) {
 	if _, err := s.goCommand(ctx, "mod", "download"); err != nil {
 		return nil, err

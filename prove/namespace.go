@@ -12,7 +12,7 @@ import (
 	"github.com/wasisock/wasisock/prove/internal/engine"
 )
 
-// namespaces tells whether network namespaces can be made here.
+// namespaces reports whether network namespaces can be made here.
 func namespaces(ctx context.Context) error {
 	if out, err := inNamespace(ctx, "true").CombinedOutput(); err != nil {
 		return fmt.Errorf("the tests need a network namespace, which unshare cannot make here: %w: %s\ninstall util-linux and iproute2, and run this as root or where users may make namespaces, on a kernel with veth devices", err, bytes.TrimSpace(out))
@@ -37,7 +37,7 @@ func inNamespace(ctx context.Context, command ...string) *exec.Cmd {
 }
 
 // execute runs a test program in dir, with what it writes to log. An end other than by
-// itself is an error that says what became of it.
+// itself is an error that describes the outcome.
 func execute(ctx context.Context, e *engine.Engine, program, dir string, args []string, limit time.Duration, log *os.File) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

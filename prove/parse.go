@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// results are what the output of a test program says.
+// results are the results in the output of a test program.
 type results struct {
 	result map[string]string   // pass, fail, skip or unfinished
 	output map[string][]string // what each test wrote
@@ -68,7 +68,7 @@ func (r *results) add(line, turn string) (next string) {
 	return turn
 }
 
-// implied tells whether the result of a test is that of one that it consists of.
+// implied reports whether the result of a test is that of one that it consists of.
 func (r *results) implied(name string) bool {
 	for other, result := range r.result {
 		if strings.HasPrefix(other, name+"/") && result == r.result[name] {

@@ -13,7 +13,7 @@ type patch struct {
 	file     string
 	old, new string
 	remove   bool
-	since    string // the Go where it came to be; "" is all
+	since    string // the Go that introduced it; "" means all
 }
 
 func (p patch) appliesTo(v string) bool {

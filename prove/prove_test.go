@@ -118,7 +118,7 @@ func TestHosts(t *testing.T) {
 		}
 	}
 	if _, err := engine.New(t.Context(), "wasmedge", engine.Config{Cache: t.TempDir()}); err == nil || !strings.Contains(err.Error(), strings.Join(engine.Names, ", ")) {
-		t.Errorf("an engine that is none: %v", err)
+		t.Errorf("an unknown engine: %v", err)
 	}
 }
 

@@ -24,7 +24,7 @@ type suite struct {
 	version string
 	overlay *stdnet.Overlay
 	file    string // the overlay's, with the tests patched
-	module  string // the folder of the module whose packages are meant; "" for Go's own
+	module  string // the directory of the module whose packages are meant; "" for Go's own
 	modfile string // what is used in place of that module's go.mod, if not ""
 	cache   string
 	rewrite bool // the test programs
@@ -169,9 +169,9 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 	return keep(filepath.Join(s.cache, "program"), program, ".wasm")
 }
 
-// folder is where a package's tests expect to run. WasmEdge follows no link to an
+// directory is where a package's tests expect to run. WasmEdge follows no link to an
 // absolute path, such as those in a GOROOT of links.
-func (s *suite) folder(ctx context.Context, pkg string) (string, error) {
+func (s *suite) directory(ctx context.Context, pkg string) (string, error) {
 	dir, err := s.goCommand(ctx, "list", "-f", "{{.Dir}}", pkg)
 	if err != nil {
 		return "", err

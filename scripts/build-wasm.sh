@@ -28,7 +28,7 @@ die() {
 	exit 1
 }
 
-# guest_dirs: every folder that holds a guest program, named NAME by its last part.
+# guest_dirs: every directory that holds a guest program, named NAME by its last part.
 guest_dirs() {
 	local dir
 	for dir in guest/* testdata/guest; do
@@ -62,7 +62,7 @@ with_progress() {
 	return "$status"
 }
 
-# now: seconds, as exact as this bash can tell.
+# now: seconds, as exact as this bash can measure.
 now() { printf '%s\n' "${EPOCHREALTIME:-$(date +%s)}"; }
 
 report() {
@@ -116,7 +116,7 @@ main() {
 		shift
 	done
 	type -P go >/dev/null || die "no go in PATH; install Go 1.25 or newer"
-	mkdir -p "$out" || die "cannot make the folder $out; name another with -o"
+	mkdir -p "$out" || die "cannot make the directory $out; name another with -o"
 
 	local tree
 	tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

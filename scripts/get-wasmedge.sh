@@ -19,10 +19,10 @@ minor version (the oldest that is tested without an argument):
     $(scripts/get-wasmedge.sh 0.17 | tail -n1) --version
 
 A wasmedge in PATH of that version is used as it is. Otherwise Debian's packages
-(of trixie or of sid, which moves on) are unpacked into a folder
+(of trixie or of sid, which moves on) are unpacked into a directory
 of their own, 42 MB to download and 190 MB on disk; nothing is installed on the
-system and root is not needed. A second call answers from that folder; remove
-the folder to fetch anew.
+system and root is not needed. A second call answers from that directory; remove
+the directory to fetch anew.
 
   --list      prints the versions that are tested instead, oldest first
 
@@ -32,7 +32,7 @@ the folder to fetch anew.
     eval "$(scripts/get-wasmedge.sh --cgo-env 0.14)"
 
 environment:
-  WASISOCK_WASMEDGE_PREFIX  where the folders go
+  WASISOCK_WASMEDGE_PREFIX  where the directories go
                             (${XDG_CACHE_HOME:-$HOME/.cache}/wasisock/wasmedge)
   WASISOCK_DEBIAN_MIRROR    URL of a Debian mirror
                             (the one that this machine's apt uses)
@@ -53,7 +53,7 @@ answer() {
 	printf '%s\n' "$1"
 }
 
-# print_cgo_env PREFIX. Programs start with the folder's own loader, and so with its
+# print_cgo_env PREFIX. Programs start with the directory's own loader, and so with its
 # libc, which may be newer than this machine's; its linker need not know that.
 # RPATH holds for libraries of libraries too, as RUNPATH does not. WasmEdge-go needs the
 # headers of the oldest version, and what is built with them runs on the newer too.
@@ -61,7 +61,7 @@ print_cgo_env() {
 	local lib=$1/$libdir CGO_CFLAGS="-O2 -g -I$1/usr/include"
 	[ "$2" = "$(list | head -n1)" ] || eval "$("$0" --cgo-env)"
 	case $1 in
-	*[[:space:]]*) die "cgo takes no folder with a space in its name, which $1 has; name another in WASISOCK_WASMEDGE_PREFIX" ;;
+	*[[:space:]]*) die "cgo takes no directory with a space in its name, which $1 has; name another in WASISOCK_WASMEDGE_PREFIX" ;;
 	esac
 	printf 'export CGO_ENABLED=1 CGO_CFLAGS=%s CGO_LDFLAGS=%s\n' \
 		"$(quoted "$CGO_CFLAGS")" \
@@ -113,7 +113,7 @@ debian_mirrors() {
 
 # private_apt DIR COMMAND…: an apt command that reads and writes nothing of the
 # system's but its proxy settings. The empty status file makes every dependency
-# count as missing, libc too, so that the folder needs nothing of this machine.
+# count as missing, libc too, so that the directory needs nothing of this machine.
 private_apt() {
 	local dir=$1 command=$2
 	shift 2
@@ -204,7 +204,7 @@ unpack() {
 	mv "$work/root" "$final"
 	has_minor "$final/wasmedge" "$minor" || {
 		"$final/wasmedge" --version >&2 || true
-		die "wasmedge from Debian $suite does not start on this machine; its folder is $final"
+		die "wasmedge from Debian $suite does not start on this machine; its directory is $final"
 	}
 }
 
@@ -241,7 +241,7 @@ main() {
 	[ -n "${WASISOCK_WASMEDGE_PREFIX:-}${XDG_CACHE_HOME:-}${HOME:-}" ] ||
 		die "HOME is not set; say in WASISOCK_WASMEDGE_PREFIX where to unpack WasmEdge"
 	base=${WASISOCK_WASMEDGE_PREFIX:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/wasisock/wasmedge}
-	(umask go-w && mkdir -p "$base") || die "cannot make the folder $base; say in WASISOCK_WASMEDGE_PREFIX where to unpack WasmEdge"
+	(umask go-w && mkdir -p "$base") || die "cannot make the directory $base; say in WASISOCK_WASMEDGE_PREFIX where to unpack WasmEdge"
 	base=$(cd "$base" && pwd)
 	final=$base/$suite-$minor-$arch
 

@@ -68,8 +68,8 @@
 //
 // A non-blocking sock_connect returns EINPROGRESS, on loopback too. While it
 // lasts, connecting again is EALREADY and sending EAGAIN. Then the descriptor
-// becomes writable, with [EVENTRW_HANGUP] if it failed, and [SO_ERROR] tells why;
-// reading it clears it, after which the descriptor stays ready for ever and tells
+// becomes writable, with [EVENTRW_HANGUP] if it failed, and [SO_ERROR] returns why;
+// reading it clears it, after which the descriptor stays ready forever and reports
 // nothing more. Keep what you read. A socket that has not begun to connect is
 // readable and writable, with a hang-up. Ports above 65535 lose their high bits
 // in silence: check them in the guest. An IPv4 address on an IPv6 socket is
@@ -87,7 +87,7 @@
 // order, while the address getters write theirs as 4 bytes, little-endian. Where
 // a datagram has no address, from an unnamed UNIX socket, and on streams, the
 // family written is not initialised: take any family but the three as none.
-// Other hosts write the port differently; [SO_PORTORDER] tells on wasisock's, and
+// Other hosts write the port differently; [SO_PORTORDER] reports it on wasisock's, and
 // on any other a datagram that a guest sends to itself over loopback shows it.
 //
 // # Addresses of a socket
@@ -116,7 +116,7 @@
 // # Waiting
 //
 // poll_oneoff(subs*, events*, nsubs, nevents*) waits until at least one of the
-// subscriptions has happened, and tells of all that have. It is level-triggered:
+// subscriptions has happened, and reports all that have. It is level-triggered:
 // what is ready stays ready until drained. epoll_oneoff behaves the same, for all
 // its name. WasmEdge makes one epoll_ctl call per subscription each time, about a
 // microsecond each, so a call costs in proportion to what it watches.

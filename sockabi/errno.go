@@ -195,7 +195,7 @@ var errnoNames = [...]string{
 }
 
 // Name is the symbolic name of e, such as "EACCES", or "" for a number that is
-// no error of the extension.
+// not an error of the extension.
 func (e Errno) Name() string {
 	if int(e) < len(errnoNames) {
 		return errnoNames[e]

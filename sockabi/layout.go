@@ -52,7 +52,7 @@ type IOVec struct {
 	Len uint32 // bytes
 }
 
-// An Address tells where the bytes of a socket address are. The functions
+// An Address points to the bytes of a socket address. The functions
 // take a pointer to it, never the bytes themselves. The port always travels
 // beside it, in a parameter of its own.
 type Address struct {
@@ -71,9 +71,9 @@ type AddrStorage struct {
 	Data   [126]byte
 }
 
-// An FDStat is what fd_fdstat_get tells of a descriptor. WasmEdge answers
+// An FDStat holds what fd_fdstat_get returns about a descriptor. WasmEdge answers
 // FILETYPE_SOCKET_STREAM for every socket, datagram sockets included: only
-// SO_TYPE tells them apart.
+// SO_TYPE distinguishes them.
 type FDStat struct {
 	_                structs.HostLayout
 	Filetype         uint8
@@ -131,7 +131,7 @@ type Subscription struct {
 	_         [6]byte
 }
 
-// An Event is what became of one Subscription. Events come in the order of
+// An Event is the outcome of one Subscription. Events come in the order of
 // their subscriptions, those that did not happen left out.
 type Event struct {
 	_        structs.HostLayout

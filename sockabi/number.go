@@ -61,7 +61,7 @@ const (
 	AI_ADDRCONFIG  = 64
 )
 
-// What a Subscription waits for and an Event tells of.
+// What a Subscription waits for and an Event reports.
 const (
 	EVENTTYPE_CLOCK    = 0
 	EVENTTYPE_FD_READ  = 1
@@ -69,7 +69,7 @@ const (
 )
 
 // EVENTRW_HANGUP in Event.Flags: both directions of the connection are over,
-// or connecting failed. A peer that only stopped sending is no hang-up.
+// or connecting failed. A peer that only stopped sending is not a hang-up.
 const EVENTRW_HANGUP = 1
 
 // SUBCLOCK_ABSTIME in Subscription.Flags: Timeout is a time, not a duration.

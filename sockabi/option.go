@@ -56,7 +56,7 @@ const (
 	PORTORDER_NETWORK = 2 // most significant byte first, as WasmEdge does
 )
 
-// A Form is what the value of an option is.
+// A Form is the layout of an option's value.
 type Form uint8
 
 const (

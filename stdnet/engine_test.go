@@ -12,7 +12,7 @@ import (
 	"github.com/wasisock/wasisock/internal/engines"
 )
 
-// scratch is a folder for what all tests share.
+// scratch is a directory for what all tests share.
 var scratch string
 
 func TestMain(m *testing.M) {
@@ -101,11 +101,11 @@ func guestTest(t *testing.T) string   { return guestOf(t, "guest", "test", "-c")
 func guestPoller(t *testing.T) string { return guestOf(t, "poller", "build") }
 func guestHTTP(t *testing.T) string   { return guestOf(t, "http", "build") }
 
-func guestOf(t *testing.T, folder string, command ...string) string {
+func guestOf(t *testing.T, directory string, command ...string) string {
 	t.Helper()
-	return once(t, folder+".wasm", func(file string) {
+	return once(t, directory+".wasm", func(file string) {
 		o := made(t)
-		goBuild(t, o.Go(), o.Env(), append(command, "-ldflags=-s -w", "-overlay", o.File, "-o", file, "./testdata/"+folder)...)
+		goBuild(t, o.Go(), o.Env(), append(command, "-ldflags=-s -w", "-overlay", o.File, "-o", file, "./testdata/"+directory)...)
 	})
 }
 

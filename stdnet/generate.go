@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock"
 )
 
-// std is our own files, below the folder that is src in GOROOT.
+// std is our own files, below the directory that is src in GOROOT.
 //
 //go:embed all:_std
 var std embed.FS
@@ -63,7 +63,7 @@ func generate(src fs.FS) (map[string][]byte, error) {
 		renamed("Write", "writeFile"),
 		renamed("fd_fdstat_get_flags", "fileFlags"),
 		edit{old: "\n//go:linkname fd_fdstat_get_flags\n", new: "\n"},
-		edit{old: "name: string(dirNameBuf[:prestat.dir.prNameLen]),", new: "name: folderName(string(dirNameBuf[:prestat.dir.prNameLen])),"},
+		edit{old: "name: string(dirNameBuf[:prestat.dir.prNameLen]),", new: "name: directoryName(string(dirNameBuf[:prestat.dir.prNameLen])),"},
 		edit{old: " && stringslite.HasPrefix(path, p.name) {", new: " && holds(p.name, path) {"},
 		edit{old: " := preparePath(path)\n\terrno := path_", new: " := preparePath(path)" + unreachable + "\n\terrno := path_", times: 6},
 		edit{old: " := preparePath(path)\n\tatime := ", new: " := preparePath(path)" + unreachable + "\n\tatime := "},
@@ -122,10 +122,10 @@ func (g *generator) fail(name, format string, args ...any) {
 	}
 }
 
-// sockabi is a package of the standard library in a folder that has Go files of
+// sockabi is a package of the standard library in a directory that has Go files of
 // another system alone. One of its own will not do: where GOROOT is made of links, the
-// go command knows no package whose folder is not there, and vet never does.
-const abiFolder = "internal/syscall/windows/registry"
+// go command knows no package whose directory is not there, and vet never does.
+const abiDirectory = "internal/syscall/windows/registry"
 
 // own takes our own files over.
 func (g *generator) own() {
@@ -134,7 +134,7 @@ func (g *generator) own() {
 		if err == nil && !d.IsDir() {
 			var text []byte
 			text, err = std.ReadFile(name)
-			g.files[strings.TrimPrefix(name, root+"/")] = bytes.Replace(text, []byte(`"internal/sockabi"`), []byte(`sockabi "`+abiFolder+`"`), 1)
+			g.files[strings.TrimPrefix(name, root+"/")] = bytes.Replace(text, []byte(`"internal/sockabi"`), []byte(`sockabi "`+abiDirectory+`"`), 1)
 		}
 		if err != nil {
 			g.fail(name, "%w", err)
@@ -145,10 +145,10 @@ func (g *generator) own() {
 
 // abi takes sockabi over, and hotcold as a part of it.
 func (g *generator) abi() {
-	g.read(abiFolder + "/zsyscall_windows.go") // the folder is there
+	g.read(abiDirectory + "/zsyscall_windows.go") // the directory is there
 	names, err := fs.Glob(wasisock.ABI, "sockabi/*.go")
 	if err != nil {
-		g.fail(abiFolder, "%w", err)
+		g.fail(abiDirectory, "%w", err)
 	}
 	for _, name := range append(names, "internal/hotcold/hotcold.go") {
 		if strings.HasSuffix(name, "_test.go") {
@@ -159,7 +159,7 @@ func (g *generator) abi() {
 			g.fail(name, "%w", err)
 		}
 		text = bytes.Replace(text, []byte("\npackage hotcold\n"), []byte("\npackage sockabi\n"), 1)
-		g.files[path.Join(abiFolder, "sockabi_"+strings.TrimSuffix(path.Base(name), ".go")+"_wasip1.go")] = text
+		g.files[path.Join(abiDirectory, "sockabi_"+strings.TrimSuffix(path.Base(name), ".go")+"_wasip1.go")] = text
 	}
 }
 

@@ -78,7 +78,7 @@ func TestOtherGo(t *testing.T) {
 			}
 		}
 		fails("is missing", nil)
-		if text, ok := made[name]; ok && text == nil || path.Dir(name) == abiFolder {
+		if text, ok := made[name]; ok && text == nil || path.Dir(name) == abiDirectory {
 			continue // what is in it does not matter
 		}
 		for _, line := range bytes.SplitAfter(file.Data, []byte("\n")) {
@@ -132,7 +132,7 @@ var others = []string{
 	"linux/386", "linux/amd64", "netbsd/amd64", "openbsd/amd64", "plan9/amd64", "solaris/amd64", "windows/amd64",
 }
 
-// matches tells whether a file with that text is compiled for a system.
+// matches reports whether a file with that text is compiled for a system.
 func matches(t *testing.T, system, name string, text []byte) bool {
 	t.Helper()
 	ctxt := build.Default

@@ -70,7 +70,7 @@ func (g *generator) names() {
 		"import (\n\t\"runtime\"\n\t\"sync\"\n\t\"unsafe\"\n)\n\nconst _ = runtime.GOOS\n\nvar _ sync.Mutex\nvar _ unsafe.Pointer\n\n%s", n.text.Bytes())
 }
 
-// A declared is what package syscall declares for a system.
+// A declared lists the declarations of package syscall for a system.
 type declared struct {
 	nodes map[string]ast.Node // *ast.FuncDecl, *ast.TypeSpec or *ast.ValueSpec, by name; T.M is a method
 	texts map[string][]byte   // of files
@@ -130,7 +130,7 @@ func (i abiImporter) Import(path string) (*types.Package, error) {
 	switch path {
 	case "unsafe":
 		return types.Unsafe, nil
-	case abiFolder:
+	case abiDirectory:
 		config := types.Config{Importer: i, Error: func(error) {}}
 		p, _ := config.Check(path, i.d.files, i.d.parse(i.g, path, "wasip1", "wasm"), nil)
 		return p, nil

@@ -54,8 +54,8 @@ func TestPollerPastClient(t *testing.T) {
 	})
 }
 
-// TestPollerPastServer: a server that has computed drops no client as idle, or as slow, of
-// which it has not read what came in time.
+// TestPollerPastServer: a server that has computed drops no client as idle or slow before
+// it has read what came in time.
 func TestPollerPastServer(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
 		tries(t, func() error { return servesWhatCameInTime(t, e) })

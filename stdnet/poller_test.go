@@ -132,7 +132,7 @@ func ticksInTime(t *testing.T, e engine) error {
 }
 
 // TestPollerSpin: the states in which WasmEdge's polls return at once with nothing
-// neither take processor time nor last for ever.
+// neither take processor time nor last forever.
 func TestPollerSpin(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
 		t.Run("half-closed peer", func(t *testing.T) {

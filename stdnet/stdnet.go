@@ -6,7 +6,7 @@
 // The overlay is made from the Go installation that will use it, whose files it reads
 // and patches as text; no source of Go's is kept here. What it replaces is compiled
 // for wasip1 and js alone, so native builds with the same overlay, in GOFLAGS for
-// example, are what they were.
+// example, do not change.
 package stdnet
 
 import (
@@ -26,17 +26,17 @@ import (
 )
 
 // Config says which Go the overlay is for. The zero Config is the go command of PATH,
-// as the current folder's go.mod chooses it.
+// as the current directory's go.mod chooses it.
 type Config struct {
 	// Go is the go command; "" means the one in PATH.
 	Go string
 
-	// Dir is the folder in which the go command will run, whose go.mod may choose
+	// Dir is the directory in which the go command will run, whose go.mod may choose
 	// another toolchain.
 	Dir string
 
-	// Cache is the folder for what is generated; "" means wasisock below the user's
-	// cache folder. Files there are shared and never change.
+	// Cache is the directory for what is generated; "" means wasisock below the user's
+	// cache directory. Files there are shared and never change.
 	Cache string
 }
 
@@ -46,22 +46,22 @@ type Overlay struct {
 	Version string // of Go, such as go1.26.8
 	GOROOT  string // that the overlay is for
 
-	// Linked tells that GOROOT is a tree of links, because the go command replaces no
-	// file of a toolchain that it has downloaded itself. It has to be set then.
+	// Linked reports that GOROOT is a tree of links, because the go command replaces no
+	// file of a toolchain that it has downloaded itself. It must be set then.
 	Linked bool
 }
 
 // Go is the path of the go command that the overlay is for.
 func (o *Overlay) Go() string { return filepath.Join(o.GOROOT, "bin", "go") }
 
-// Env is what the go command needs in its environment to build for wasip1 with the
+// Env holds the variables with which the go command builds for wasip1 with the
 // overlay.
 func (o *Overlay) Env() []string {
 	return []string{"GOOS=wasip1", "GOARCH=wasm", "GOROOT=" + o.GOROOT, "GOTOOLCHAIN=local"}
 }
 
-// ErrNoGo is that there is no go command.
-var ErrNoGo = errors.New("no go command in PATH; install Go 1.24 or newer and put its bin folder in PATH")
+// ErrNoGo is returned if there is no go command.
+var ErrNoGo = errors.New("no go command in PATH; install Go 1.24 or newer and put its bin directory in PATH")
 
 // Make makes an overlay, or finds one that was made before. A Go that is not what is
 // expected is an error that names the version and the file.
@@ -74,7 +74,7 @@ func Make(ctx context.Context, cfg Config) (*Overlay, error) {
 	if cache == "" {
 		dir, err := os.UserCacheDir()
 		if err != nil {
-			return nil, fmt.Errorf("no folder for what is generated: %w", err)
+			return nil, fmt.Errorf("no directory for what is generated: %w", err)
 		}
 		cache = filepath.Join(dir, "wasisock")
 	}
@@ -121,7 +121,7 @@ func secure(cache string, named bool) error {
 }
 
 func cacheError(cache string, err error) error {
-	return fmt.Errorf("%w; make %s writable, or name another folder in XDG_CACHE_HOME", err, cache)
+	return fmt.Errorf("%w; make %s writable, or name another directory in XDG_CACHE_HOME", err, cache)
 }
 
 type environment struct{ GOROOT, GOVERSION, GOMODCACHE string }
@@ -153,7 +153,7 @@ func within(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// write writes files and the overlay that names them. The folder's name is made of all
+// write writes files and the overlay that names them. The directory's name is made of all
 // that is in it, so one that is there is right.
 func write(files map[string][]byte, o *Overlay, cache string) (string, error) {
 	list, err := json.Marshal(files)
@@ -225,7 +225,7 @@ func appear(dir string, fill func(temp string) error) error {
 	return err
 }
 
-// linkGOROOT makes a folder of links to what is in goroot.
+// linkGOROOT makes a directory of links to what is in goroot.
 func linkGOROOT(goroot, cache string) (string, error) {
 	sum := sha256.Sum256([]byte(goroot))
 	dir := filepath.Join(cache, "goroot", filepath.Base(goroot)+"-"+hex.EncodeToString(sum[:8]))

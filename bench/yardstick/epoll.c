@@ -6,7 +6,7 @@
  *     cc -O2 -o epoll epoll.c && ./epoll 127.0.0.1 1234
  *
  * A request, head and body, is at most 64 KiB; a larger one, a chunked one and a
- * malformed one end the connection. There are no timeouts. It is no server for
+ * malformed one end the connection. There are no timeouts. It is not a server for
  * anything but measuring.
  */
 #define _GNU_SOURCE
@@ -58,7 +58,7 @@ static void hang_up(struct conn *c)
 	free(c);
 }
 
-/* is tells whether the len bytes of a header's name are name. */
+/* is reports whether the len bytes of a header's name are name. */
 static int is(const char *at, size_t len, const char *name)
 {
 	return len == strlen(name) && strncasecmp(at, name, len) == 0;

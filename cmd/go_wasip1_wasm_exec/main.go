@@ -7,7 +7,7 @@
 // It is wasisock exec under the name that the go command looks for. The program gets the
 // whole file system, the environment, and loopback: it can dial, listen at and send to
 // 127.0.0.0/8 and [::1], listen everywhere at a port that the system chooses, resolve
-// localhost, and use UNIX sockets below the folder for temporary files. More rules, as
+// localhost, and use UNIX sockets below the directory for temporary files. More rules, as
 // of wasisock run --allow, come from WASISOCK_ALLOW, separated by commas or newlines:
 //
 //	WASISOCK_ALLOW='dial tcp *:443, resolve *' GOOS=wasip1 GOARCH=wasm go run .

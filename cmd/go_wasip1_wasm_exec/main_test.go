@@ -30,7 +30,7 @@ func TestGoTest(t *testing.T) {
 	if err != nil || strings.Count(string(out), "--- PASS") != 5 {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if want := "go_wasip1_wasm_exec: refused: dial tcp 192.0.2.1:80; permit it with --allow 'dial tcp 192.0.2.1:80' or WASISOCK_ALLOW='dial tcp 192.0.2.1:80'\n"; !strings.Contains(string(out), want) {
+	if want := "go_wasip1_wasm_exec: refused: dial tcp 192.0.2.1:80; allow it with --allow 'dial tcp 192.0.2.1:80' or WASISOCK_ALLOW='dial tcp 192.0.2.1:80'\n"; !strings.Contains(string(out), want) {
 		t.Errorf("the refusal is not told: %s", out)
 	}
 }

@@ -66,7 +66,7 @@ func fullPipe(t *testing.T) *os.File {
 	return w
 }
 
-// TestMessagesThatNobodyTakes holds that the command ends whatever becomes of what it
+// TestMessagesThatNobodyTakes holds that the command ends whatever happens to what it
 // prints, and that its guests go on.
 func TestMessagesThatNobodyTakes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "guest.wasm")

@@ -37,7 +37,7 @@ func goBuildCommand(s streams) *cli.Command {
 	}
 }
 
-// A buildOptions is what the flags of wasisock build say that are not those of go build.
+// A buildOptions holds the flags of wasisock build that go build does not have.
 type buildOptions struct {
 	versions []string // --aot
 	asIs     bool
@@ -135,12 +135,12 @@ func (b *builder) run() int {
 		programs = nil // go build will say the same
 	}
 	var made []string // the files
-	args, folder := b.line.Rest, b.isFolder()
+	args, directory := b.line.Rest, b.isDirectory()
 	switch {
-	case b.output != "" && !folder:
+	case b.output != "" && !directory:
 		args = append([]string{"-o", b.output}, args...)
 		made = []string{b.output}
-	case folder:
+	case directory:
 		args = append([]string{"-o", b.output}, args...)
 	case len(programs) == 1 && programs[0].Main:
 		made = []string{programs[0].Name + ".wasm"}
@@ -156,7 +156,7 @@ func (b *builder) run() int {
 	if code != 0 || b.line.Has("n") {
 		return code
 	}
-	if folder {
+	if directory {
 		for _, p := range programs {
 			if !p.Main {
 				continue
@@ -184,14 +184,14 @@ func (b *builder) install() int {
 		return failed(b.stderr, "%v", err)
 	case code != 0:
 		return code
-	case len(files) > 1 && b.output != "" && !b.isFolder():
-		return failed(b.stderr, "-o %s is for one program, and there are %d; name a folder, with a slash at the end", b.output, len(files))
+	case len(files) > 1 && b.output != "" && !b.isDirectory():
+		return failed(b.stderr, "-o %s is for one program, and there are %d; name a directory, with a slash at the end", b.output, len(files))
 	}
 	var made []string
 	for _, from := range files {
 		to := filepath.Base(from) + ".wasm"
 		switch {
-		case b.isFolder():
+		case b.isDirectory():
 			to = filepath.Join(b.output, to)
 		case b.output != "":
 			to = b.output
@@ -218,7 +218,7 @@ func copyProgram(to, from string) error {
 // finish makes of files what go build did not.
 func (b *builder) finish(made []string) int {
 	if len(b.aot) > 0 && len(made) == 0 {
-		return failed(b.stderr, "--aot has nothing to compile; name one program, or a folder with -o")
+		return failed(b.stderr, "--aot has nothing to compile; name one program, or a directory with -o")
 	}
 	for _, file := range made {
 		if module, _ := isModule(b.path(file)); module && b.rewrite {
@@ -239,8 +239,8 @@ func (b *builder) finish(made []string) int {
 	return 0
 }
 
-// renew removes files of an earlier build that are rewritten in another way than they are to
-// be: go build would leave them, since it takes them for what it has made.
+// renew removes files of an earlier build that are rewritten in another way than this
+// one asks for: go build would leave them, since it takes them for its own.
 func (b *builder) renew(files []string) error {
 	want := ""
 	if b.rewrite {
@@ -295,7 +295,7 @@ func ifTerminal(stderr io.Writer) io.Writer {
 	return nil
 }
 
-// path is where file is, which is named from the folder of -C.
+// path is where file is, which is named from the directory of -C.
 func (b *builder) path(file string) string {
 	if filepath.IsAbs(file) {
 		return file
@@ -303,8 +303,8 @@ func (b *builder) path(file string) string {
 	return filepath.Join(b.dir, file)
 }
 
-// isFolder tells whether go build will take the output for a folder.
-func (b *builder) isFolder() bool {
+// isDirectory reports whether go build will take the output for a directory.
+func (b *builder) isDirectory() bool {
 	if b.output == "" {
 		return false
 	}

@@ -59,7 +59,7 @@ func tree(t *testing.T) string {
 	return dir
 }
 
-// guests is the wasm files in a folder, and below it.
+// guests is the wasm files in a directory, and below it.
 func guests(t *testing.T, dir string) []string {
 	t.Helper()
 	var files []string
@@ -87,7 +87,7 @@ func TestBuildNamesWhatItMakes(t *testing.T) {
 		{"-C one -o ../out .", []string{"out"}},
 		{"-o=name ./two", []string{"name"}},
 		{"-tags x -o out/ ./...", []string{"out/one.wasm", "out/two.wasm"}},
-		{"-o three ./one", []string{"three/one.wasm"}}, // which is a folder
+		{"-o three ./one", []string{"three/one.wasm"}}, // which is a directory
 		{"./one ./two", nil},
 		{"./three", nil},
 		{"-n ./one", nil},
@@ -297,7 +297,7 @@ func TestBuildFails(t *testing.T) {
 		{"build -o", 125, "-o needs a value"},
 		{"build -C none .", 125, "none: no such file"},
 		{"build -overlay none.json ./one", 125, "none.json: no such file"},
-		{"build --aot=0.15 ./one", 125, `--aot: "0.15" is no version of WasmEdge`},
+		{"build --aot=0.15 ./one", 125, `--aot: "0.15" is not a version of WasmEdge`},
 		{"run ./none", 125, "none"},
 		{"run ./three", 126, "three"},
 		{"run one/one.go", 125, "undefined: word"},
@@ -334,7 +334,7 @@ var unfit = []struct {
 		}
 		t.Setenv("PATH", dir)
 	}},
-	{"a cache that cannot be written", "make /dev/null/wasisock writable, or name another folder in XDG_CACHE_HOME", func(t *testing.T) {
+	{"a cache that cannot be written", "make /dev/null/wasisock writable, or name another directory in XDG_CACHE_HOME", func(t *testing.T) {
 		t.Setenv("XDG_CACHE_HOME", "/dev/null")
 	}},
 }

@@ -37,7 +37,7 @@ func compileCommand(s streams) *cli.Command {
 		Examples: "wasisock compile -o /srv/code server.wasm\n" +
 			"wasisock compile --cpu baseline -o code server.wasm && docker build .\n" +
 			"wasisock run --cache /srv/code --allow 'listen tcp :8080' server.wasm",
-		Page:  "The exit code is 0, or 126 if the file is no guest, or 125 after another error.",
+		Page:  "The exit code is 0, or 126 if the file is not a guest, or 125 after another error.",
 		Flags: append(flags, options.Compile(e)...), Complete: []string{"wasm", "go"},
 		Run: func(l cli.Line) int { return compile(e, l.Args, s.stdin, s.stderr) },
 	}
@@ -65,7 +65,7 @@ func compile(e *engine.Engine, args []string, stdin io.Reader, stderr io.Writer)
 	return failed(messages, "%v", err)
 }
 
-// compileInto compiles a guest, which is built of the arguments if they are no module.
+// compileInto compiles a guest, which is built of the arguments if they are not a module.
 func compileInto(e *engine.Engine, args []string, stdin io.Reader, stderr io.Writer) error {
 	file := args[0]
 	n := sources(args)

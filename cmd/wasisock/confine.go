@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// A confinement is what a run needs of the system, as its flags say.
+// A confinement lists what a run needs of the system, by its flags.
 type confinement struct {
 	off    bool // --no-confine
 	builds bool // a PACKAGE, for which the go command needs what it likes
@@ -23,7 +23,7 @@ type confinement struct {
 	pidFile   string
 	configs   []string // --config and, with it, --policy
 
-	above string // the directory that the one for temporary files lies in; "" is none
+	above string // the directory that the one for temporary files lies in; "" means none
 }
 
 // begin gives the run a directory of its own for temporary files, and returns what removes it.

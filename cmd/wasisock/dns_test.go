@@ -57,7 +57,7 @@ func nameserver(t *testing.T) (addr string, asked *atomic.Int32) {
 }
 
 // TestDNS runs an ordinary program that asks for a name: by the host's function where it
-// has no /etc/resolv.conf, and by DNS messages to the host itself where it has a folder
+// has no /etc/resolv.conf, and by DNS messages to the host itself where it has a directory
 // at /.
 func TestDNS(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello ", r.Host) }))
@@ -74,7 +74,7 @@ func TestDNS(t *testing.T) {
 		}{
 			{[]string{"--allow", rule + " in 127.0.0.0/8"}, "hello app.wasisock.test:" + port, "", true},
 			{[]string{"--allow", "resolve *", "--allow", "dial tcp 127.0.0.1:*"}, "hello app.wasisock.test:" + port, "", true},
-			{[]string{"--allow", rule}, "", "wasisock: refused: dial tcp 127.0.0.1:" + port, true}, // it is no loopback name
+			{[]string{"--allow", rule}, "", "wasisock: refused: dial tcp 127.0.0.1:" + port, true}, // it is not a loopback name
 			{[]string{"--allow", "dial tcp *.wasisock.test:*"}, "", "wasisock: refused: dial tcp 127.0.0.1:" + port, true},
 			{[]string{"--allow", "dial tcp 127.0.0.1:*"}, "", "wasisock: refused: resolve app.wasisock.test; ", false},
 			{[]string{"--learn"}, "hello app.wasisock.test:" + port,
@@ -93,7 +93,7 @@ func TestDNS(t *testing.T) {
 func TestNameserversThatAreNone(t *testing.T) {
 	for _, v := range []string{"", "hosts", "example.com", "1.2.3", "1.2.3.4:", "1.2.3.4:65536", "::1:x"} {
 		code, _, stderr := start(t, "run", "--dns", v, "GUEST", "args")
-		if code != 125 || !strings.Contains(stderr, "is no nameserver; write host, passthrough, or an address") {
+		if code != 125 || !strings.Contains(stderr, "is not a nameserver; write host, passthrough, or an address") {
 			t.Errorf("%q: %d, %q", v, code, stderr)
 		}
 	}

@@ -292,7 +292,7 @@ func (p *patient) confinement(goos string, abi int) {
 		p.note("confinement", "wasisock run confines itself on Linux alone; run it in a container or sandbox")
 	case abi < confine.MinABI:
 		p.note("confinement", "no_new_privs alone, since the kernel has version %d of Landlock's ABI and %d is needed; use Linux 5.19 or later, "+
-			"add landlock to its parameter lsm=, or let the container's seccomp profile permit landlock_create_ruleset", abi, confine.MinABI)
+			"add landlock to its parameter lsm=, or let the container's seccomp profile allow landlock_create_ruleset", abi, confine.MinABI)
 	case abi < confine.PortsABI:
 		p.note("confinement", "no_new_privs and Landlock (ABI %d): files, and not the ports of TCP; use Linux 6.7 or later for those", abi)
 	default:

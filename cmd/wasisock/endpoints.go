@@ -21,7 +21,7 @@ import (
 // of them has the probes.
 type endpoints struct{ health, metrics, pprof string }
 
-// serve listens, and tells where. m is nil without --metrics.
+// serve listens, and reports where. m is nil without --metrics.
 func (e endpoints) serve(stderr io.Writer, monitor *supervisor.Monitor) (m *hostmetrics.Metrics, shutDown func(), err error) {
 	var servers []*http.Server
 	shutDown = func() {

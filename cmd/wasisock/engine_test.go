@@ -108,7 +108,7 @@ func TestAOT(t *testing.T) {
 		minor := wasmedge.Minors[0]
 		named(t, minor)
 		t.Chdir(tree(t))
-		if code, _, stderr := start(t, "build", "--aot", minor, "./one", "./two"); code != 125 || !strings.Contains(stderr, "name one program, or a folder with -o") {
+		if code, _, stderr := start(t, "build", "--aot", minor, "./one", "./two"); code != 125 || !strings.Contains(stderr, "name one program, or a directory with -o") {
 			t.Errorf("%d, %q", code, stderr)
 		}
 	})

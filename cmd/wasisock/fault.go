@@ -17,7 +17,7 @@ func (f *faults) Set(v string) error {
 	return err
 }
 
-// parse tells of a seed that was not given, so that the run can be had again.
+// parse prints the seed that it chose if none was given, so that the run can be repeated.
 func (f *faults) parse(stderr io.Writer) (hostfault.Faults, error) {
 	if f.parts == nil {
 		return hostfault.Faults{}, nil

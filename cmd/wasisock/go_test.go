@@ -26,7 +26,7 @@ func TestTest(t *testing.T) {
 	}
 }
 
-func TestTestPermits(t *testing.T) {
+func TestTestAllows(t *testing.T) {
 	t.Setenv("OUTSIDE", "yes")
 	const rule = "dial udp 192.0.2.1:7"
 	for _, test := range []struct {
@@ -43,7 +43,7 @@ func TestTestPermits(t *testing.T) {
 			t.Setenv("WASISOCK_ALLOW", test.variable)
 			args := append(append([]string{"test"}, test.flags...), "-count=1", "-run", "Outside", "./testdata/program")
 			code, stdout, stderr := execute(t, args...)
-			told := strings.Contains(stdout, "refused: "+rule+"; permit it with --allow '"+rule+"'")
+			told := strings.Contains(stdout, "refused: "+rule+"; allow it with --allow '"+rule+"'")
 			if code != test.code || told != (code != 0) {
 				t.Errorf("%d, %s, %s", code, stdout, stderr)
 			}
@@ -80,7 +80,7 @@ func TestRunBuildsFirst(t *testing.T) {
 		{[]string{"run", "two", "three.go"}, "two\n"},
 	} {
 		if test.args[1] == "two" {
-			t.Chdir("two") // and so a name that is none of a package
+			t.Chdir("two") // and so the name of no package
 			test.args[1] = "."
 		}
 		if code, _, stderr := execute(t, test.args...); code != 0 || stderr != test.want {

@@ -33,7 +33,7 @@ func (f *listenFlag) Set(v string) error {
 	case network == "unix" && addr != "":
 	case network == "fd":
 		if n, err := strconv.ParseUint(addr, 10, 31); err != nil || n < 3 {
-			return fmt.Errorf("%q is no descriptor; write fd:3, or a higher number", v)
+			return fmt.Errorf("%q is not a descriptor; write fd:3, or a higher number", v)
 		}
 	case network == "tcp":
 		text := addr
@@ -42,7 +42,7 @@ func (f *listenFlag) Set(v string) error {
 		}
 		at, err := netip.ParseAddrPort(text)
 		if err != nil {
-			return fmt.Errorf("%q is no address and port; write 127.0.0.1:8080, or :8080 for all addresses", v)
+			return fmt.Errorf("%q is not an address and port; write 127.0.0.1:8080, or :8080 for all addresses", v)
 		}
 		if at.Port() == 0 {
 			return fmt.Errorf("%q has no port; write the one that the guest listens at, as in 127.0.0.1:8080", v)
@@ -118,7 +118,7 @@ func needsListen(c *supervisor.Command, listeners listenFlag) error {
 	return nil
 }
 
-// open listens everywhere, or nowhere and tells why. With late, TCP connections are made from
+// open listens at every address, or at none and returns why. With late, TCP connections are made from
 // when whenReady is called.
 func (f listenFlag) open(late bool) (listeners []net.Listener, whenReady func(), err error) {
 	var held []*net.TCPListener
@@ -181,7 +181,7 @@ func (a listenAddr) open(late bool) (net.Listener, error) {
 	f := os.NewFile(uintptr(n), a.text)
 	l, err := net.FileListener(f)
 	if err != nil { // f may be the runtime's, and stays open
-		return nil, errors.New("it is no socket that listens; let whoever starts wasisock open it, such as systemd")
+		return nil, errors.New("it is not a socket that listens; let whoever starts wasisock open it, such as systemd")
 	}
 	return l, f.Close()
 }

@@ -35,17 +35,17 @@ func TestListenErrors(t *testing.T) {
 		{"unix:" + path, "--listen unix:" + path + ": the file is there already; end what listens at it, or remove it"},
 		{"unix:" + dir + "/none/socket", "no such file or directory; name another"},
 		{"tcp:192.0.2.1:8080", "--listen tcp:192.0.2.1:8080: this machine does not have the address"},
-		{"tcp:localhost:80", `"tcp:localhost:80" is no address and port; write 127.0.0.1:8080`},
-		{"tcp:127.0.0.1", "is no address and port"},
+		{"tcp:localhost:80", `"tcp:localhost:80" is not an address and port; write 127.0.0.1:8080`},
+		{"tcp:127.0.0.1", "is not an address and port"},
 		{"tcp:127.0.0.1:0", `"tcp:127.0.0.1:0" has no port`},
-		{"fd:", "is no descriptor; write fd:3"},
-		{"fd:2", "is no descriptor; write fd:3"},
-		{"fd:4294967299", "is no descriptor; write fd:3"},
-		{"fd:1000000", "--listen fd:1000000: it is no socket that listens"},
+		{"fd:", "is not a descriptor; write fd:3"},
+		{"fd:2", "is not a descriptor; write fd:3"},
+		{"fd:4294967299", "is not a descriptor; write fd:3"},
+		{"fd:1000000", "--listen fd:1000000: it is not a socket that listens"},
 		{"udp:127.0.0.1:53", "is neither ADDRESS:PORT, unix:PATH nor fd:NUMBER"},
 		{"unix:", "is neither"},
 		{"8080", "is neither"},
-		{":", `":" is no address and port`},
+		{":", `":" is not an address and port`},
 		{":0", `":0" has no port`},
 		{"127.0.0.1:0", "has no port"},
 		{l.Addr().String(), fmt.Sprintf("--listen %v: the address is in use", l.Addr())},
@@ -121,7 +121,7 @@ func TestListenAdvice(t *testing.T) {
 	port := porttest.Free(t)
 	for _, test := range []struct{ at, want string }{
 		{"0.0.0.0:" + port, fmt.Sprintf("refused: listen tcp 0.0.0.0:%[1]s; --listen tcp:127.0.0.1:%[1]s is for a guest that listens at that very address: write --publish 127.0.0.1:%[1]s:%[1]s in its place\n", port)},
-		{"0.0.0.0:1", "permit it with --allow 'listen tcp 0.0.0.0:1'\n"},
+		{"0.0.0.0:1", "allow it with --allow 'listen tcp 0.0.0.0:1'\n"},
 	} {
 		code, stdout, stderr := start(t, "run", "--listen", "tcp:127.0.0.1:"+port, "GUEST", "listen", test.at)
 		if code != 0 || stdout != "refused\n" || !strings.HasSuffix(stderr, test.want) {

@@ -225,8 +225,8 @@ func TestInstancesAreRestartedOneByOne(t *testing.T) {
 	s.wantExit(0)
 }
 
-// TestASignalWhileAnInstanceStarts: one that does not listen yet ends at once, which is no
-// failure where another serves.
+// TestASignalWhileAnInstanceStarts: one that does not listen yet ends at once, without
+// a failure where another serves.
 func TestASignalWhileAnInstanceStarts(t *testing.T) {
 	dir := t.TempDir()
 	s := serve(t, program(t), "--instances", "2", "--restart", "always", "--dir", dir+":/dir", "--env", "HOLD=/dir/hold")
@@ -299,7 +299,7 @@ func main() {
 	s.wantExit(0)
 }
 
-// TestListenAtADescriptor is what systemd does with a socket of its own.
+// TestListenAtADescriptor passes a socket as systemd does.
 func TestListenAtADescriptor(t *testing.T) {
 	s := serveOn(t, listener(t), program(t))
 	if text := s.get("/"); text != "hello /\n" {
@@ -312,7 +312,7 @@ func TestListenAtADescriptor(t *testing.T) {
 func TestFlagsOfLiving(t *testing.T) {
 	for _, test := range []struct{ flags, want string }{
 		{"--instances 2", "--instances needs --listen; name"},
-		{"--instances 0", "is no number above 0"},
+		{"--instances 0", "is not a number above 0"},
 		{"--watch", "--watch needs --listen; name"},
 		{"--restart sometimes", `invalid value "sometimes": want no, on-failure or always`},
 		{"--grace -1s", `invalid duration "-1s"`},

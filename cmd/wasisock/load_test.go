@@ -34,7 +34,7 @@ func accepted(t *testing.T, url string) (n int64) {
 }
 
 // TestRestartUnderLoad: only what was in a guest that ended fails. Each connection that
-// was made came to a guest.
+// was made reached a guest.
 func TestRestartUnderLoad(t *testing.T) {
 	for _, test := range []struct{ when, path, code string }{
 		{"on-failure", "/exit?4", "4"},
@@ -69,7 +69,7 @@ func TestRestartUnderLoad(t *testing.T) {
 		}
 		made := got.connections + int64((many+1)*len(from)+1)
 		if n := accepted(t, metrics) - before; n != made {
-			t.Errorf("%s: %d connections, of which %d came to a guest", test.path, made, n)
+			t.Errorf("%s: %d connections, and guests accepted %d", test.path, made, n)
 		}
 		s.signal(syscall.SIGTERM)
 		s.wantExit(0)

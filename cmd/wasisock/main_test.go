@@ -26,7 +26,7 @@ var (
 	environ = os.Environ()
 )
 
-// userCache is the cache folder of who runs the tests.
+// userCache is the cache directory of who runs the tests.
 var userCache string
 
 // TestMain is the command itself in the processes that tests start.
@@ -175,7 +175,7 @@ func TestExitCodes(t *testing.T) {
 		name   string
 		args   []string
 		code   int
-		stderr string // a part of it; "" is none at all
+		stderr string // a part of it; "" means none at all
 	}{
 		{"a guest that ends", []string{"run", "GUEST", "exit", "0"}, 0, ""},
 		{"a guest that returns", []string{"run", file(t, "ending.wasm", ending)}, 0, ""},
@@ -201,13 +201,13 @@ func TestExitCodes(t *testing.T) {
 		{"a flag without its value", []string{"run", "--allow"}, 125, "a value is missing after --allow; see wasisock run --help"},
 		{"a rule to listen at a name", []string{"run", "--allow", "listen tcp localhost:80", "GUEST"}, 125, "one listens at addresses"},
 		{"a rule too much", []string{"run", "--allow-all", "--allow", "resolve *", "GUEST"}, 125, "leave out one of them"},
-		{"a folder without its place", []string{"run", "--dir", ".", "GUEST"}, 125, "write .:/ or .:/data"},
-		{"a folder with a relative place", []string{"run", "--dir", ".:data", "GUEST"}, 125, "with an absolute GUEST"},
-		{"a folder that is not there", []string{"run", "--dir", "none:/", "GUEST"}, 125, "no such file or directory"},
+		{"a directory without its place", []string{"run", "--dir", ".", "GUEST"}, 125, "write .:/ or .:/data"},
+		{"a directory with a relative place", []string{"run", "--dir", ".:data", "GUEST"}, 125, "with an absolute GUEST"},
+		{"a directory that is not there", []string{"run", "--dir", "none:/", "GUEST"}, 125, "no such file or directory"},
 		{"a variable that is not set", []string{"run", "--env", "WASISOCK_TEST_NONE", "GUEST"}, 125, "write WASISOCK_TEST_NONE=VALUE"},
 		{"a size without a number", []string{"run", "--max-memory", "M", "GUEST"}, 125, "write one such as 67108864, 64M or 1G"},
-		{"a size of nothing", []string{"run", "--max-memory", "0", "GUEST"}, 125, "is no size"},
-		{"a size beyond 64 bits", []string{"run", "--max-memory", "17179869184G", "GUEST"}, 125, "is no size"},
+		{"a size of nothing", []string{"run", "--max-memory", "0", "GUEST"}, 125, "is not a size"},
+		{"a size beyond 64 bits", []string{"run", "--max-memory", "17179869184G", "GUEST"}, 125, "is not a size"},
 		{"too small a size", []string{"run", "--max-memory", "1K", "GUEST"}, 125, "the lowest is 65536"},
 		{"a trace in another form", []string{"run", "--trace=xml", "GUEST"}, 125, `--trace: invalid value "xml": want text, json or chrome`},
 		{"a trace for a viewer among messages", []string{"run", "--trace=chrome", "GUEST"}, 125, "add --trace-file FILE"},
@@ -215,7 +215,7 @@ func TestExitCodes(t *testing.T) {
 		{"a trace in a file without a name", []string{"run", "--trace-file=", "GUEST"}, 125, "write the name of a file"},
 		{"a filter of nothing", []string{"run", "--trace-filter", "", "GUEST"}, 125, "a name or a number is missing"},
 		{"a filter of what there is not", []string{"run", "--trace-filter", "sock_opne", "GUEST"}, 125, `no function that is traced is called "sock_opne"`},
-		{"fewer sockets than none", []string{"run", "--max-sockets", "-1", "GUEST"}, 125, "is no number above 0; write one"},
+		{"fewer sockets than none", []string{"run", "--max-sockets", "-1", "GUEST"}, 125, "is not a number above 0; write one"},
 		{"a fault that there is not", []string{"run", "--fault", "rest=1", "GUEST"}, 125, `there is no fault "rest"; there are seed, `},
 		{"a fault twice", []string{"run", "--fault", "reset=1", "--fault", "reset=0", "GUEST"}, 125, "comes twice"},
 
@@ -226,7 +226,7 @@ func TestExitCodes(t *testing.T) {
 		{"less memory than the guest needs", []string{"run", "--max-memory", "64K", "GUEST", "args"}, 126, "raise the limit"},
 
 		{"no such file", []string{"run", "none.wasm"}, 127, "none.wasm: no such file; build the guest first"},
-		{"no such folder", []string{"run", "none/none.wasm"}, 127, "no such file"},
+		{"no such directory", []string{"run", "none/none.wasm"}, 127, "no such file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, _, stderr := start(t, test.args...)

@@ -17,7 +17,7 @@ func overlayCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name: "overlay", Args: "[--env]", Short: "print the overlay for other build tools",
 		Long: "Prints the path of the overlay with which the go command, an IDE or another build tool builds for GOOS=wasip1 as `wasisock build` does. " +
-			"It is made for the Go that the current directory's go.mod chooses. Builds for other systems with it are what they were without.",
+			"It is made for the Go that the current directory's go.mod chooses. It does not change builds for other systems.",
 		Examples: "wasisock overlay\n" +
 			"GOFLAGS=-overlay=$(wasisock overlay) GOOS=wasip1 GOARCH=wasm go vet ./...\n" +
 			`eval "$(wasisock overlay --env)"    # and then plain go build, for any system`,

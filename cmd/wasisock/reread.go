@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// A rereading is what is known of the configuration between two times that it is read.
+// A rereading holds the configuration between two reads of its file.
 type rereading struct {
 	built    int      // how many arguments the guest is built of
 	rootsEnv []string // what --tls-roots has added to the guest's environment

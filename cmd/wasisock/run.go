@@ -44,8 +44,8 @@ func runGuest(o *runOptions, stdin io.Reader, stdout, stderr io.Writer) int {
 	return r.command.Run()
 }
 
-// sources is how many of args are to be built: the files of Go at the beginning, or a
-// package. What is there and no folder is a guest, and so is what has a guest's name.
+// sources returns how many of args must be built: the files of Go at the beginning, or a
+// package. An existing file that is not a directory is a guest, and so is a name that ends as a guest's name.
 func sources(args []string) int {
 	n := 0
 	for n < len(args) && strings.HasSuffix(args[n], ".go") {
@@ -60,7 +60,7 @@ func sources(args []string) int {
 	return 1
 }
 
-// programName is what a program built from a package or a file is called, for messages.
+// programName returns the name of a program built from a package or a file, for messages.
 func programName(arg string) string {
 	arg, _, _ = strings.Cut(arg, "@") // PACKAGE@VERSION
 	if path, err := filepath.Abs(arg); err == nil {

@@ -16,8 +16,8 @@ import (
 
 func TestWhatFlagsGiveAGuest(t *testing.T) {
 	t.Setenv("WASISOCK_TEST_SET", "a=b")
-	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "file"), []byte("text"), 0o666); err != nil {
+	directory := t.TempDir()
+	if err := os.WriteFile(filepath.Join(directory, "file"), []byte("text"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -27,8 +27,8 @@ func TestWhatFlagsGiveAGuest(t *testing.T) {
 	}{
 		{"nothing", []string{"GUEST", "env"}, "[]\n"},
 		{"variables", []string{"--env", "B=2=3", "--env", "WASISOCK_TEST_SET", "--env", "C=", "GUEST", "env"}, `["B=2=3" "C=" "WASISOCK_TEST_SET=a=b"]` + "\n"},
-		{"a folder", []string{"--dir", folder + ":/", "GUEST", "files", "read /file", "write /new x"}, "read /file: text\nwrite /new x: \n"},
-		{"a folder that is read", []string{"--dir", folder + ":/data:ro", "GUEST", "files", "read /data/file", "write /data/file x"},
+		{"a directory", []string{"--dir", directory + ":/", "GUEST", "files", "read /file", "write /new x"}, "read /file: text\nwrite /new x: \n"},
+		{"a directory that is read", []string{"--dir", directory + ":/data:ro", "GUEST", "files", "read /data/file", "write /data/file x"},
 			"read /data/file: text\nwrite /data/file x: Read-only file system\n"},
 		{"arguments", []string{"GUEST", "args", "--", "--allow-all"}, "\"args\" \"--\" \"--allow-all\"]\n"},
 	} {
@@ -39,7 +39,7 @@ func TestWhatFlagsGiveAGuest(t *testing.T) {
 	}
 }
 
-func TestRefusalsAreToldOnceWithTheRuleThatPermits(t *testing.T) {
+func TestRefusalsAreToldOnceWithTheRuleThatAllows(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestRefusalsAreToldOnceWithTheRuleThatPermits(t *testing.T) {
 	defer l.Close()
 	at := l.Addr().String()
 	rule := "dial tcp " + at
-	told := fmt.Sprintf("wasisock: refused: %s; permit it with --allow '%s'\n", rule, rule)
+	told := fmt.Sprintf("wasisock: refused: %s; allow it with --allow '%s'\n", rule, rule)
 	policy := filepath.Join(t.TempDir(), "policy.yaml")
 	if err := os.WriteFile(policy, []byte("allow:\n- "+rule+"\n"), 0o666); err != nil {
 		t.Fatal(err)

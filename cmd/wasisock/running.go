@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/report"
 )
 
-// A running is what one run of the command has open.
+// A running holds what one run of the command has open.
 type running struct {
 	*runOptions
 	stdin          io.Reader
@@ -21,7 +21,7 @@ type running struct {
 	reads          rereading
 }
 
-// A buildError is that the go command has failed, with that exit code.
+// A buildError is the exit code of a go command that failed.
 type buildError struct{ code int }
 
 func (e *buildError) Error() string { return "it cannot be built" }
@@ -44,7 +44,7 @@ func (r *running) open() error {
 		}
 	}
 	r.command.Name, r.command.Stderr = "wasisock", r.messages
-	r.command.Remedy = func(rule string) string { return "permit it with --allow '" + rule + "'" }
+	r.command.Remedy = func(rule string) string { return "allow it with --allow '" + rule + "'" }
 	r.printSummary()
 	if r.config != "" {
 		r.reads.filed, r.command.Reread = r.filed, r.reread

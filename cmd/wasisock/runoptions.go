@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// A runOptions is what the command line of wasisock run says.
+// A runOptions holds the flags of wasisock run.
 type runOptions struct {
 	args    []string           // the guest, or what it is built from, and its arguments
 	given   cli.Given          // the flags
@@ -143,9 +143,9 @@ func parseDir(v string) (host.Dir, error) {
 func (o *runOptions) validate() (err error) {
 	switch {
 	case o.allowAll && len(o.allow) > 0:
-		return fmt.Errorf("--allow-all leaves nothing for --allow %q to permit; leave out one of them", o.allow[0])
+		return fmt.Errorf("--allow-all leaves nothing for --allow %q to allow; leave out one of them", o.allow[0])
 	case o.command.Learn && (o.allowAll || len(o.allow) > 0):
-		return errors.New("--learn permits everything; leave out --allow and --allow-all")
+		return errors.New("--learn allows everything; leave out --allow and --allow-all")
 	case len(o.args) == 0 && !o.printConfig:
 		return errors.New("no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
 	case o.command.Guest.ListenFDs && len(o.listeners) == 0:

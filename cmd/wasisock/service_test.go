@@ -142,7 +142,7 @@ func (s *service) wantExit(code int) {
 	}
 }
 
-// An outcome is what became of the requests of a load.
+// An outcome counts the answers to the requests of a load.
 type outcome struct {
 	requests    int64
 	connections int64 // that were made

@@ -173,7 +173,7 @@ func TestSwapsUnderLoad(t *testing.T) {
 	}
 	close(stopped)
 	clients.Wait()
-	t.Logf("%d requests, of which %d failed, over %d new versions", requests, failed, swaps)
+	t.Logf("%d requests, %d failed, over %d new versions", requests, failed, swaps)
 	s.signal(syscall.SIGTERM)
 	s.wantExit(0)
 }
@@ -222,7 +222,7 @@ func TestOtherProtocols(t *testing.T) {
 	}
 }
 
-// TestPIDFile: a file tells whom to signal, and is removed at the end, but by nobody else.
+// TestPIDFile: a file names the process to signal, and is removed at the end, but by nobody else.
 func TestPIDFile(t *testing.T) {
 	dir := t.TempDir()
 	file := dir + "/wasisock.pid"

@@ -87,7 +87,7 @@ func TestSignalsEndTheCommand(t *testing.T) {
 	}
 }
 
-// TestIgnoredSignalsStayIgnored is what nohup and shells rely on for what runs in the
+// TestIgnoredSignalsStayIgnored holds what nohup and shells rely on for what runs in the
 // background.
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	cmd := child(t, guest(t), "read")

@@ -69,7 +69,7 @@ func TestATerminalIsToldOfBuilding(t *testing.T) {
 	}
 }
 
-// TestAHangupIsTheEnd: SIGHUP from a terminal that is gone is no wish for a new guest.
+// TestAHangupIsTheEnd: SIGHUP from a terminal that is gone is not a wish for a new guest.
 func TestAHangupIsTheEnd(t *testing.T) {
 	terminal, master := openTerminal(t)
 	at := "127.0.0.1:" + porttest.Free(t)

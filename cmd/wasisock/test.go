@@ -42,9 +42,9 @@ func test(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	rules, all, runs := o.Allow, o.AllowAll, line.Value("exec")
 	switch {
 	case all && len(rules) > 0:
-		return failed(stderr, "--allow-all leaves nothing for --allow %q to permit; leave out one of them", rules[0])
+		return failed(stderr, "--allow-all leaves nothing for --allow %q to allow; leave out one of them", rules[0])
 	case runs != "" && (all || len(rules) > 0):
-		return failed(stderr, "-exec %s decides itself what it permits; leave out -exec or --allow", runs)
+		return failed(stderr, "-exec %s decides itself what it allows; leave out -exec or --allow", runs)
 	case runs == "":
 		if runs, err = execSelf(rules, all); err != nil {
 			return failed(stderr, "%v", err)

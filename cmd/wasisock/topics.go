@@ -35,7 +35,7 @@ func live() string {
 	return strings.Join(names, ", ")
 }
 
-// topics is what wasisock help explains besides commands.
+// topics are the pages of wasisock help that describe no command.
 func topics() []cli.Topic {
 	return []cli.Topic{
 		{Name: "rules", Short: "rules that allow and deny uses of the network", Text: "" +
@@ -64,7 +64,7 @@ func topics() []cli.Topic {
 				{"0", "the guest ended with 0; after SIGINT or SIGTERM, every guest ended by itself"},
 				{"124", "the guest had used up its `--timeout` or `--cpu-time`"},
 				{"125", "wasisock failed, the command line is invalid, or a build failed"},
-				{"126", "the file is no guest that can run, or cannot be read"},
+				{"126", "the file is not a guest that can run, or cannot be read"},
 				{"127", "the file does not exist"},
 				{"130", "SIGINT stopped the guest"},
 				{"134", "the guest trapped"},

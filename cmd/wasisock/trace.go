@@ -48,8 +48,8 @@ var traceForms = map[string]func(io.Writer) *hosttrace.Writer{
 	"text": hosttrace.Text, "json": hosttrace.JSON, "chrome": hosttrace.Chrome,
 }
 
-// start is what the guest's calls are to be told, nil if nothing asks for a trace.
-// finish is for when no more are to be told, even if the guest still runs.
+// start returns the function that gets the guest's calls, nil if no flag asks for a trace.
+// finish ends the trace, even if the guest still runs.
 func (t tracing) start(stderr io.Writer) (trace host.Tracer, finish func(), err error) {
 	finish = func() {}
 	switch {

@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// A tracedCall is one of the test guest's calls, as far as all forms tell of it.
+// A tracedCall is one of the test guest's calls, as far as all forms show it.
 type tracedCall struct {
 	Name   string            `json:"name"`
-	FD     int64             `json:"fd"` // 0 is none
+	FD     int64             `json:"fd"` // 0 means none
 	Args   map[string]string `json:"args"`
 	Result string            `json:"result"`
 	Errno  string            `json:"errno"`
@@ -84,7 +84,7 @@ func readChrome(t *testing.T, text string) (calls []tracedCall) {
 
 var textLine = regexp.MustCompile(`^(\w+)\((.*)\) = (\S+)( .*)? <\d+\.\d{6}>\n$`)
 
-// readText reads what --trace writes, as far as its lines tell.
+// readText parses the lines that --trace writes.
 func readText(t *testing.T, text string) (calls []tracedCall) {
 	t.Helper()
 	for line := range strings.Lines(text) {

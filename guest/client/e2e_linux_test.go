@@ -13,7 +13,7 @@ import (
 )
 
 // listenerThatIsFull returns the address of a listener that lets connections
-// wait for ever, because its queue is full and nobody accepts.
+// wait forever, because its queue is full and nobody accepts.
 func listenerThatIsFull(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

@@ -83,7 +83,7 @@ func (f *fetch) receive(buf []byte) (bool, error) {
 	return false, nil
 }
 
-// wants is what to wait for.
+// wants returns the events to wait for.
 func (f *fetch) wants() poll.Interest {
 	switch {
 	case !f.connected:
@@ -102,7 +102,7 @@ func (f *fetch) due() time.Time {
 	return f.deadline
 }
 
-// timedOut tells where the time went.
+// timedOut reports which step took the time.
 func (f *fetch) timedOut(limit time.Duration) error {
 	if !f.connected {
 		return fmt.Errorf("timed out after %v while connecting", limit)

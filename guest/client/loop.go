@@ -18,7 +18,7 @@ type loop struct {
 	buf    []byte
 }
 
-// run fetches every target, and tells how many failed.
+// run fetches every target, and returns how many failed.
 func (l *loop) run(targets []target) (failed int) {
 	inner := l.report
 	l.report = func(f *fetch, took time.Duration, err error) {

@@ -52,10 +52,10 @@ examples:
   wasmedge client.wasm -timeout 5s http://127.0.0.1:8080/a http://127.0.0.1:8080/b
 `
 
-// options are what the command line says.
+// options are the flags of the command line.
 type options struct {
 	method      string
-	data        []byte // to send; nil is no body
+	data        []byte // to send; nil means no body
 	body, quiet bool
 	timeout     time.Duration
 	maxSize     int64

@@ -84,7 +84,7 @@ func (r *response) feed(p []byte) error {
 	return nil
 }
 
-// end says that nothing more comes. Its error tells what is missing.
+// end reports the end of the input. It returns an error that names what is missing.
 func (r *response) end() error {
 	if r.state == inBodyToEnd {
 		r.done = true
@@ -170,7 +170,7 @@ func (r *response) feedLine(p []byte) (int, error) {
 }
 
 // takeLine takes a whole line, its end included. A bare LF ends a line of the
-// head, as RFC 9112 permits, but not one that frames chunks.
+// head, as RFC 9112 allows, but not one that frames chunks.
 func (r *response) takeLine(line []byte) error {
 	text, crlf := bytes.CutSuffix(line, []byte("\r\n"))
 	if !crlf {

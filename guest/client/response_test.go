@@ -23,7 +23,7 @@ func read(answer, method string, maxBody int64, piece int) (*response, error) {
 	return r, r.end()
 }
 
-// summary is everything that a response tells.
+// summary returns everything that a response contains.
 func summary(r *response) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %d %q", r.proto, r.status, r.reason)
@@ -235,7 +235,7 @@ func stricterNetHTTP(answer []byte, err error) bool {
 	return false
 }
 
-// common tells of r what net/http tells too: it drops some headers.
+// common returns of r what net/http returns too, which drops some headers.
 func common(r *response) string {
 	h := http.Header{}
 	for _, f := range r.header {

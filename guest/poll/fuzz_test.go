@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzPoll applies a sequence of steps, two bytes each, to a Poll and to a map, and
-// holds what Wait tells against the map: everything that is ready, within the bounds on
+// compares what Wait reports with the map: everything that is ready, within the bounds on
 // latency, and nothing else.
 func FuzzPoll(f *testing.F) {
 	all := []byte{}
@@ -94,7 +94,7 @@ func FuzzPoll(f *testing.F) {
 					}
 				}
 				*m.fds[fd] = was
-				p.Wait(make([]Event, fds), 0) // of which one may be what it was
+				p.Wait(make([]Event, fds), 0) // one of them may be unchanged
 			case 9:
 				m.signals = 1
 				m.oneoff([]sockabi.Subscription{{Target: sockabi.CLOCK_MONOTONIC, Timeout: 1 << 40}}, make([]sockabi.Event, 1))

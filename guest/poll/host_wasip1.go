@@ -33,7 +33,7 @@ type wasiHost struct{}
 var wasi host = wasiHost{}
 
 // WasmEdge makes its poller at the first poll of the process, and if no descriptor
-// is free at that moment keeps a dead one for ever. So poll before the program opens
+// is free at that moment keeps a dead one forever. So poll before the program opens
 // any.
 func init() {
 	sub := sockabi.Subscription{Tag: sockabi.EVENTTYPE_CLOCK, Target: sockabi.CLOCK_MONOTONIC}

@@ -73,7 +73,7 @@ func (p *Poll) peek(i int32) {
 	p.heat(i)
 }
 
-// mayCool tells whether to peek notices all that slot i waits for, and does no harm:
+// mayCool reports whether to peek notices all that slot i waits for, and does no harm:
 // it must not block, and must not take the errors of a datagram socket, which goes on
 // after them.
 func (p *Poll) mayCool(i int32) bool {

@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// crowd registers n idle connections, numbered from 1000, and one that is to be busy, 1.
+// crowd registers n idle connections, numbered from 1000, and one that will be busy, 1.
 func crowd(t *testing.T, m *model, p *Poll, n int) *modelFD {
 	t.Helper()
 	for fd := range int32(n) {
@@ -136,14 +136,14 @@ func TestWhatStaysHot(t *testing.T) {
 		interest Interest
 		stays    bool
 	}{
-		"a connection cools":                         {(*model).socket, Readable, false},
-		"what is awaited for writing stays":          {(*model).socket, Writable, true},
-		"what is awaited for both stays":             {(*model).socket, Readable | Writable, true},
-		"a listener stays":                           {(*model).listener, Readable, true},
-		"a datagram socket stays":                    {(*model).datagram, Readable, true},
-		"a connection that blocks stays":             {func(m *model, fd int32) *modelFD { s := m.socket(fd); s.flags = 0; return s }, Readable, true},
-		"what is no socket, such as a pipe, stays":   {func(m *model, fd int32) *modelFD { s := m.socket(fd); s.options = nil; return s }, Readable, true},
-		"a connection that was closed does not stay": {(*model).socket, Readable, false},
+		"a connection cools":                          {(*model).socket, Readable, false},
+		"what is awaited for writing stays":           {(*model).socket, Writable, true},
+		"what is awaited for both stays":              {(*model).socket, Readable | Writable, true},
+		"a listener stays":                            {(*model).listener, Readable, true},
+		"a datagram socket stays":                     {(*model).datagram, Readable, true},
+		"a connection that blocks stays":              {func(m *model, fd int32) *modelFD { s := m.socket(fd); s.flags = 0; return s }, Readable, true},
+		"what is not a socket, such as a pipe, stays": {func(m *model, fd int32) *modelFD { s := m.socket(fd); s.options = nil; return s }, Readable, true},
+		"a connection that was closed does not stay":  {(*model).socket, Readable, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, p := newModel(t)
@@ -300,7 +300,7 @@ func TestACrowdOfWhichMostAreBusyIsPolledPlainly(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	if p.split.Cost(len(p.byFD)) < hotcold.Dear || len(m.old) < 201 {
+	if p.split.Cost(len(p.byFD)) < hotcold.Costly || len(m.old) < 201 {
 		t.Errorf("a full poll costs %v, %d are watched", time.Duration(p.split.Cost(len(p.byFD))), len(m.old))
 	}
 }

@@ -13,7 +13,7 @@ import (
 // TestAHostThatKeepsItsInterestSet is polled as if nothing here existed.
 func TestAHostThatKeepsItsInterestSet(t *testing.T) {
 	for name, timeouts := range map[string][]time.Duration{
-		"waiting for ever":               {-1},
+		"waiting forever":                {-1},
 		"with and without a timeout":     {-1, time.Second},
 		"asking first, and waiting then": {0, -1},
 	} {
@@ -51,7 +51,7 @@ func TestAMeasurementIsMadeAnew(t *testing.T) {
 	serve(t, m, p, s, time.Millisecond, 100)
 	serve(t, m, p, s, time.Second, 1) // a silence, when the measurement is old enough
 	serve(t, m, p, s, time.Millisecond, 100)
-	if p.split.Cost(len(p.byFD)) >= hotcold.Dear || len(m.old) != 1001 {
+	if p.split.Cost(len(p.byFD)) >= hotcold.Costly || len(m.old) != 1001 {
 		t.Errorf("a full poll costs %v, %d descriptors are watched", time.Duration(p.split.Cost(len(p.byFD))), len(m.old))
 	}
 }

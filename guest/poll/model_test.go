@@ -136,7 +136,7 @@ func (m *model) peek(fd int32) sockabi.Errno {
 	case s.flags&sockabi.FDFLAG_NONBLOCK == 0:
 		m.t.Fatalf("peek at %d blocks the module", fd)
 	case s.options[sockabi.SO_TYPE] != sockabi.SOCK_STREAM || s.options[sockabi.SO_ACCEPTCONN] != 0:
-		m.t.Fatalf("peek at %d, which is no connection", fd)
+		m.t.Fatalf("peek at %d, which is not a connection", fd)
 	case s.reset != 0:
 		e := s.reset
 		s.reset = 0
@@ -283,7 +283,7 @@ func (m *model) wait(told []sockabi.Event, valid []bool) {
 			next = min(next, a.at)
 		}
 		if next == never {
-			m.t.Fatal("poll_oneoff would wait for ever")
+			m.t.Fatal("poll_oneoff would wait forever")
 		}
 		m.pass(next)
 	}

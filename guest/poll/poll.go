@@ -1,4 +1,4 @@
-// Package poll tells which descriptors are ready, for wasip1 programs that are one
+// Package poll reports which descriptors are ready, for wasip1 programs that are one
 // thread and one loop.
 //
 // While [Poll.Wait] waits, the whole module waits, every goroutine. A program that
@@ -19,7 +19,7 @@
 // # Many idle descriptors
 //
 // WasmEdge spends about a microsecond on every descriptor of every poll. So a Poll
-// times the host's polls, and where watching all descriptors is dear, it watches
+// times the host's polls, and where watching all descriptors costs much, it watches
 // those that were active lately, and asks the others once in a while whether there is
 // something to read. They may then be noticed late, by [Poll.ColdLatency] at the
 // most, and by nothing at all when no other descriptor is busy. Only connections
@@ -53,13 +53,13 @@ const (
 	Writable
 )
 
-// An Event tells that a registered descriptor is ready.
+// An Event reports that a registered descriptor is ready.
 type Event struct {
 	Token Token
 	Ready Interest
 
 	// Hangup is a hint that both directions of the connection are over, or that it
-	// was never made. A peer that merely stops sending is not that.
+	// was never made. A peer that only stops sending is not that.
 	Hangup bool
 
 	// Err is why the host cannot watch this descriptor, such as EBADF for a closed
@@ -75,7 +75,7 @@ type Event struct {
 // DefaultColdLatency is used where Poll.ColdLatency is 0.
 const DefaultColdLatency = 50 * time.Millisecond
 
-// ErrIdle is what Wait answers when it would wait for nothing for ever.
+// ErrIdle is returned by Wait if it would wait for nothing forever.
 var ErrIdle = errors.New("poll: nothing is registered, and there is no timeout")
 
 // A Poll watches descriptors. The zero Poll watches none and is ready for use; it
@@ -91,12 +91,12 @@ type Poll struct {
 	byFD  map[int32]int32 // slot of each descriptor
 	slots []slot
 	free  []int32
-	ready []int32 // slots with an event to tell
+	ready []int32 // slots with an event to report
 
 	all    rows // every registration
 	hot    hotSet
 	none   rows
-	events []sockabi.Event // room for what the host tells
+	events []sockabi.Event // room for what the host reports
 	stat   sockabi.FDStat  // the same
 
 	signals signals
@@ -109,11 +109,11 @@ type Poll struct {
 // A slot is one registration.
 type slot struct {
 	fd         int32  // -1 in a free slot
-	generation uint32 // tells an event of an earlier registration in this slot
+	generation uint32 // distinguishes events of earlier registrations in this slot
 	token      Token
 	interest   Interest
 
-	row    [2]int32      // in all, of reading and writing, plus 1; 0 is none
+	row    [2]int32      // in all, of reading and writing, plus 1; 0 means none
 	hotAt  int32         // in hot.slots, plus 1; 0 is cold
 	active time.Duration // when it was last active
 
@@ -126,7 +126,7 @@ type slot struct {
 	mute       time.Duration // for how long the last time
 }
 
-// kind is what is known of a descriptor: asked when it first matters, and kept.
+// kind is the kind of a descriptor: asked when it first matters, and kept.
 type kind uint8
 
 const (
@@ -139,7 +139,7 @@ const (
 
 // Register begins to watch fd. The zero Interest, and a bit that has no name, are
 // EINVAL. fs.ErrExist is a descriptor that is registered already; EBADF one that the
-// host does not know; EPERM a file or folder, which is always ready and cannot be
+// host does not know; EPERM a file or directory, which is always ready and cannot be
 // watched.
 func (p *Poll) Register(fd int, token Token, interest Interest) error {
 	if err := valid(interest); err != nil {

@@ -63,13 +63,13 @@ func TestRegister(t *testing.T) {
 		{"-1 is EBADF", p.Register(-1, 1, Readable), syscall.EBADF},
 		{"1<<32+5 is EBADF", p.Register(1<<32+5, 1, Readable), syscall.EBADF},
 		{"a file is EPERM", p.Register(6, 1, Readable), syscall.EPERM},
-		{"a folder is EPERM", p.Register(7, 1, Readable), syscall.EPERM},
+		{"a directory is EPERM", p.Register(7, 1, Readable), syscall.EPERM},
 		{"a registration can be modified", p.Modify(5, 9, Readable|Writable), nil},
 		{"modifying to nothing is an error", p.Modify(5, 9, 0), syscall.EINVAL},
 		{"modifying what is not registered is an error", p.Modify(6, 1, Readable), fs.ErrNotExist},
 		{"deregistering works", p.Deregister(5), nil},
 		{"once", p.Deregister(5), fs.ErrNotExist},
-		{"and not of a number that is none", p.Deregister(1<<32 + 8), fs.ErrNotExist},
+		{"and not of a number without a file", p.Deregister(1<<32 + 8), fs.ErrNotExist},
 	} {
 		if !errors.Is(test.got, test.want) || test.want == nil && test.got != nil {
 			t.Errorf("%s: got %v, want %v", test.name, test.got, test.want)
@@ -129,7 +129,7 @@ func TestWait(t *testing.T) {
 				t.Fatalf("%d calls, %v", m.calls, m.time)
 			}
 		},
-		"a timeout beyond the clock's end is for ever": func(t *testing.T, m *model, p *Poll) {
+		"a timeout beyond the clock's end is forever": func(t *testing.T, m *model, p *Poll) {
 			m.time = time.Hour
 			s := m.socket(5)
 			must(t, p.Register(5, 7, Readable))
@@ -250,7 +250,7 @@ func (brokenClock) oneoff(subs []sockabi.Subscription, events []sockabi.Event) (
 	return 1, 0
 }
 
-// lateHost tells of another generation, and then of a slot that never was.
+// lateHost reports events of another generation, and then of a slot that never existed.
 type lateHost struct {
 	*model
 	calls int

@@ -211,7 +211,7 @@ func TestARefusedDatagramIsTold(t *testing.T) {
 	}
 }
 
-// TestACrowd has one busy connection among idle ones, of which one speaks now and
+// TestACrowd has one busy connection among idle ones, one of which speaks now and
 // then, and pauses.
 func TestACrowd(t *testing.T) {
 	l, at := listen(t)

@@ -16,7 +16,7 @@ type signals struct {
 	row     sockabi.Subscription
 	on      bool
 	token   Token
-	arrived uint64 // 1<<number of each that is to be reported
+	arrived uint64 // 1<<number of each that must be reported
 }
 
 // Notify makes Wait report signals: as an [Event] of token whose Signal is set, also while
@@ -26,7 +26,7 @@ type signals struct {
 // is reported once.
 //
 // A host without signals, as WasmEdge's own program, is errors.ErrUnsupported (ENOSYS). A
-// number that is no signal's is EINVAL.
+// number that is not a signal's is EINVAL.
 //
 // The host knows one set of signals for the whole module. In a program of wasisock build
 // that of os/signal is it whenever Go's poller runs, so such a program uses os/signal.
@@ -65,8 +65,8 @@ func (p *Poll) signalled(event *sockabi.Event) {
 	}
 }
 
-// tell moves signals that have arrived to events.
-func (s *signals) tell(events []Event) (n int) {
+// deliver moves signals that have arrived to events.
+func (s *signals) deliver(events []Event) (n int) {
 	for ; n < len(events) && s.arrived != 0; n++ {
 		number := bits.TrailingZeros64(s.arrived)
 		s.arrived &^= 1 << number

@@ -2,8 +2,8 @@ package poll
 
 import "time"
 
-// WasmEdge has two states in which a poll ends at once with nothing to tell, and
-// would do so for ever: a descriptor watched for writing alone whose buffer is full
+// WasmEdge has two states in which a poll ends at once with nothing to report, and
+// would do so forever: a descriptor watched for writing alone whose buffer is full
 // and whose peer has half-closed, and a datagram socket watched for reading alone
 // that holds an ICMP error. Which descriptor it is, it does not say.
 
@@ -55,7 +55,7 @@ func (p *Poll) tellDatagrams() (any bool) {
 }
 
 // unmuteDue watches again what has been left out for long enough, and is when that
-// is to be done next, or never.
+// must be done next, or never.
 func (p *Poll) unmuteDue() time.Duration {
 	next := never
 	for k := len(p.muted) - 1; k >= 0; k-- {

@@ -10,20 +10,20 @@ import (
 )
 
 // Wait waits until a registered descriptor is ready or a signal of Notify arrives, fills events and returns how
-// many it filled. A timeout below 0 waits for ever and 0 asks and returns at once;
+// many it filled. A timeout below 0 waits forever and 0 asks and returns at once;
 // otherwise Wait returns 0 when it has passed, never earlier, and later by what the
 // host's clock and scheduling add. What does not fit into events is told by the next
 // Wait, before anything else is asked. With nothing registered Wait sleeps for the
 // timeout, or answers ErrIdle if there is none.
 //
-// A signal to the host's process does not end Wait, unless Notify asked for it. EINVAL is no room for events;
+// A signal to the host's process does not end Wait, unless Notify asked for it. EINVAL is not a room for events;
 // any other error is the host's own, from poll_oneoff, and will hardly go away.
 func (p *Poll) Wait(events []Event, timeout time.Duration) (int, error) {
 	if len(events) == 0 {
 		return 0, os.NewSyscallError("poll_oneoff", syscall.EINVAL)
 	}
 	p.init()
-	if n := p.tell(events); n > 0 {
+	if n := p.deliver(events); n > 0 {
 		return n, nil
 	}
 	if len(p.byFD) == 0 && !p.signals.on && timeout < 0 {
@@ -38,7 +38,7 @@ func (p *Poll) Wait(events []Event, timeout time.Duration) (int, error) {
 		if err := p.poll(deadline); err != nil {
 			return 0, err
 		}
-		if n := p.tell(events); n > 0 {
+		if n := p.deliver(events); n > 0 {
 			return n, nil
 		}
 		if p.now >= deadline {
@@ -64,7 +64,7 @@ func (p *Poll) poll(deadline time.Duration) error {
 		until = p.now
 	}
 	known, err := p.ask(&p.all, until)
-	if known && 8*len(p.ready) <= len(p.byFD) { // to tell much is dear on any host
+	if known && 8*len(p.ready) <= len(p.byFD) { // to report many costs much on any host
 		p.split.Took(int64(p.now-begin), len(p.byFD), plan == hotcold.PlanProbe)
 	}
 	return err
@@ -85,19 +85,19 @@ func (p *Poll) ask(r *rows, until time.Duration) (bool, error) {
 }
 
 // interruptions is how many in a row are absorbed, so that a host that knows no
-// other answer does not keep Wait for ever.
+// other answer does not keep Wait forever.
 const interruptions = 100
 
 // settle is oneoff, and leaves the host's poller in order.
 //
-// A signal to the host's process makes WasmEdge tell every subscription that it was
+// A signal to the host's process makes WasmEdge report to every subscription that it was
 // interrupted (EINTR), and every one of the next call that it is there already
 // (EEXIST). In between its poller points into the events of the interrupted call, and
 // takes registrations for made that are not: only a call with the very same rows puts
 // that right, and another ends in ENOENT for good, or aborts WasmEdge. So the same
 // rows are submitted again, without waiting. ENOENT nevertheless, because it was a
 // poll of Go's runtime that was interrupted, is cured by a poll of the clock alone,
-// upon which WasmEdge forgets every registration.
+// after which WasmEdge forgets every registration.
 func (p *Poll) settle(r *rows, until time.Duration) (answer, error) {
 	cured := false
 	a, err := p.oneoff(r, until, cured)
@@ -119,7 +119,7 @@ func (p *Poll) settle(r *rows, until time.Duration) (answer, error) {
 	return answer{interrupted: true}, err
 }
 
-// answer is what a call of the host's told, besides what is ready.
+// answer is the result of a call of the host, besides what is ready.
 type answer struct {
 	interrupted bool // EINTR or EEXIST
 	lost        bool // ENOENT, not yet cured
@@ -165,7 +165,7 @@ func (p *Poll) oneoff(r *rows, until time.Duration, cured bool) (a answer, err e
 	return a, nil
 }
 
-// queue adds an event of the host's to what is to tell. One of a registration that is
+// queue adds an event of the host's to the events to report. One of a registration that is
 // no more, is dropped.
 func (p *Poll) queue(event *sockabi.Event) {
 	i := uint32(event.Userdata)
@@ -196,9 +196,9 @@ func (p *Poll) enqueue(i int32) {
 	}
 }
 
-// tell moves what is queued to events.
-func (p *Poll) tell(events []Event) int {
-	n, taken := p.signals.tell(events), 0
+// deliver moves what is queued to events.
+func (p *Poll) deliver(events []Event) int {
+	n, taken := p.signals.deliver(events), 0
 	for _, i := range p.ready {
 		if n == len(events) {
 			break
@@ -217,7 +217,7 @@ func (p *Poll) tell(events []Event) int {
 	return n
 }
 
-// sleep waits until a moment, or less, without watching anything. Upon this WasmEdge
+// sleep waits until a moment, or less, without watching anything. After this WasmEdge
 // forgets every registration, and learns them again at the next poll.
 func (p *Poll) sleep(until time.Duration) error {
 	_, err := p.settle(&p.none, min(until, p.now+time.Hour))

@@ -7,7 +7,7 @@ const (
 	more    step = iota // what was not consumed is the beginning of something: come again with it and more
 	expects             // the head is complete, and its sender waits to be told to go on
 	done                // a request is complete
-	refused             // nothing is to be read any more
+	refused             // nothing must be read any more
 )
 
 // A reader takes requests out of the bytes of one connection. Of what it has
@@ -96,7 +96,7 @@ func (r *reader) take(p []byte) (int, *refusal) {
 // size is the length of the body of the request that is done.
 func (r *reader) size() int { return len(r.whole) + r.body.size }
 
-// begun tells whether the head of a request has been consumed, but not all of it.
+// begun reports whether the head of a request has been consumed, but not all of it.
 func (r *reader) begun() bool { return r.state != inHead }
 
 // reset prepares for the next request. It frees the body.

@@ -17,7 +17,7 @@ const (
 	lingerBytes = 64 << 20        // what it may send meanwhile
 )
 
-// A stream is what a conn needs of a *socket.Conn.
+// A stream has the methods of *socket.Conn that a conn uses.
 type stream interface {
 	FD() int
 	Read([]byte) (int, error)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// faults are what clients do to a server that must survive it. Each runs against the
+// faults are things that clients do and a server must survive. Each runs against the
 // same server, which has a header timeout of 5 s.
 var faults = []struct {
 	sentence string
@@ -200,7 +200,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		for range 2 * files {
 			crowd = append(crowd, s.dial()) // the system's queue takes those that cannot be accepted
 		}
-		eventually(t, "the log tells", func() bool { return strings.Contains(s.logged(), "not accepting: ") })
+		eventually(t, "the log has the error", func() bool { return strings.Contains(s.logged(), "not accepting: ") })
 		s.rests()
 		s.askOn(served, post("still here"), echo("still here"))
 		for _, c := range crowd[:files] {
@@ -220,7 +220,7 @@ func reset(c *net.TCPConn) {
 	c.Close()
 }
 
-// random is n bytes that are no text.
+// random is n bytes that are not text.
 func random(n int) string {
 	b := make([]byte, n)
 	r := rand.NewChaCha8([32]byte{})

@@ -193,7 +193,7 @@ func (e engine) serve(t testing.TB, files int, stdout func(io.Reader), args ...s
 	return s
 }
 
-// logged is what the server has written after its first line.
+// logged returns what the server has written after its first line.
 func (s *served) logged() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,7 +244,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// sockets is how many sockets the server has open, where the system tells.
+// sockets is how many sockets the server has open, where the system reports it.
 func (s *served) sockets() (n int, ok bool) {
 	dir := "/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/fd/"
 	entries, err := os.ReadDir(dir)
@@ -260,7 +260,7 @@ func (s *served) sockets() (n int, ok bool) {
 }
 
 // ticks is the time of processors that the server has used, in hundredths of a
-// second, where the system tells.
+// second, where the system reports it.
 func (s *served) ticks() (n int, ok bool) {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/stat")
 	if err != nil {

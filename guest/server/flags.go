@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// limits is what one connection, or all of them together, may use. Less than 1 is
+// limits are the resources that one connection, or all of them together, may use. Less than 1 is
 // not a limit but a mistake, except where 0 is said to mean none.
 type limits struct {
 	conns  int // connections at once
 	header int // bytes of a head, and of a chunked body's trailer
 	body   int // bytes of a body
-	memory int // bytes of bodies of all connections, 0 is no limit
+	memory int // bytes of bodies of all connections, 0 means no limit
 
-	idle, head, write time.Duration // 0 is no limit
+	idle, head, write time.Duration // 0 means no limit
 }
 
-// options is what the command line says.
+// options are the flags of the command line.
 type options struct {
 	addr  netip.AddrPort
 	dual  bool // all addresses of both families: addr is [::]
@@ -42,7 +42,7 @@ var flags = []option{
 		number(256, 1<<20, func(o *options) *int { return &o.header })},
 	{"max-body", "BYTES", "16777216", "length of a request's body; more is 413",
 		number(0, 1<<30, func(o *options) *int { return &o.body })},
-	{"max-memory", "BYTES", "268435456", "bodies of all connections together; more is 503; 0 is no limit",
+	{"max-memory", "BYTES", "268435456", "bodies of all connections together; more is 503; 0 means no limit",
 		number(0, 1<<31-1, func(o *options) *int { return &o.memory })},
 	{"header-timeout", "TIME", "10s", "for a head, from its first byte or the connection's begin",
 		duration(func(o *options) *time.Duration { return &o.head })},
@@ -131,7 +131,7 @@ func duration(field func(*options) *time.Duration) func(*options, string) error 
 	return func(o *options, v string) error {
 		d, err := time.ParseDuration(v)
 		if err != nil || d < 0 {
-			return errors.New("not a time such as 500ms, 10s or 1m; 0 is no limit")
+			return errors.New("not a time such as 500ms, 10s or 1m; 0 means no limit")
 		}
 		*field(o) = d
 		return nil

@@ -72,7 +72,7 @@ func TestAMistakeIsExitCode2AndAFailureIs1(t *testing.T) {
 		args, stderr string
 		code         int
 	}{
-		{"-x", "server: unknown argument \"-x\"; -help tells more\n", 2},
+		{"-x", "server: unknown argument \"-x\"; -help prints all flags\n", 2},
 		{"-addr 192.0.2.1:0", "server: listen 192.0.2.1:0: ", 1}, // no host has this address
 	} {
 		var stdout, stderr strings.Builder

@@ -126,7 +126,7 @@ func (l *logger) answered(c *conn, status, size int, why *refusal, now time.Dura
 	l.put("\n")
 }
 
-// next is when turn is to be called at the latest, or below 0.
+// next returns when turn must be called at the latest, or below 0.
 func (l *logger) next() time.Duration {
 	if len(l.text) == 0 || l.watched {
 		return -1
@@ -163,7 +163,7 @@ func (l *logger) ready(ev *poll.Event, now time.Duration) {
 	}
 }
 
-// writePiece writes some of the text. It is false if that is to be tried later.
+// writePiece writes some of the text. It returns false if it must be tried again later.
 func (l *logger) writePiece(now time.Duration) bool {
 	n, err := l.write(l.text[:min(len(l.text), logPiece)])
 	l.text = l.text[:copy(l.text, l.text[max(n, 0):])]

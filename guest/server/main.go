@@ -70,7 +70,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if err != nil {
-		io.WriteString(stderr, "server: "+err.Error()+"; -help tells more\n")
+		io.WriteString(stderr, "server: "+err.Error()+"; -help prints all flags\n")
 		return 2
 	}
 	l, err := listen(o.addr, o.dual)

@@ -75,7 +75,7 @@ var refusedInputs = []struct {
 	{"a Host with a user", crlf("GET / HTTP/1.1\nHost: a@b\n\n"), badHost},
 	{"a Host whose port is not a number", crlf("GET / HTTP/1.1\nHost: a:b\n\n"), badHost},
 	{"a Host that is half an address", crlf("GET / HTTP/1.1\nHost: [::1\n\n"), badHost},
-	{"a Host that is no address", crlf("GET / HTTP/1.1\nHost: [:]\n\n"), badHost},
+	{"a Host that is not an address", crlf("GET / HTTP/1.1\nHost: [:]\n\n"), badHost},
 	{"a Host with a zone", crlf("GET / HTTP/1.1\nHost: [fe80::1%eth0]\n\n"), badHost},
 
 	// Content-Length.
@@ -109,7 +109,7 @@ var refusedInputs = []struct {
 
 	// Chunks.
 	{"an empty chunk size", chunked("\n"), badChunk},
-	{"a chunk size that is no number", chunked("g\n"), badChunk},
+	{"a chunk size that is not a number", chunked("g\n"), badChunk},
 	{"a chunk size with 0x", chunked("0x1\nx\n0\n\n"), badChunk},
 	{"a chunk size with a sign", chunked("+1\nx\n0\n\n"), badChunk},
 	{"a chunk size below 0", chunked("-1\nx\n0\n\n"), badChunk},
@@ -132,7 +132,7 @@ var refusedInputs = []struct {
 	{"a chunk that ends in LF", chunked("1\n") + "x\n0\r\n\r\n", badChunk},
 	{"a chunk that ends in CR and no LF", chunked("1\n") + "x\r0\r\n\r\n", badChunk},
 	{"chunks too long by 1", chunked("3e8\n" + strings.Repeat("x", 1000) + "\n1\n"), bodyTooLong},
-	{"a trailer that is no field", chunked("0\nx\n\n"), badField},
+	{"a trailer that is not a field", chunked("0\nx\n\n"), badField},
 	{"a trailer that is continued", chunked("0\nT: x\n y\n\n"), badField},
 	{"a trailer that ends in LF", chunked("0\n") + "T: x\n\r\n", bareLF},
 	{"a trailer that begins with LF", chunked("0\n") + "\n", bareLF},

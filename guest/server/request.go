@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// A request is what the server needs to know of a request's head.
+// A request holds the parts of a request's head that the server uses.
 type request struct {
 	line, scan int // where the first incomplete line begins; where to look for its end
 	start, end int // of the method and target, with the space between
@@ -19,7 +19,7 @@ type request struct {
 	connect    bool
 	minor      int // HTTP/1.minor; 1 stands for all above
 	hosts      int
-	length     int // Content-Length, -1 is none
+	length     int // Content-Length, -1 means none
 	coding     transferCoding
 	close      bool // Connection: close
 	keep       bool // Connection: keep-alive
@@ -37,11 +37,11 @@ const (
 
 func (r *request) reset() { *r = request{first: true, length: -1} }
 
-// persistent tells whether the client wants to send another request.
+// persistent reports whether the client wants to send another request.
 func (r *request) persistent() bool { return !r.close && (r.minor > 0 || r.keep) }
 
 // parse parses the head at the start of p. It returns its length, with the empty
-// line after it; 0 means that p ends before the head does, and that parse is to be
+// line after it; 0 means that p ends before the head does, and that parse must be
 // called again with the same and more. The outcome does not depend on where p
 // ended in earlier calls.
 //
@@ -133,7 +133,7 @@ func (r *request) requestLine(line []byte) *refusal {
 	return nil
 }
 
-// validTarget tells whether a target has one of the four forms of RFC 9112.
+// validTarget reports whether a target has one of the four forms of RFC 9112.
 func validTarget(t []byte, connect, options bool) bool {
 	switch {
 	case connect:
@@ -170,7 +170,7 @@ func validTarget(t []byte, connect, options bool) bool {
 	}
 }
 
-// validHost tells whether p is a host, perhaps with a port. The name may be empty.
+// validHost reports whether p is a host, perhaps with a port. The name may be empty.
 func validHost(p []byte) bool {
 	if len(p) > 0 && p[0] == '[' {
 		end := bytes.IndexByte(p, ']')

@@ -20,7 +20,7 @@ const (
 	signalToken   = poll.Token(1<<64 - 3)
 )
 
-// poller is what the server needs of a *poll.Poll.
+// poller has the methods of *poll.Poll that the server uses.
 type poller interface {
 	Register(fd int, token poll.Token, interest poll.Interest) error
 	Modify(fd int, token poll.Token, interest poll.Interest) error
@@ -28,7 +28,7 @@ type poller interface {
 	Wait(events []poll.Event, timeout time.Duration) (int, error)
 }
 
-// A listener is what the server needs of a *socket.Listener.
+// A listener has the methods of *socket.Listener that the server uses.
 type listener interface {
 	FD() int
 	accept() (stream, error)
@@ -52,7 +52,7 @@ type server struct {
 	timeouts timeouts
 	pool     pool
 
-	closing  bool // the listener has come to its end, and idle connections do
+	closing  bool // the listener has ended, and idle connections end
 	paused   bool // no connections are accepted
 	told     bool // the log knows why
 	resumeAt time.Duration
@@ -72,7 +72,7 @@ func (s *server) start() error {
 	return s.poller.Register(s.listener.FD(), listenerToken, poll.Readable)
 }
 
-// errClosed is the end of a server whose listener and connections have come to theirs.
+// errClosed is returned by a server whose listener and connections have ended.
 var errClosed = errors.New("the server was shut down")
 
 // turn waits for something to do, and does it. An error ends the server.
@@ -117,7 +117,7 @@ func (s *server) turn() error {
 }
 
 // patience is how long there is nothing to do unless something happens; below 0 is
-// for ever.
+// forever.
 func (s *server) patience() time.Duration {
 	next := s.timeouts.next()
 	if t := s.log.next(); t >= 0 && (next < 0 || t < next) {

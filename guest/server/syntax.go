@@ -62,7 +62,7 @@ func span(p []byte, of uint8) int {
 	return len(p)
 }
 
-// equal tells whether p is s, which is in lower case, whatever case p is in. For
+// equal reports whether p is s, which is in lower case, whatever case p is in. For
 // p of other bytes than letters, digits and - it may be wrong.
 func equal(p []byte, s string) bool {
 	if len(p) != len(s) {

@@ -2,7 +2,7 @@ package main
 
 import "time"
 
-// A stage is what a connection is waiting for, as far as its time is limited.
+// A stage is a wait of a connection whose time is limited.
 type stage uint8
 
 const (
@@ -20,7 +20,7 @@ const (
 // same however many there are.
 type timeouts struct {
 	lists [stages]struct {
-		after       time.Duration // 0 is no limit
+		after       time.Duration // 0 means no limit
 		first, last *conn
 	}
 }

@@ -45,7 +45,7 @@ type client struct {
 	fd     int // -1 when the server has closed it
 	input  string
 	piece  int   // bytes that one read gets, 0 is all there are
-	end    error // after input: nil is that more may come
+	end    error // after input: nil means that more may come
 	output strings.Builder
 	window int  // bytes that it will still take, -1 is any number
 	deaf   bool // output is not kept
@@ -230,7 +230,7 @@ func (w *world) isEmpty() {
 	}
 }
 
-// closed tells whether the server has closed the connection.
+// closed reports whether the server has closed the connection.
 func (c *client) closed() bool { return c.fd < 0 }
 
 func (c *client) FD() int { return c.fd }

@@ -9,8 +9,8 @@ import (
 )
 
 // An Addr names one end of a socket: an IP address and port, or the path of a
-// UNIX socket, never both. The zero Addr is no address, which is what an unnamed
-// UNIX socket has.
+// UNIX socket, never both. The zero Addr means no address, as of an
+// unnamed UNIX socket.
 //
 // Addrs compare with ==. The methods promoted from AddrPort, their text and
 // binary forms among them, know nothing of Path.
@@ -95,7 +95,7 @@ func encodePath(path string, data []byte) syscall.Errno {
 
 // decode is the address in st, which the host wrote for a socket of the given
 // family. The host leaves garbage in place of the family when there is no
-// address, so any other than the socket's own is none.
+// address, so any other than the socket's own counts as no address.
 func decode(st *sockabi.AddrStorage, port uint16, family uint16) Addr {
 	if st.Family != family {
 		return Addr{}

@@ -95,10 +95,10 @@ func TestAddressesFromTheHost(t *testing.T) {
 		{"an abstract name ends before its padding", unix("\x00b" + strings.Repeat("\x00", 105)), sockabi.AF_UNIX, Addr{Path: "@b"}},
 		{"an abstract name may hold a NUL", unix("\x00b\x00c"), sockabi.AF_UNIX, Addr{Path: "@b\x00c"}},
 		{"a path ends with sun_path", unix(full), sockabi.AF_UNIX, Addr{Path: full[:108]}},
-		{"garbage for a family is no address", sockabi.AddrStorage{Family: 0x5e}, sockabi.AF_UNIX, Addr{}},
-		{"no family is no address", sockabi.AddrStorage{}, sockabi.AF_INET4, Addr{}},
+		{"garbage for a family is not an address", sockabi.AddrStorage{Family: 0x5e}, sockabi.AF_UNIX, Addr{}},
+		{"no family is not an address", sockabi.AddrStorage{}, sockabi.AF_INET4, Addr{}},
 		{"a closed socket has no address", sockabi.AddrStorage{Data: [126]byte{'/'}}, sockabi.AF_UNSPEC, Addr{}},
-		{"another family is no address", unix("/a"), sockabi.AF_INET4, Addr{}},
+		{"another family is not an address", unix("/a"), sockabi.AF_INET4, Addr{}},
 	} {
 		if got := decode(&test.st, 7, test.family); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)

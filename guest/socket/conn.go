@@ -17,7 +17,7 @@ type Conn struct {
 
 // Dial begins to connect to an address: TCP, or a UNIX stream for a Path. The
 // Conn becomes writable when that has ended, one way or the other, and Connected
-// tells which. Until then Read and Write are EAGAIN. There is no time limit but
+// returns the outcome. Until then Read and Write are EAGAIN. There is no time limit but
 // the host's.
 //
 // Each of before runs in order on the open socket, still unbound and unconnected,

@@ -13,7 +13,7 @@
 // *os.SyscallError that names the WASI function and holds a syscall.Errno for
 // errors.Is and errors.As. A socket that is closed answers EBADF to everything,
 // and so does the zero value of each type. EACCES, which errors.Is equates with
-// fs.ErrPermission, is what a host's policy says. EMFILE and ENFILE mean that no
+// fs.ErrPermission, is a refusal of the host's policy. EMFILE and ENFILE mean that no
 // descriptor is free and say so.
 //
 // Elsewhere than on wasip1 the package compiles, and each call that would reach a

@@ -8,7 +8,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// WouldBlock tells whether err says that an operation cannot be done yet or is
+// WouldBlock reports whether err says that an operation cannot be done yet or is
 // under way: EAGAIN, EINPROGRESS or EALREADY, however wrapped.
 func WouldBlock(err error) bool {
 	return err == syscall.EAGAIN || err != nil && (errors.Is(err, syscall.EAGAIN) ||

@@ -153,7 +153,7 @@ func write(t testing.TB, c *Conn, s string) {
 	}
 }
 
-// end is what the next read says once it no longer would block.
+// end is the result of the next read once it no longer would block.
 func end(t testing.TB, c *Conn) error {
 	t.Helper()
 	return eventually(t, "reading", func() error { _, err := c.Read(make([]byte, 1)); return err })

@@ -63,16 +63,16 @@ var (
 	// otherwise take a reset for the end of the stream.
 	Error = Option[int]{sockabi.SOL_SOCKET, sockabi.SO_ERROR, form[int]{getError, setInt}}
 
-	// CloseLinger is what Close does with data that the peer has not yet taken.
+	// CloseLinger decides what Close does with data that the peer has not yet taken.
 	CloseLinger = Option[Linger]{sockabi.SOL_SOCKET, sockabi.SO_LINGER, form[Linger]{getLinger, setLinger}}
 
 	// ReceiveTimeout and SendTimeout, in microseconds, do nothing to a socket
-	// that does not block, such as all of this package. 0 is no limit.
+	// that does not block, such as all of this package. 0 means no limit.
 	ReceiveTimeout = Option[time.Duration]{sockabi.SOL_SOCKET, sockabi.SO_RCVTIMEO, form[time.Duration]{getTimeval, setTimeval}}
 	SendTimeout    = Option[time.Duration]{sockabi.SOL_SOCKET, sockabi.SO_SNDTIMEO, form[time.Duration]{getTimeval, setTimeval}}
 
 	// BindToDevice is the network interface that the socket is confined to, such
-	// as "lo"; "" is none. EPERM is a host that may not do that.
+	// as "lo"; "" means none. EPERM is a host that may not do that.
 	BindToDevice = Option[string]{sockabi.SOL_SOCKET, sockabi.SO_BINDTODEVICE, form[string]{getString, setString}}
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// settable sets each value and asks for it: want is what comes back, if another.
+// settable sets each value and asks for it: want is the value that comes back, if another.
 type settable[T bool | int | time.Duration | Linger | string] struct {
 	option Option[T]
 	values []T

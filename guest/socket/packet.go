@@ -21,7 +21,7 @@ func ListenPacket(at Addr, before ...func(*Socket) error) (*PacketConn, error) {
 
 // DialPacket opens a socket for datagrams to and from one address: Read and Write
 // need none, and datagrams from elsewhere are not received. Nothing is sent, so
-// nothing tells whether anyone is there; a later Read or Write may be
+// nothing reports whether anyone is there; a later Read or Write may be
 // ECONNREFUSED, once for each such answer. Each of before runs on the open
 // socket, still unbound and unconnected; as for Dial.
 func DialPacket(to Addr, before ...func(*Socket) error) (*PacketConn, error) {
@@ -40,11 +40,11 @@ func DialPacket(to Addr, before ...func(*Socket) error) (*PacketConn, error) {
 	return &PacketConn{Socket: s}, nil
 }
 
-// ReadFrom reads one datagram and tells who sent it: no address if an unnamed
-// UNIX socket did. 0 and nil are an empty datagram, EAGAIN is none. What does not
+// ReadFrom reads one datagram and returns its sender's address: none if an unnamed
+// UNIX socket did. 0 and nil mean an empty datagram, EAGAIN means no datagram. What does not
 // fit into p is lost, and Truncated then.
 //
-// On a host that does not tell the byte order of ports (see [PortOrder]), the
+// On a host that does not report the byte order of ports (see [PortOrder]), the
 // first datagram makes the guest send itself another over loopback to find out.
 // Where that is impossible, WasmEdge's order is taken for granted.
 func (c *PacketConn) ReadFrom(p []byte) (n int, from Addr, err error) {
@@ -79,14 +79,14 @@ func (c *PacketConn) ReadV(bufs [][]byte) (int, error) {
 	return n, nil
 }
 
-// Truncated tells whether the datagram that was read last was longer than its
+// Truncated reports whether the datagram that was read last was longer than its
 // buffers, so that its end is lost.
 func (c *PacketConn) Truncated() bool { return c.truncated }
 
 // WriteTo sends p as one datagram, which may be empty, to an address. It is sent
 // whole or not at all: EMSGSIZE is one too long, EAGAIN a full buffer, EACCES a
 // broadcast address without [Broadcast]. EAFNOSUPPORT is an address of another
-// family; IPv4 is none on an IPv6 socket. No address is EDESTADDRREQ.
+// family, which IPv4 on an IPv6 socket is not. No address is EDESTADDRREQ.
 func (c *PacketConn) WriteTo(p []byte, to Addr) (int, error) {
 	return c.WriteToV([][]byte{p}, to)
 }
@@ -121,7 +121,7 @@ func (c *PacketConn) WriteV(bufs [][]byte) (int, error) {
 // RemoteAddr is the address that was dialed, or ENOTCONN.
 func (c *PacketConn) RemoteAddr() (Addr, error) { return c.remoteAddr() }
 
-// received is what sock_recv_from tells, as the host wrote it.
+// received holds the results of sock_recv_from, as the host wrote them.
 type received struct {
 	n         int
 	truncated bool

@@ -70,11 +70,11 @@ func TestTheLoopbackDatagramTellsWhatTheOptionTells(t *testing.T) {
 	}
 	for _, at := range []Addr{loopback4, loopback6} {
 		if got := loopbackPortOrder(at.AddrPort.Addr()); got != want && got != 0 || got == 0 && at == loopback4 {
-			t.Errorf("%v tells %d, want %d", at, got, want)
+			t.Errorf("%v reports %d, want %d", at, got, want)
 		}
 	}
 	if got := loopbackPortOrder(netip.MustParseAddr("192.0.2.1")); got != 0 {
-		t.Errorf("an address that is not here tells %d", got)
+		t.Errorf("an address that is not here reports %d", got)
 	}
 }
 

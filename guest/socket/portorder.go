@@ -6,7 +6,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// portOrder is what this host writes for a port in sock_recv_from, 0 until known.
+// portOrder is the byte order of ports that this host writes in sock_recv_from, 0 until known.
 // There is one host, so one answer.
 var portOrder int
 
@@ -33,7 +33,7 @@ func learnPortOrder(s *Socket) int {
 }
 
 // loopbackPortOrder sends a datagram to itself, from a port that the host has
-// told already. A port of two equal bytes tells nothing, so then from another.
+// told already. A port of two equal bytes shows nothing, so then from another.
 func loopbackPortOrder(ip netip.Addr) int {
 	for range 8 {
 		c, err := ListenPacket(Addr{AddrPort: netip.AddrPortFrom(ip, 0)})
@@ -58,7 +58,7 @@ func (c *PacketConn) ownPortOrder() int {
 		return 0
 	}
 	// Loopback delivers before WriteTo returns; the repetitions are for a host
-	// where it does not. Strangers may write to the port too.
+	// where it does not. Others may write to the port too.
 	for range 1000 {
 		r, _ := sysRecvFrom(c.fd(), nil)
 		switch self.Port() {

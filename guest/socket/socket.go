@@ -6,7 +6,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A Socket is what Conn, Listener and PacketConn share. It owns one descriptor,
+// A Socket is the common part of Conn, Listener and PacketConn. It owns one descriptor,
 // and must not be copied. The zero Socket is closed.
 type Socket struct {
 	notFD  int32 // ^descriptor, so that 0 is -1, closed

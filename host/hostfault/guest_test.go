@@ -63,7 +63,7 @@ func TestAServerUnderFaults(t *testing.T) {
 
 var fault = regexp.MustCompile(`^(\w+).*= (.*\(fault: .*\))`)
 
-// serve asks a server for some things, one after the other, and tells what became of
+// serve asks a server for some things, one after the other, and returns the outcome of
 // each, and which faults there were.
 func serve(t *testing.T, m host.Module, faults Faults) (transcript, injected string) {
 	t.Helper()

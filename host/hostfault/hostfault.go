@@ -38,7 +38,7 @@ type Faults struct {
 
 	// Reset is of a call that receives or sends on a connection: it answers ECONNRESET,
 	// and the connection is over. Then there is nothing more to receive, and sending is
-	// EPIPE. The peer sees a reset, or the end where the connection is no TCP or the
+	// EPIPE. The peer sees a reset, or the end where the connection is not TCP or the
 	// host no Linux.
 	Reset float64
 
@@ -72,7 +72,7 @@ const known = "seed, short-read, short-write, short (both), eagain, reset, delay
 
 // Parse reads faults such as "seed=1,reset=0.01,short=0.1,delay=5ms@0.1". There are the
 // names of the fields, short for both ShortRead and ShortWrite, and TIME@PROBABILITY for
-// a delay. Without a seed it chooses one, which String tells.
+// a delay. Without a seed it chooses one, which String returns.
 func Parse(text string) (Faults, error) {
 	f := Faults{Seed: 1 + rand.Uint64N(1e9)}
 	seen := map[string]bool{}
@@ -88,7 +88,7 @@ func Parse(text string) (Faults, error) {
 		if name == "seed" {
 			n, err := strconv.ParseUint(value, 10, 64)
 			if err != nil {
-				return Faults{}, fmt.Errorf("fault %q: %q is no whole number from 0 to 2^64-1; write such as seed=1", name, value)
+				return Faults{}, fmt.Errorf("fault %q: %q is not a whole number from 0 to 2^64-1; write such as seed=1", name, value)
 			}
 			f.Seed = n
 			continue
@@ -106,13 +106,13 @@ func Parse(text string) (Faults, error) {
 			length, p, ok := strings.Cut(value, "@")
 			d, err := time.ParseDuration(length)
 			if !ok || err != nil || d <= 0 {
-				return Faults{}, fmt.Errorf("fault %q: %q is no time and probability; write such as delay=5ms@0.1", name, value)
+				return Faults{}, fmt.Errorf("fault %q: %q is not a time and probability; write such as delay=5ms@0.1", name, value)
 			}
 			f.DelayTime, value = d, p
 		}
 		p, err := strconv.ParseFloat(value, 64)
 		if err != nil || !(p >= 0 && p <= 1) {
-			return Faults{}, fmt.Errorf("fault %q: %q is no probability; write a number from 0 to 1", name, value)
+			return Faults{}, fmt.Errorf("fault %q: %q is not a probability; write a number from 0 to 1", name, value)
 		}
 		for _, field := range fields {
 			*field = p

@@ -17,7 +17,7 @@
 //	wasisock_received_bytes_total              through sockets
 //	wasisock_sent_bytes_total
 //	wasisock_memory_bytes                      of linear memory, now
-//	wasisock_cpu_seconds_total                 0 where the host does not tell, see host.Stats
+//	wasisock_cpu_seconds_total                 0 where the system does not report it, see host.Stats
 //	wasisock_guests_running                    started, and Wait has not returned
 //	wasisock_guest_restarts_total{reason}      ok, exit, trap, limit, failed or swap, as Restarted was told
 //	wasisock_guests_abandoned_total            as Abandoned was told
@@ -105,8 +105,8 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-// Restarted counts a guest that was started in place of another. Before is what that
-// one's Cmd.Wait returned, or host.ErrStopped if it ends because the new one is there.
+// Restarted counts a guest that was started in place of another. before is the result of
+// that one's Cmd.Wait, or host.ErrStopped if the new guest replaces it.
 func (m *Metrics) Restarted(before error) { m.restarts.WithLabelValues(reason(before)).Inc() }
 
 // Abandoned counts a guest that should have ended, and that nobody waits for: it is in a
@@ -124,7 +124,7 @@ func reason(before error) string {
 	return kind(context.Background(), 0, before)
 }
 
-// Module is m, of which all guests count.
+// Module returns m with all its guests counted.
 func (m *Metrics) Module(of host.Module) host.Module { return module{of, m} }
 
 type module struct {

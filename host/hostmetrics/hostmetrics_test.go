@@ -334,7 +334,7 @@ func TestTwoOfOneRegistry(t *testing.T) {
 	}
 }
 
-// BenchmarkCalls is what a call costs that counts.
+// BenchmarkCalls measures a call that counts.
 func BenchmarkCalls(b *testing.B) {
 	m, err := New(prometheus.NewRegistry())
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// aboutCalls is what the host does with calls that no compiler makes.
+// aboutCalls tests calls that no compiler makes.
 var aboutCalls = []sentence{
 	{
 		says:    "numbers and pointers beyond all bounds fail, and allocate little",
@@ -259,7 +259,7 @@ func renumbers(t *testing.T, b *bench) {
 		{64, 3, badf},
 		{0x3fffffff, 3, badf},
 		{3, 1 << 20, badf},
-		{3, 4, notsup}, // both are folders given to the guest, which wazero keeps in place
+		{3, 4, notsup}, // both are directories given to the guest, which wazero keeps in place
 	} {
 		code, err := b.run(t.Context(), renumber(test.from, test.to).Bytes(), &host.Cmd{
 			Dirs: []host.Dir{{Host: t.TempDir(), Guest: "/a"}, {Host: t.TempDir(), Guest: "/b"}},

@@ -45,11 +45,11 @@ const (
 	// takes the machine's memory.
 	BoundedRecursion
 
-	// ReservedMemory is that a guest can declare or grow to 4 GiB of memory which it
+	// ReservedMemory means that a guest can declare or grow to 4 GiB of memory which it
 	// does not use, whatever the machine has.
 	ReservedMemory
 
-	// Survival is that no call of a guest ends the engine's process or spoils its later
+	// Survival means that no call of a guest ends the engine's process or spoils its later
 	// calls.
 	Survival
 )
@@ -80,7 +80,7 @@ func (c Capability) String() string {
 	return strings.Join(names, ", ")
 }
 
-// can is what the engine can do.
+// can lists the engine's capabilities.
 func (e Engine) can() Capability {
 	if e.Compile != nil {
 		return e.Can | InProcess
@@ -114,5 +114,5 @@ func (e Engine) lacks(needs Capability) string {
 	if missing&^slow == 0 {
 		return why + "; run it with -all"
 	}
-	return why + ", and " + e.Name + " is none"
+	return why + ", which " + e.Name + " does not provide"
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// childVariable holds, as JSON, the child that this process is to be instead of running
+// childVariable holds, as JSON, the child that this process becomes instead of running
 // tests: so the race detector and what the tests link hold for it.
 const childVariable = "WASISOCK_HOSTTEST_CHILD"
 

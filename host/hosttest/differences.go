@@ -31,7 +31,7 @@ var differences = []difference{
 	{sentence: "fd_write to a peer that has gone is EPIPE, and no signal", engine: "wasmedge", notRun: true, why: "it dies of SIGPIPE"},
 	{sentence: "an address of 128 bytes with an unknown family is refused", engine: "wasmedge", notRun: true, why: "it aborts"},
 	{sentence: "a list for names that is said to be longer than memory ends no process", engine: "wasmedge", notRun: true, why: "it allocates 8 bytes for every node before it looks at one"},
-	{sentence: "waits go on after a wait with every error there is", engine: "wasmedge", notRun: true, why: "it waits for ever for what is already in error"},
+	{sentence: "waits go on after a wait with every error there is", engine: "wasmedge", notRun: true, why: "it waits forever for what is already in error"},
 
 	// What WasmEdge 0.14 does otherwise than 0.17.
 	{sentence: "a number of subscriptions whose bytes are 2 to the power of 32 is a fault", engine: "wasmedge-0.14", notRun: true, why: "it multiplies in 32 bits, and reads past the guest's memory"},
@@ -80,7 +80,7 @@ b write
 	{sentence: "a regular file is EPERM, and the call waits for something else", engine: "wasisock", why: "a regular file is always ready", transcript: `a read, b write
 too early
 `},
-	{sentence: "a closed descriptor is EBADF, and the call waits for something else", engine: "wasisock", why: "a wait tells of a closed descriptor at once", transcript: `a read EBADF, b write EBADF
+	{sentence: "a closed descriptor is EBADF, and the call waits for something else", engine: "wasisock", why: "a wait reports a closed descriptor at once", transcript: `a read EBADF, b write EBADF
 too early
 `},
 	{sentence: "a write event counts what fits in the send buffer", engine: "wasisock", why: "counting would be a system call for each event", transcript: `all of it: false

@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/internal/asm"
 )
 
-// aboutFiles is what guests do with directories and files.
+// aboutFiles tests directories and files.
 var aboutFiles = []sentence{
 	{
 		says: "a guest works with files in its directories",

@@ -46,7 +46,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// An Engine is what the suite tests. It has Compile, Program or both.
+// An Engine is an engine under test. It has Compile, Program or both.
 type Engine struct {
 	// Name is the engine's name in the table of differences and in docs/conformance.md.
 	// Some differences hold for all engines whose names begin alike.
@@ -66,7 +66,7 @@ type Engine struct {
 	// nil.
 	Noise *regexp.Regexp
 
-	// Can is what the engine can do. The suite adds InProcess if Compile is set.
+	// Can lists the engine's capabilities. The suite adds InProcess if Compile is set.
 	Can Capability
 }
 
@@ -100,7 +100,7 @@ var (
 func Run(t *testing.T, e Engine) { e.run(t, groups) }
 
 // RunGroup runs one group of sentences in Go, without transcripts. It is for an engine
-// that does one thing in several ways, each of which the group is to be run with.
+// that does one thing in several ways, and the group is run with each.
 func RunGroup(t *testing.T, e Engine, name string) {
 	for _, g := range groups {
 		if g.name == name {

@@ -17,7 +17,7 @@ import (
 	"github.com/wasisock/wasisock/internal/racetest"
 )
 
-// aboutLeaks is what guests leave behind.
+// aboutLeaks tests that guests leave nothing behind.
 var aboutLeaks = []sentence{
 	{
 		says:    "nothing is left of guests, however they ended",
@@ -37,7 +37,7 @@ var aboutLeaks = []sentence{
 	},
 }
 
-// usage is what a run could leave behind.
+// usage counts what a run could leave behind.
 type usage struct{ goroutines, descriptors, threads, resident, mappings int }
 
 // nothingLeft runs guests that end in each way, many times.

@@ -177,7 +177,7 @@ func libraryWaits(t *testing.T, b *bench) {
 func librariesOnly(t *testing.T, b *bench) {
 	cfg := Config{}
 	cfg.Library = true
-	if _, err := b.compile(t.Context(), b.program(t), cfg); err == nil || !strings.Contains(err.Error(), "it exports no _initialize, so it is no library") {
+	if _, err := b.compile(t.Context(), b.program(t), cfg); err == nil || !strings.Contains(err.Error(), "it exports no _initialize, so it is not a library") {
 		t.Error(err)
 	}
 	m := b.compiled(t, Config{})

@@ -246,7 +246,7 @@ func embedderPanics(t *testing.T, b *bench) {
 		code, err := b.runProgram(t, t.Context(), Config{}, cfg)
 		var trap *host.TrapError
 		if code != -1 || err == nil || !strings.Contains(err.Error(), test.want) || errors.As(err, &trap) {
-			t.Errorf("%s: %d, %v; want an error that is no trap of the guest's", test.name, code, err)
+			t.Errorf("%s: %d, %v; want an error that is not a trap of the guest's", test.name, code, err)
 		}
 	}
 }
@@ -278,7 +278,7 @@ func invalidCmds(t *testing.T, b *bench) {
 		{"an argument with a NUL", host.Cmd{Args: []string{"a\x00b"}}, "has a NUL"},
 		{"less than a page of memory", host.Cmd{Limits: host.Limits{Memory: 65535}}, "the lowest is 65536"},
 		{"a directory that does not exist", host.Cmd{Dirs: []host.Dir{{Host: "testdata/none", Guest: "/"}}}, "no such file"},
-		{"a file as a directory", host.Cmd{Dirs: []host.Dir{{Host: source(t) + "/go.mod", Guest: "/"}}}, "is no folder"},
+		{"a file as a directory", host.Cmd{Dirs: []host.Dir{{Host: source(t) + "/go.mod", Guest: "/"}}}, "is not a directory"},
 		{"a relative directory in the guest", host.Cmd{Dirs: []host.Dir{{Host: ".", Guest: "data"}}}, "write an absolute path"},
 		{"an empty directory in the guest", host.Cmd{Dirs: []host.Dir{{Host: "."}}}, "write an absolute path"},
 		{"two directories as one", host.Cmd{Dirs: []host.Dir{{Host: ".", Guest: "/a/"}, {Host: "..", Guest: "/a"}}}, "name another"},

@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// aboutLimits is what limits a guest.
+// aboutLimits tests the limits of a guest.
 var aboutLimits = []sentence{
 	{
 		says:    "a guest ends at its limits of time",
@@ -139,7 +139,7 @@ func memoryLimit(t *testing.T, b *bench) {
 	b.grows(t,
 		growth{"a limit that suffices", growing(14), 1 << 20, 2},
 		growth{"one page beyond the limit", growing(15), 1 << 20, 0xffffffff},
-		growth{"a limit that is no whole page", growing(15), 1<<20 + 65535, 0xffffffff},
+		growth{"a limit that is not a whole page", growing(15), 1<<20 + 65535, 0xffffffff},
 		growth{"one more than all, so that memory would end at 4 GiB", growing(65534), 0, 0xffffffff},
 		growth{"more than the module declares", declared, 0, 0xffffffff},
 		growth{"a negative number", growing(-1), 0, 0xffffffff},
@@ -280,7 +280,7 @@ func fileLimit(t *testing.T, b *bench) {
 	}
 }
 
-// datagramRate sends 200 datagrams without a byte, of which 100 fit into the rate of a
+// datagramRate sends 200 datagrams without a byte; 100 fit into the rate of a
 // second.
 func datagramRate(t *testing.T, b *bench) {
 	const count, headers = 200, 28

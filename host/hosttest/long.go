@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// aboutLongCalls is what the host does with calls whose length a guest chooses.
+// aboutLongCalls tests calls whose length a guest chooses.
 var aboutLongCalls = []sentence{
 	{
 		says:    "a guest ends at its limit of time in the middle of a call that takes long",

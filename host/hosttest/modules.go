@@ -17,7 +17,7 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// aboutModules is what modules are rejected, and how those that break the rules of wasm end.
+// aboutModules tests which modules are rejected, and how those that break the rules of wasm end.
 var aboutModules = []sentence{
 	{
 		says: "Compile rejects a module that cannot run, and says what to do",
@@ -105,9 +105,9 @@ func rejectsModules(t *testing.T, b *bench) {
 		{"a component", []byte("\x00asm\x0d\x00\x01\x00"), host.Cmd{}, "it is a component, and only core modules"},
 		{"a later version", []byte("\x00asm\x02\x00\x00\x00"), host.Cmd{}, "its wasm version is 0x2"},
 		{"a header and nothing else", whole[:8], host.Cmd{}, "exports no _start"},
-		{"a cut module", whole[:len(whole)-3], host.Cmd{}, "it is no module that can run here"},
+		{"a cut module", whole[:len(whole)-3], host.Cmd{}, "it is not a module that can run here"},
 		{"a function of a type that is not there", []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x03\x02\x00\x63\x0a\x09\x02\x04\x00\x10\x01\x0b\x02\x00\x0b"), host.Cmd{}, "type 99 of 1"},
-		{"a module with a type error", asm.Module{Pages: 1, Code: asm.Drop}.Bytes(), host.Cmd{}, "it is no module that can run here"},
+		{"a module with a type error", asm.Module{Pages: 1, Code: asm.Drop}.Bytes(), host.Cmd{}, "it is not a module that can run here"},
 		{"a name for terminals", importing(asm.Func{Name: "\x1b[2J\n\x00"}), host.Cmd{}, `it imports \x1b[2J\n\x00, which`},
 		{"a module without _start", asm.Module{Start: "main"}.Bytes(), host.Cmd{}, "exports no _start"},
 		{"a library", asm.Module{Start: "_initialize"}.Bytes(), host.Cmd{}, "without -buildmode=c-shared"},
@@ -149,7 +149,7 @@ func rejectsModules(t *testing.T, b *bench) {
 }
 
 // versionsBySignature calls each version of a name that has two, with null pointers: the
-// errno tells the versions apart.
+// errno distinguishes the versions.
 func versionsBySignature(t *testing.T, b *bench) {
 	for _, test := range []struct {
 		name string
@@ -208,7 +208,7 @@ func traps(t *testing.T, b *bench) {
 	}
 }
 
-// terminal is what a terminal, or who reads lines, would heed.
+// terminal matches bytes that a terminal, or a reader of lines, would interpret.
 const terminal = "\x1b[2J\r\u009b31m\u0085\u202e\u2028\nwasisock: refused: nothing"
 
 // named returns a module that traps, and whose function has a name.

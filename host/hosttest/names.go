@@ -70,7 +70,7 @@ func resolvConf(t *testing.T, b *bench) {
 			t.Errorf("%d, %v, %s\nwant %s", code, err, &out, want)
 		}
 		if left, err := os.ReadFile(mine); string(left) != own || err != nil {
-			t.Errorf("the folder's own file is %q, %v", left, err)
+			t.Errorf("the directory's own file is %q, %v", left, err)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func stopDuring(t *testing.T, r *run) {
 		switch line {
 		case "waiting":
 			go func() {
-				// Time enough for the guest to begin to wait, and then to tell that
+				// Time enough for the guest to begin to wait, and then to report that
 				// it does so no more.
 				for pause := 500 * time.Millisecond; ; pause = 1500 * time.Millisecond {
 					select {

@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// aboutPaths is what guests may do with paths of UNIX sockets.
+// aboutPaths tests paths of UNIX sockets.
 var aboutPaths = []sentence{
 	{
 		says:    "a UNIX socket in a directory of the guest's is a file there",
@@ -175,8 +175,8 @@ func pathsDenied(t *testing.T, b *bench) {
 	if _, err := os.Stat("/proc/self/root/"); err == nil {
 		ops = append(ops, [2]string{"call /proc/self/root" + d.at("run/a"), denied})
 	}
-	for _, folder := range []string{d.at("dir/deep"), d.at("link/deep"), d.at("run") + "/./deep", "/data/deep"} {
-		ops = append(ops, [2]string{"call " + folder + "/b", denied})
+	for _, directory := range []string{d.at("dir/deep"), d.at("link/deep"), d.at("run") + "/./deep", "/data/deep"} {
+		ops = append(ops, [2]string{"call " + directory + "/b", denied})
 	}
 	b.paths(t, dirs, []string{"dial unix *", "deny dial unix " + d.at("run/a"), "deny dial unix " + d.at("run/deep/*")}, ops...)
 	b.paths(t, nil, []string{"dial unix *", "deny dial unix " + d.at("link/deep/*"), "deny dial unix " + d.at("alias")},

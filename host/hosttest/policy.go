@@ -20,7 +20,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// aboutPolicy is what guests may do with the network and with what the host has.
+// aboutPolicy tests what guests may do with the network and with what the host has.
 var aboutPolicy = []sentence{
 	{
 		says:    "a guest that was given nothing has no network, files, arguments or environment",
@@ -88,7 +88,7 @@ var aboutPolicy = []sentence{
 		test:    listenerLimit,
 	},
 	{
-		says:    "one connection more than its limit waits, and no poll tells of it until another closes",
+		says:    "one connection more than its limit waits, and no poll reports it until another closes",
 		promise: promiseLimits,
 		test:    connectionLimit,
 	},

@@ -18,7 +18,7 @@ func stopAndContinue(process int) {
 	syscall.Kill(process, syscall.SIGCONT)
 }
 
-// processorTime is what a process and its threads have used so far, in hundredths
+// processorTime returns the CPU time that a process and its threads have used so far, in hundredths
 // of a second.
 func processorTime(t *testing.T, process int) time.Duration {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process))

@@ -101,7 +101,7 @@ func oneVerdict(t *testing.T, b *bench) {
 			switch rejected := errors.As(err, &module); {
 			case p.runs && got != "0, <nil>":
 				t.Errorf("%s; want that it runs", got)
-			case !p.runs && (!rejected || !strings.Contains(got, "it is no module that can run here: ")):
+			case !p.runs && (!rejected || !strings.Contains(got, "it is not a module that can run here: ")):
 				t.Errorf("%s; want that it is rejected", got)
 			}
 		})

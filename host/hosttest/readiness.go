@@ -14,7 +14,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// aboutReadiness is what guests wait for beside the transcripts: their standard streams.
+// aboutReadiness tests waits beside the transcripts: for the standard streams.
 var aboutReadiness = []sentence{
 	{
 		says: "poll_oneoff reports when standard input of any kind can be read",

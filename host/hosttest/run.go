@@ -20,7 +20,7 @@ const limit = 10 * time.Minute
 type run struct {
 	engine Engine
 	guest  Guest
-	files  int // how many descriptors the process may have open; 0 is no limit
+	files  int // how many descriptors the process may have open; 0 means no limit
 
 	// during is called with the process at every line of the transcript, before
 	// the next line is read. It may be nil.

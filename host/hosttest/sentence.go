@@ -16,7 +16,7 @@ type sentence struct {
 	// of docs/security.md begins, or a heading of docs/stdnet.md. It may be "".
 	promise string
 
-	// needs is what an engine must be able to do; InProcess is added to it.
+	// needs lists the capabilities that it needs; InProcess is added to them.
 	needs Capability
 
 	// long is set for what is skipped with -short.

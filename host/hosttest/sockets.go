@@ -16,7 +16,7 @@ import (
 	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
-// aboutSockets is what guests do with sockets beside the transcripts.
+// aboutSockets tests sockets beside the transcripts.
 var aboutSockets = []sentence{
 	{
 		says: "OnListen and Addrs report the address at which a guest listens",

@@ -77,8 +77,8 @@ func (s *transcripts) run(t *testing.T, themes []theme) {
 	}
 }
 
-// needsFor returns what an engine must be able to do for a transcript, which is of a theme
-// of which one was shown before or not. In wasisock's host, the calls of all engines are
+// needsFor returns what an engine must be able to do for a transcript, by whether
+// another transcript of its theme was shown before. In wasisock's host, the calls of all engines are
 // the same code, and one of each theme shows that they are there; an interpreter needs a
 // second to load the guest for each.
 func (e Engine) needsFor(l line, again bool) Capability {
@@ -104,7 +104,7 @@ func hasTheme(themes []theme, name string) bool {
 // of differences says.
 //
 // A process begins slowly, so sentences are shown by one process in turn. One whose transcript
-// is another there is shown by a process of its own, and that is what counts.
+// is another there is shown by a process of its own, which counts.
 func (s *transcripts) one(t *testing.T, l line, in *turns) {
 	d, differs := differenceOf(l.sentence, s.engine.differs())
 	want, known := s.golden[l.sentence]

@@ -13,7 +13,7 @@ import (
 // open, for one guest. Each descriptor has a track of its own. One more is for the
 // calls that are about none, as waits are, or about a number that is not open. Time
 // begins with the first call. Without Close, as after the process was killed, the file
-// lacks its last bracket, which the format permits.
+// lacks its last bracket, which the format allows.
 func Chrome(w io.Writer) *Writer {
 	tracks := map[int64]int{-1: 1}
 	var began time.Time

@@ -12,7 +12,7 @@ import (
 )
 
 // Filter is next for the calls that spec chooses: names of functions and numbers of
-// descriptors, separated by commas, with '!' before what is to be left out.
+// descriptors, separated by commas, with '!' before what to leave out.
 //
 //	sock_*,!sock_recv    uses of sockets, but for receiving
 //	1048576,1048577      what is about these two
@@ -42,7 +42,7 @@ func Filter(next host.Tracer, spec string) (host.Tracer, error) {
 	}, nil
 }
 
-// A filter is what is chosen, or what is left out.
+// A filter selects calls, or excludes them.
 type filter struct {
 	names []string
 	fds   map[int64]bool
@@ -55,7 +55,7 @@ func (f *filter) add(term string) error {
 	case strings.Trim(term, "0123456789") == "":
 		fd, err := strconv.ParseUint(term, 10, 32)
 		if err != nil {
-			return fmt.Errorf("%s is no descriptor: they have 32 bits", term)
+			return fmt.Errorf("%s is not a descriptor: they have 32 bits", term)
 		}
 		if f.fds == nil {
 			f.fds = map[int64]bool{}
@@ -64,7 +64,7 @@ func (f *filter) add(term string) error {
 		return nil
 	}
 	if _, err := path.Match(term, ""); err != nil {
-		return fmt.Errorf("%q is no pattern; write such as sock_* or fd_[rw]*", term)
+		return fmt.Errorf("%q is not a pattern; write such as sock_* or fd_[rw]*", term)
 	}
 	for _, function := range sockabi.Functions() {
 		if matches(term, function.Name) {

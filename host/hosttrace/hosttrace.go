@@ -38,7 +38,7 @@ func (t *Writer) Trace(c host.Call) {
 	t.write(t.buf)
 }
 
-// Close ends what was written, of which only Chrome has need, and returns the first
+// Close ends the trace, as the form for Chrome requires, and returns the first
 // error of all writing. Calls that come later are not written. It does not close the
 // io.Writer below, and closing again does nothing more.
 func (t *Writer) Close() error {
@@ -60,7 +60,7 @@ func (t *Writer) write(b []byte) {
 // Text writes a line per call, as strace does, with the seconds that it took:
 //
 //	sock_connect_v2(1048576, 127.0.0.1:80) = EINPROGRESS <0.000041>
-//	sock_connect_v2(1048577, 10.0.0.1:80) = EACCES (denied: no rule permits it) <0.000003>
+//	sock_connect_v2(1048577, 10.0.0.1:80) = EACCES (denied: no rule allows it) <0.000003>
 //
 // What cannot be printed is escaped as in a Go string, and long texts are cut.
 func Text(w io.Writer) *Writer { return &Writer{w: w, form: appendText} }

@@ -25,7 +25,7 @@ var calls = []host.Call{
 	},
 	{
 		Name: "sock_connect_v2", Args: []host.Arg{{Name: "fd", Text: "1048576"}, {Name: "addr", Text: "127.0.0.1:80"}},
-		FD: 1048576, Errno: "EACCES", Reason: "denied: no rule permits it", Start: began.Add(20 * time.Microsecond), Duration: 1234 * time.Nanosecond,
+		FD: 1048576, Errno: "EACCES", Reason: "denied: no rule allows it", Start: began.Add(20 * time.Microsecond), Duration: 1234 * time.Nanosecond,
 	},
 	{
 		Name: "poll_oneoff", Args: []host.Arg{{Name: "subs", Text: "[write 1048576, clock 1m0s]"}, {Name: "nsubs", Text: "2"}},
@@ -41,7 +41,7 @@ var calls = []host.Call{
 }
 
 const wantText = `sock_open_v2(INET4, STREAM) = 1048576 <0.000012>
-sock_connect_v2(1048576, 127.0.0.1:80) = EACCES (denied: no rule permits it) <0.000001>
+sock_connect_v2(1048576, 127.0.0.1:80) = EACCES (denied: no rule allows it) <0.000001>
 poll_oneoff([write 1048576, clock 1m0s], 2) = 1 [write 1048576] <61.000000>
 sock_connect(5, /a\n\x1b[2Jb\xff) = errno 999 (two\nlines) <0.000000>
 fd_close(9) = EBADF <0.000000>
@@ -50,7 +50,7 @@ sched_yield() = 0 <0.000000>
 `
 
 const wantJSON = `{"time":"2026-11-25T19:04:05.123456789Z","duration_ns":12000,"name":"sock_open_v2","fd":1048576,"args":{"af":"INET4","type":"STREAM"},"result":"1048576"}
-{"time":"2026-11-25T19:04:05.123476789Z","duration_ns":1234,"name":"sock_connect_v2","fd":1048576,"args":{"fd":"1048576","addr":"127.0.0.1:80"},"errno":"EACCES","reason":"denied: no rule permits it"}
+{"time":"2026-11-25T19:04:05.123476789Z","duration_ns":1234,"name":"sock_connect_v2","fd":1048576,"args":{"fd":"1048576","addr":"127.0.0.1:80"},"errno":"EACCES","reason":"denied: no rule allows it"}
 {"time":"2026-11-25T19:04:06.123456789Z","duration_ns":61000000000,"name":"poll_oneoff","args":{"subs":"[write 1048576, clock 1m0s]","nsubs":"2"},"result":"1 [write 1048576]"}
 {"time":"2026-11-25T19:04:07.123456789Z","duration_ns":0,"name":"sock_connect","fd":5,"args":{"fd":"5","addr":"/a\\n\\x1b[2Jb\\xff"},"errno":"errno 999","reason":"two\\nlines"}
 {"time":"2026-11-25T19:04:08.123456789Z","duration_ns":0,"name":"fd_close","fd":9,"args":{"fd":"9"},"errno":"EBADF"}
@@ -63,7 +63,7 @@ const wantChrome = `[
 {"name":"thread_name","ph":"M","ts":0,"dur":0,"pid":1,"tid":1,"args":{"name":"no descriptor"}},
 {"name":"thread_name","ph":"M","ts":0,"dur":0,"pid":1,"tid":2,"args":{"name":"fd 1048576"}},
 {"name":"sock_open_v2","cat":"sock","ph":"X","ts":0,"dur":12,"pid":1,"tid":2,"args":{"af":"INET4","type":"STREAM","result":"1048576"}},
-{"name":"sock_connect_v2","cat":"sock","ph":"X","ts":20,"dur":1.234,"pid":1,"tid":2,"args":{"fd":"1048576","addr":"127.0.0.1:80","errno":"EACCES","reason":"denied: no rule permits it"}},
+{"name":"sock_connect_v2","cat":"sock","ph":"X","ts":20,"dur":1.234,"pid":1,"tid":2,"args":{"fd":"1048576","addr":"127.0.0.1:80","errno":"EACCES","reason":"denied: no rule allows it"}},
 {"name":"poll_oneoff","cat":"poll","ph":"X","ts":1000000,"dur":61000000,"pid":1,"tid":1,"args":{"subs":"[write 1048576, clock 1m0s]","nsubs":"2","result":"1 [write 1048576]"}},
 {"name":"thread_name","ph":"M","ts":0,"dur":0,"pid":1,"tid":3,"args":{"name":"fd 5"}},
 {"name":"sock_connect","cat":"sock","ph":"X","ts":2000000,"dur":0,"pid":1,"tid":3,"args":{"fd":"5","addr":"/a\\n\\x1b[2Jb\\xff","errno":"errno 999","reason":"two\\nlines"}},
@@ -253,10 +253,10 @@ func TestFiltersThatAreNone(t *testing.T) {
 		"connect*":      `no function that is traced is called "connect*"`,
 		"path_open":     `no function that is traced is called "path_open"`,
 		"-1":            `no function that is traced is called "-1"`,
-		"sock_[":        `"sock_[" is no pattern; write such as sock_*`,
-		"[]a]":          `"[]a]" is no pattern`,
-		"1,4294967296":  "4294967296 is no descriptor: they have 32 bits",
-		"!99999999999":  "99999999999 is no descriptor",
+		"sock_[":        `"sock_[" is not a pattern; write such as sock_*`,
+		"[]a]":          `"[]a]" is not a pattern`,
+		"1,4294967296":  "4294967296 is not a descriptor: they have 32 bits",
+		"!99999999999":  "99999999999 is not a descriptor",
 		"sock_*\nfd_*":  `filter "sock_*\nfd_*": no function`,
 		"1048576-10500": "no function that is traced",
 	} {

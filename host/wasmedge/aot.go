@@ -165,7 +165,7 @@ func compileTo(out string, wasm []byte, options []string) error {
 	return nil
 }
 
-// parkModule calls what keeps a thread for ever:
+// parkModule calls what keeps a thread forever:
 //
 //	(module (import "wasisock" "park" (func)) (func (export "park") (call 0)))
 var parkModule = []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x02\x11\x01\x08wasisock\x04park\x00\x00" +
@@ -177,7 +177,7 @@ var signals struct {
 }
 
 // ownSignals gives SIGSEGV, SIGBUS and SIGFPE to wasisock, once: see signals.c. What it
-// needs stays for ever.
+// needs stays forever.
 func (m *Module) ownSignals(ctx context.Context) error {
 	signals.Lock()
 	defer signals.Unlock()

@@ -61,7 +61,7 @@ static WasmEdge_Result in_go(const wasisock_import *import, WasmEdge_MemoryInsta
 }
 
 // call is every function that a guest imports. For a request, net/http asks eleven times for
-// the time, and Go is far. A guest that is to be stopped does not get here: WasmEdge looks
+// the time, and Go is far. A guest that must stop does not get here: WasmEdge looks
 // before each call (Executor::enterFunction in lib/executor/helper.cpp).
 static WasmEdge_Result call(void *data, const WasmEdge_CallingFrameContext *frame,
 			    const WasmEdge_Value *params, WasmEdge_Value *returns)

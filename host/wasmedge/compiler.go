@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
-// engineName is what a compiler of this package is called.
+// engineName is the name of a compiler of this package.
 const engineName = "wasmedge"
 
 // ahead is the argument of a compiler that is to compile, with the options beside it. Without

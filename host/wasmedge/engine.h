@@ -7,7 +7,7 @@
 
 #include "../internal/cengine/cengine.h"
 
-// A guest is what C knows of one.
+// A guest is the part of a guest's state that C needs.
 typedef struct {
 	wasisock_plane plane;
 	uintptr_t handle; // a cgo.Handle
@@ -24,7 +24,7 @@ void wasisock_return_large_memory(void);
 
 extern __thread wasisock_guest *wasisock_here; // the guest whose thread this is, or NULL
 
-// Whether this thread runs code of a guest's, and whether that has come to the end of its stack:
+// Whether this thread runs code of a guest's, and whether that code has reached the end of its stack:
 // see stack.c.
 extern __thread volatile sig_atomic_t wasisock_computes, wasisock_overflowed;
 
@@ -32,7 +32,7 @@ extern __thread volatile sig_atomic_t wasisock_computes, wasisock_overflowed;
 WasmEdge_Value wasisock_value_of(uint8_t type, uint64_t bits);
 uint64_t wasisock_bits_of(uint8_t type, WasmEdge_Value value);
 
-// An import is what stands behind one function that a guest imports.
+// An import implements one function that a guest imports.
 typedef struct {
 	wasisock_guest *guest;
 	uint32_t function; // of the module's
@@ -48,7 +48,7 @@ enum { wasisock_stack_overflow = 1 << 24 };
 // compiled code at the moment.
 void wasisock_interrupt(int thread, uintptr_t handle);
 void wasisock_prepare_interrupts(void); // once
-void wasisock_running(wasisock_guest *guest); // on this thread; NULL is none
+void wasisock_running(wasisock_guest *guest); // on this thread; NULL means none
 int wasisock_is_interrupt(const siginfo_t *info);
 int wasisock_heed(const siginfo_t *info, const void *context);
 

@@ -63,6 +63,6 @@ func largeFrame(locals int) []byte {
 		rare = asm.Join(rare, address(i), asm.LocalGet(i), []byte("\x36\x02\x00"))
 	}
 	unless := asm.Join(asm.ConstI32(taken), []byte("\x28\x02\x00\x45"), asm.BranchIf(0))
-	more := asm.Join(asm.ConstI32(0), asm.ConstI32(1), []byte("\x36\x02\x00")) // so that the call is no jump
+	more := asm.Join(asm.ConstI32(0), asm.ConstI32(1), []byte("\x36\x02\x00")) // so that the call is not a jump
 	return asm.Module{Pages: 1, Locals: locals, Code: asm.Join(asm.Block(unless, rare), asm.Call(0), more)}.Bytes()
 }

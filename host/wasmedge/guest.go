@@ -42,7 +42,7 @@ type guest struct {
 	executor *C.WasmEdge_ExecutorContext
 	instance *C.WasmEdge_ModuleInstanceContext
 
-	limit uint64 // of its memory, in bytes; 0 is none
+	limit uint64 // of its memory, in bytes; 0 means none
 }
 
 // Start prepares the guest here, and runs it on a goroutine of its own.
@@ -193,7 +193,7 @@ func (g *guest) call(name string, args []uint64) ([]uint64, error) {
 }
 
 // cancelWith stops what the guest runs when ctx ends, until release is called. A guest
-// that is in a call then ends there, and the executor is stopped in vain.
+// that is in a call then ends there, and stopping the executor has no effect.
 func (g *guest) cancelWith(ctx context.Context) (release func()) {
 	var mu sync.Mutex
 	released := false
@@ -312,7 +312,7 @@ func (g *guest) makeImports() (imports *wasmedge.Module, free func()) {
 	}
 }
 
-// codes are what a host function answers to WasmEdge: Success, Terminated and RuntimeError of
+// codes are the results of a host function for WasmEdge: Success, Terminated and RuntimeError of
 // enum.inc's ErrCode.
 var codes = [...]C.uint32_t{proxy.Returned: 0, proxy.Ends: 1, proxy.Failed: 2}
 

@@ -32,7 +32,7 @@ import (
 
 func init() { wasmedge.SetLogOff() }
 
-// Version is that of libwasmedge; "" is that this program was built without it.
+// Version is that of libwasmedge; it is "" in a program built without it.
 func Version() string { return wasmedge.GetVersion() }
 
 // checkVersion refuses a libwasmedge that was never tried: its functions could be others
@@ -124,7 +124,7 @@ func (m *Module) prepare(ctx context.Context, wasm []byte) (err error) {
 			return err
 		}
 	}
-	if m.cfg.AOT == AOTOff || !kept { // if only to tell at once what is wrong with it
+	if m.cfg.AOT == AOTOff || !kept { // if only to report at once what is wrong with it
 		if err := m.validate(ctx, wasm); err != nil {
 			return err
 		}
@@ -220,7 +220,7 @@ func (c *code) link(available *wasi.Functions, library bool) error {
 	astContext := (*C.WasmEdge_ASTModuleContext)(inner(c.ast))
 	for _, i := range c.ast.ListImports() {
 		if i.GetExternalType() != wasmedge.ExternType_Function {
-			return inspect.Unusable("it imports %s of %q, which is no function; build it without", i.GetExternalName(), i.GetModuleName())
+			return inspect.Unusable("it imports %s of %q, which is not a function; build it without", i.GetExternalName(), i.GetModuleName())
 		}
 		f := C.WasmEdge_ImportTypeGetFunctionType(astContext, (*C.WasmEdge_ImportTypeContext)(inner(i)))
 		params, results := typesOf(f)
@@ -259,7 +259,7 @@ func (c *code) link(available *wasi.Functions, library bool) error {
 	return nil
 }
 
-// typesOf is what a function takes and returns, with wasm's own numbers for types, as
+// typesOf returns the types of parameters and results of a function, with wasm's own numbers for types, as
 // wazero has them. WasmEdge-go's GetParameters panics.
 func typesOf(f *C.WasmEdge_FunctionTypeContext) (params, results []api.ValueType) {
 	list := func(n C.uint32_t, get func(*C.WasmEdge_ValType, C.uint32_t)) (types []api.ValueType) {
@@ -282,7 +282,7 @@ func typesOf(f *C.WasmEdge_FunctionTypeContext) (params, results []api.ValueType
 	return params, results
 }
 
-// inner is what a value of WasmEdge-go's wraps: the first field of each, which it does
+// inner returns what a value of WasmEdge-go wraps: the first field of each, which it does
 // not export.
 func inner[T wasmedge.Configure | wasmedge.AST | wasmedge.ImportType | wasmedge.ExportType | wasmedge.Executor | wasmedge.Store | wasmedge.Module | wasmedge.Compiler](v *T) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(v))

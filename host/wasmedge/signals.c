@@ -10,7 +10,7 @@
 
 // Signals. While compiled code runs, WasmEdge handles SIGSEGV, SIGBUS and SIGFPE, for
 // the whole process, and when none does any more they have no handler at all. Go needs
-// them too. So one guest of compiled code stays parked for ever: WasmEdge then sets its
+// them too. So one guest of compiled code stays parked forever: WasmEdge then sets its
 // handlers once, and these here, which know whose thread it is, take their place.
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE};

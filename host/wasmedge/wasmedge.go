@@ -61,7 +61,7 @@ type Config struct {
 	CompileMemory  uint64
 	CompileTimeout time.Duration
 
-	// Name is what Progress calls the module.
+	// Name is the module's name in messages of Progress.
 	Name string
 
 	// Progress receives a line when compiling takes more than two seconds, and more
@@ -73,7 +73,7 @@ type Config struct {
 	OnCompiled func(error)
 
 	// CacheDir is the directory for compiled code. "" is wasisock/aot in the user's cache
-	// directory, and CacheOff is none. A module is compiled every time where the
+	// directory, and CacheOff means no cache. A module is compiled every time where the
 	// directory cannot be made or written to; Progress receives a line if the directory was named.
 	//
 	// Whoever can write to the directory can change the code that runs. If it is neither

@@ -32,11 +32,11 @@ var (
 	traps    = module("\x00")                                                                     // unreachable
 	reaches  = module("\x41\x7f\x28\x02\x00\x1a")                                                 // i32.load of the last byte that an i32 can name
 	divides  = module("\x41\x01\x41\x00\x6d\x1a")                                                 // 1/0
-	computes = module("\x03\x40\x0c\x00\x0b")                                                     // for ever
-	stores   = module("\x03\x40\x41\x00\x41\x00\x28\x02\x00\x41\x01\x6a\x36\x02\x00\x0c\x00\x0b") // adds 1 to memory, for ever
-	grows    = module("\x03\x40\x41\x7f\x40\x00\x1a\x0c\x00\x0b")                                 // memory.grow of too much, for ever
-	fills    = module("\x03\x40\x41\x00\x41\x01\x41\xc0\x00\xfc\x0b\x00\x0c\x00\x0b")             // memory.fill, for ever
-	recurses = module("\x10\x00\x41\x00\x41\x00\x28\x02\x00\x41\x01\x6a\x36\x02\x00")             // for ever, and adds 1 to memory after each
+	computes = module("\x03\x40\x0c\x00\x0b")                                                     // forever
+	stores   = module("\x03\x40\x41\x00\x41\x00\x28\x02\x00\x41\x01\x6a\x36\x02\x00\x0c\x00\x0b") // adds 1 to memory, forever
+	grows    = module("\x03\x40\x41\x7f\x40\x00\x1a\x0c\x00\x0b")                                 // memory.grow of too much, forever
+	fills    = module("\x03\x40\x41\x00\x41\x01\x41\xc0\x00\xfc\x0b\x00\x0c\x00\x0b")             // memory.fill, forever
+	recurses = module("\x10\x00\x41\x00\x41\x00\x28\x02\x00\x41\x01\x6a\x36\x02\x00")             // forever, and adds 1 to memory after each
 	counts   = module("\x03\x40\x20\x00\x41\x01\x6a\x22\x00\x41\x80\xda\xc4\x09\x47\x0d\x00\x0b") // to 20,000,000
 )
 

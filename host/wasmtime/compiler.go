@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// engineName is what a compiler of this package is called.
+	// engineName is the name of a compiler of this package.
 	engineName = "wasmtime"
 
 	// cacheName is the name of the default of Config.CacheDir in the user's cache.

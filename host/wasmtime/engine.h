@@ -5,7 +5,7 @@
 #include "../internal/cengine/cengine.h"
 #include "api.h"
 
-// A wasisock_guest is what C knows of a guest.
+// A wasisock_guest is the part of a guest's state that C needs.
 typedef struct {
 	wasisock_plane plane;
 	uintptr_t handle; // a cgo.Handle
@@ -18,7 +18,7 @@ typedef struct {
 	uint32_t stops; // it is to end: atomic
 } wasisock_guest;
 
-// A wasisock_import is what stands behind one function that a guest imports.
+// A wasisock_import implements one function that a guest imports.
 typedef struct {
 	wasisock_guest *guest;
 	uint32_t function; // of the module's
@@ -44,7 +44,7 @@ void wasisock_wasmtime_stop(wasisock_guest *guest);
 wasisock_end wasisock_wasmtime_instantiate(wasisock_guest *guest, const wasmtime_module_t *module, wasm_functype_t **types, wasisock_import *imports, size_t count);
 
 // wasisock_wasmtime_invoke calls a function that the guest exports with the values on the stack,
-// of which there is room for as many results.
+// with room for as many results.
 wasisock_end wasisock_wasmtime_invoke(wasisock_guest *guest, const char *name, size_t length, uint64_t *stack, size_t count);
 
 // wasisock_wasmtime_computes is whether this thread runs code of a guest.

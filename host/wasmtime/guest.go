@@ -31,7 +31,7 @@ const (
 	// element is how many bytes wasmtime gives an element of a table.
 	element = 8
 
-	// goStack is what a thread has beside StackSize, for what Go does in a call.
+	// goStack is added to StackSize for what Go does in a call.
 	goStack = 1 << 20
 
 	guard = 64 << 10
@@ -43,7 +43,7 @@ type guest struct {
 	*module
 	ctx   context.Context
 	inC   *C.wasisock_guest
-	limit uint64 // of its memory, in bytes; 0 is none
+	limit uint64 // of its memory, in bytes; 0 means none
 }
 
 // Start prepares the guest here, and runs it on a thread of its own.

@@ -106,7 +106,7 @@ func (m *module) link() error {
 	var wanted []wasi.Import
 	for i, f := range m.Imports {
 		if f.Kind != wasm.ExternFunc {
-			return inspect.Unusable("it imports %s of %q, which is no function; build it without", f.Name, f.Module)
+			return inspect.Unusable("it imports %s of %q, which is not a function; build it without", f.Name, f.Module)
 		}
 		t := m.TypeOf(uint32(i))
 		wanted = append(wanted, wasi.Import{Module: f.Module, Name: f.Name, Params: valueTypes(t.Params), Results: valueTypes(t.Results)})

@@ -32,14 +32,14 @@ func (e ending) drop() {
 	}
 }
 
-// stopped reports whether it may have ended by wasisock_wasmtime_stop, which is no trap of
+// stopped reports whether it may have ended by wasisock_wasmtime_stop, which is not a trap of
 // wasm's.
 func (e ending) stopped() bool {
 	var code C.uint8_t
 	return e.c.error != nil || !bool(C.wasmtime_trap_code(e.c.trap, &code))
 }
 
-// trapNames are what traps are called, by wasmtime's code, in the words of wazero.
+// trapNames are the names of traps, by wasmtime's code, in the words of wazero.
 var trapNames = []string{
 	"stack overflow", "out of bounds memory access", "unaligned atomic", "invalid table access", "invalid table access",
 	"indirect call type mismatch", "integer overflow", "integer divide by zero", "invalid conversion to integer", "unreachable",

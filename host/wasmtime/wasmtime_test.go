@@ -39,7 +39,7 @@ var writes = asm.Module{
 	Code: asm.Join(asm.ConstI32(1), asm.ConstI32(0), asm.ConstI32(1), asm.ConstI32(16), asm.Call(0), asm.Drop),
 }
 
-// fills has its memory of so many pages filled, for ever.
+// fills has its memory of so many pages filled, forever.
 func fills(pages int32) asm.Module {
 	return asm.Module{Pages: uint64(pages), Code: asm.Loop(asm.ConstI32(0), asm.ConstI32(1), asm.ConstI32(pages<<16-1), fillMemory, asm.Branch(0))}
 }
@@ -57,8 +57,8 @@ func compile(t *testing.T, m asm.Module, cfg Config) host.Module {
 	return compiled
 }
 
-// TestAPI compiles api.h together with wasmtime's own headers, so that what it declares is what
-// the library has.
+// TestAPI compiles api.h together with wasmtime's own headers, so that the declarations
+// must agree.
 func TestAPI(t *testing.T) {
 	cc, err := exec.LookPath("cc")
 	if err != nil {

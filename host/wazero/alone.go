@@ -18,7 +18,7 @@ import (
 // cannot be stopped between its calls: so a guest collects in a call, while all others
 // are in calls too. And goroutines need a processor that no guest has.
 var soleGuests struct {
-	due     atomic.Bool // garbage is to be collected
+	due     atomic.Bool // garbage must be collected
 	full    atomic.Bool // there is so much of it that calls wait until it is
 	closed  atomic.Bool // and a module's code is part of it, which goes back to the system
 	mu      sync.Mutex

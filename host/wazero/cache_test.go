@@ -71,7 +71,7 @@ func TestLoadingIsNotCompiling(t *testing.T) {
 }
 
 func TestCompiledCodeIsKept(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "new", "folder")
+	dir := filepath.Join(t.TempDir(), "new", "directory")
 	runCached(t, dir)
 	files := cachedFiles(t, dir)
 	if len(files) != 1 {
@@ -118,20 +118,20 @@ func TestCachesThatFail(t *testing.T) {
 		name  string
 		spoil func(t *testing.T, dir string)
 	}{
-		{"a file in the place of the folder", func(t *testing.T, dir string) {
+		{"a file in the place of the directory", func(t *testing.T, dir string) {
 			if err := os.RemoveAll(dir); err != nil {
 				t.Fatal(err)
 			}
 			write(t, dir, "")
 		}},
-		{"a file in the place of the guest's folder", func(t *testing.T, dir string) {
+		{"a file in the place of the guest's directory", func(t *testing.T, dir string) {
 			entries, _ := os.ReadDir(dir)
 			if err := os.RemoveAll(filepath.Join(dir, entries[0].Name())); err != nil {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(dir, entries[0].Name()), "")
 		}},
-		{"a folder in the place of the code", func(t *testing.T, dir string) {
+		{"a directory in the place of the code", func(t *testing.T, dir string) {
 			file := cachedFiles(t, dir)[0]
 			os.Remove(file)
 			if err := os.MkdirAll(filepath.Join(file, "x"), 0o777); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
-// engineName is what a compiler of this package is called.
+// engineName is the name of a compiler of this package.
 const engineName = "wazero"
 
 // Arguments of a compiler.

@@ -64,7 +64,7 @@ func Example() {
 	// <nil> 1
 }
 
-// A guest may use no network but what its policy permits.
+// A guest may use no network but what its policy allows.
 func Example_policy() {
 	ctx := context.Background()
 	module, err := wazero.Compile(ctx, built("../../testdata/program"), wazero.Config{})
@@ -194,7 +194,7 @@ func Example_library() {
 	// the guest was stopped
 }
 
-// How a guest ended is told as package os/exec tells it of a program.
+// The end of a guest is reported as package os/exec reports that of a program.
 func Example_exitCode() {
 	ctx := context.Background()
 	module, err := wazero.Compile(ctx, built("../../testdata/program"), wazero.Config{})

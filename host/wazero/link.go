@@ -51,7 +51,7 @@ func (m *module) link(ctx context.Context) (err error) {
 	return err
 }
 
-// function is what guests call.
+// function implements an imported function of a guest.
 func function(f wasi.Function) api.GoModuleFunction {
 	return api.GoModuleFunc(func(ctx context.Context, module api.Module, stack []uint64) {
 		g := guestOf(ctx)

@@ -17,7 +17,7 @@ import (
 // the memory can become, which costs nothing until it is touched, never moves, and
 // goes back to the system at the end.
 type allocator struct {
-	limit    uint64 // bytes; 0 is none
+	limit    uint64 // bytes; 0 means none
 	memories []*linearMemory
 	size     atomic.Uint64 // bytes that the guest has
 	failed   error         // why a memory could not have its first size

@@ -293,7 +293,7 @@ func stackPointer(module api.Module) (sp uint32, ok bool) {
 }
 
 // goNames is Go's names by those of the module, in which the linker writes _ for all that
-// is no letter. A program holds its functions' names besides, for its own use.
+// is not a letter. A program holds its functions' names besides, for its own use.
 type goNames map[string]string
 
 var noLetter = regexp.MustCompile(`[^\w.]`)

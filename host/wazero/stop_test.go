@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/internal/progress"
 )
 
-// TestStoppedWhileCompiling cancels when compiling tells of itself.
+// TestStoppedWhileCompiling cancels when Progress reports that compiling goes on.
 func TestStoppedWhileCompiling(t *testing.T) {
 	before := progress.Silence
 	progress.Silence = 0

@@ -100,7 +100,7 @@ type parser struct {
 	words []string
 }
 
-// A syntaxError is what Text returns for a file that it cannot assemble.
+// A syntaxError is the error of Text for a file that it cannot assemble.
 type syntaxError string
 
 func (e syntaxError) Error() string { return string(e) }
@@ -118,7 +118,7 @@ func (p *parser) next() string {
 	return word
 }
 
-// take reads the next word if it is that one.
+// take reads the next word if it equals word.
 func (p *parser) take(word string) bool {
 	if len(p.words) == 0 || p.words[0] != word {
 		return false

@@ -35,7 +35,7 @@ const (
 	abandoned = 48 * time.Hour
 )
 
-// A Cache is a directory of compiled code. Nil is none: nothing is found, and nothing kept.
+// A Cache is a directory of compiled code. Nil means no cache: nothing is found, and nothing kept.
 type Cache struct {
 	dir  string
 	size int64
@@ -53,7 +53,7 @@ func Dir(name string) (string, error) {
 //
 // It returns an error if dir is unsafe: see Check. The user's cache is not used then, and
 // warn, which may be nil, receives a line, once in a process. A directory that cannot be made
-// is no cache, of which warn receives a line too if it was named.
+// is not a cache; warn receives a line about it if it was named.
 func Open(dir, name string, size int64, warn io.Writer) (*Cache, error) {
 	if dir == Off {
 		return nil, nil
@@ -172,7 +172,7 @@ func Remove(path string) error {
 
 // Put moves a file or directory into the cache, in place of an entry of that name. It deletes
 // the entries that were not used for longest while all are larger than the cache may be. Put
-// returns where the code now is: from, if the cache cannot have it, of which a line is told if
+// returns where the code now is: from, if the cache cannot have it, which a line reports if
 // the directory was named: somebody filled it, for another engine, version or CPU.
 func (c *Cache) Put(name, from string) string {
 	if c == nil {

@@ -14,10 +14,10 @@ const (
 	// MinSplit is how many rows are never worth splitting.
 	MinSplit = 64
 
-	// Dear is the cost of a full poll from which on splitting pays. A host that
+	// Costly is the cost of a full poll, in nanoseconds, above which splitting pays. A host that
 	// keeps its interest set stays below it at 9,500 descriptors; WasmEdge reaches it
 	// at about 150.
-	Dear = 150e3
+	Costly = 150e3
 
 	// Samples is of how many measurements the least counts, because the machine may
 	// have done something else during the others, and Stale how old they become.
@@ -37,7 +37,7 @@ const (
 	minTimed   = 64
 )
 
-// A Split is what a poller knows of its polls. The zero Split knows nothing.
+// A Split holds a poller's measurements of its polls. The zero Split has none.
 type Split struct {
 	// Bound is how late a cold descriptor may be noticed, above 0.
 	Bound int64
@@ -50,7 +50,7 @@ type Split struct {
 	burst int   // polls that brought something, without a silence between them
 	last  int64 // the latest of them
 
-	next  int   // slot that the sweep comes to next
+	next  int   // slot that the sweep visits next
 	swept int64 // when it came there
 	step  int64 // the cost of a step, about
 }
@@ -75,7 +75,7 @@ func (s *Split) whole() int64 { return s.Bound - s.Quiet() }
 func (s *Split) Cost(n int) int64 { return s.cost * int64(n) }
 
 // Took notes how long a full poll of n rows took: what it cost, if it did not wait,
-// and more than that otherwise. probe is that it was one of PlanProbe.
+// and more than that otherwise. probe means that it was one of PlanProbe.
 func (s *Split) Took(d int64, n int, probe bool) {
 	if n == 0 {
 		return
@@ -108,7 +108,7 @@ func (s *Split) Ready(now int64) {
 	s.last = now
 }
 
-// Decide returns how to poll n rows, of which so many are hot. busy is that polls bring
+// Decide returns how to poll n rows, with so many hot ones. busy means that polls bring
 // something for another reason than Ready knows.
 func (s *Split) Decide(now int64, n, hot int, busy bool) Plan {
 	switch {
@@ -117,7 +117,7 @@ func (s *Split) Decide(now int64, n, hot int, busy bool) Plan {
 	case s.measured < Samples:
 		s.at = now
 		return PlanProbe
-	case s.Cost(n) < Dear:
+	case s.Cost(n) < Costly:
 		return s.Again(now)
 	case 2*hot <= n && (busy || s.burst >= MinBurst && !s.silent(now)):
 		return PlanHot
@@ -149,7 +149,7 @@ func (s *Split) Steps(now int64, slots int) int64 {
 	return steps
 }
 
-// Next returns the slot that the sweep comes to, from first on and below slots.
+// Next returns the slot that the sweep visits next, from first on and below slots.
 func (s *Split) Next(first, slots int) int {
 	if s.next++; s.next >= slots {
 		s.next = first

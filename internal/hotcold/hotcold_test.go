@@ -64,14 +64,14 @@ func TestDecide(t *testing.T) {
 		at    int64
 		want  Plan
 	}{
-		{"few rows", MinSplit - 1, 10 * Dear, 0, true, nil, now, PlanFull},
-		{"cheap", 1000, Dear - 1000, 0, true, nil, now, PlanFull},
-		{"cheap, and measured long ago", 1000, Dear - 1000, 0, true, nil, Stale + 1, PlanProbe},
-		{"dear, without a burst", 1000, Dear, 0, false, []int64{now - 1, now}, now, PlanCool},
-		{"dear, in a burst", 1000, Dear, 0, false, []int64{now - 2, now - 1, now}, now, PlanHot},
-		{"dear, and busy", 1000, Dear, 0, true, nil, now, PlanHot},
-		{"dear, after a silence", 1000, Dear, 0, false, []int64{now - 2, now - 1, now}, now + 101*ms, PlanCool},
-		{"dear, and most are hot", 1000, Dear, 501, true, nil, now, PlanCool},
+		{"few rows", MinSplit - 1, 10 * Costly, 0, true, nil, now, PlanFull},
+		{"cheap", 1000, Costly - 1000, 0, true, nil, now, PlanFull},
+		{"cheap, and measured long ago", 1000, Costly - 1000, 0, true, nil, Stale + 1, PlanProbe},
+		{"costly, without a burst", 1000, Costly, 0, false, []int64{now - 1, now}, now, PlanCool},
+		{"costly, in a burst", 1000, Costly, 0, false, []int64{now - 2, now - 1, now}, now, PlanHot},
+		{"costly, and busy", 1000, Costly, 0, true, nil, now, PlanHot},
+		{"costly, after a silence", 1000, Costly, 0, false, []int64{now - 2, now - 1, now}, now + 101*ms, PlanCool},
+		{"costly, and most are hot", 1000, Costly, 501, true, nil, now, PlanCool},
 	} {
 		s := measured(max(test.n, MinSplit), test.cost)
 		for _, at := range test.ready {
@@ -84,7 +84,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestBurstsOutliveOneSilence(t *testing.T) {
-	s := measured(1000, Dear)
+	s := measured(1000, Costly)
 	at := int64(0)
 	for range 100 {
 		at += ms
@@ -129,7 +129,7 @@ func TestMeasurements(t *testing.T) {
 	}
 }
 
-// TestSweepKeepsPace sweeps at odd moments, and comes to each slot once in the time of a sweep.
+// TestSweepKeepsPace sweeps at odd moments, and visits each slot once in the time of a sweep.
 func TestSweepKeepsPace(t *testing.T) {
 	const slots = 1000
 	s := &Split{Bound: 50 * ms, swept: 0}
@@ -156,12 +156,12 @@ func TestSweepKeepsPace(t *testing.T) {
 	}
 
 	// Expensive steps make a sweep longer, so that they take at most a part of the time.
-	const dear = 100e3
+	const costly = 100e3
 	for range 100 {
-		s.Stepped(64, 64*dear)
+		s.Stepped(64, 64*costly)
 	}
-	if n := s.Steps(whole+3600e9+whole, slots); n > whole/dear/sweepShare+1 {
-		t.Errorf("%d steps of %d ns in %d ns", n, int64(dear), whole)
+	if n := s.Steps(whole+3600e9+whole, slots); n > whole/costly/sweepShare+1 {
+		t.Errorf("%d steps of %d ns in %d ns", n, int64(costly), whole)
 	}
 	if Timed(minTimed-1) || !Timed(minTimed) {
 		t.Error("few steps are timed, or many are not")

@@ -144,7 +144,7 @@ func text(b []byte, at uint64) string {
 	return string(b)
 }
 
-// A function is a record of a function. The zero function is none.
+// A function is a record of a function. The zero function means that there is none.
 type function struct {
 	entry  uint64
 	record []byte
@@ -188,7 +188,7 @@ func (f function) valueTables() int  { return int(uint32At(f.record, 28)) }
 func (f function) functionData() int { return int(f.record[43]) }
 
 // value returns that of the table, whose offset is at a field of the record, at an address;
-// -1 is none.
+// -1 means none.
 func (t *Table) value(f function, field int, pc uint64) int {
 	table := uint32At(f.record, uint64(field))
 	if table == 0 {

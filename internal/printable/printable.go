@@ -20,7 +20,7 @@ const (
 // That is the case of control characters, C1 included, and of U+202E and U+2028. The
 // runes of kept stay as they are.
 //
-// The result has at most max bytes, of which the last ones then say how many s has. Text
+// The result has at most max bytes; the last ones then say how many s has. Text
 // reads no more of s than that, and leaves its own results as they are.
 func Text(s string, max int, kept string) string {
 	whole := len(s) <= max

@@ -1,4 +1,4 @@
-// Package progress tells of work that takes long.
+// Package progress reports that work takes long.
 package progress
 
 import (
@@ -21,7 +21,7 @@ func Compiling(w io.Writer, what string, work func() error) error {
 		return work()
 	}
 	began, done, told := time.Now(), make(chan struct{}), make(chan bool)
-	go func() { told <- tell(w, what, began, done) }()
+	go func() { told <- show(w, what, began, done) }()
 	err := work()
 	close(done)
 	if <-told && err == nil {
@@ -30,7 +30,7 @@ func Compiling(w io.Writer, what string, work func() error) error {
 	return err
 }
 
-func tell(w io.Writer, what string, began time.Time, done <-chan struct{}) (told bool) {
+func show(w io.Writer, what string, began time.Time, done <-chan struct{}) (told bool) {
 	for wait := Silence; ; wait = again {
 		select {
 		case <-done:

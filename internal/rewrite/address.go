@@ -6,7 +6,7 @@ import "github.com/wasisock/wasisock/internal/wasm"
 // No frame is as large.
 const maxOffset = 1 << 30
 
-// An addresser makes addresses shorter. Go computes with 64 bits what has to be 32:
+// An addresser makes addresses shorter. Go computes with 64 bits what must be 32:
 //
 //	local.get 1, i64.extend_i32_u, i64.const 16, i64.add, i32.wrap_i64   is SP + 16
 //	i64.const 65536, i32.wrap_i64                                        is 65536

@@ -17,7 +17,7 @@ type instruction struct {
 	// that jump stores.
 	value int64
 	// begin and end are where the function's code has the instruction. An end of 0 means
-	// that it has to be encoded.
+	// that it must be encoded.
 	begin, end uint32
 	// inFrame reports that a load or store has SP as its address, and an offset, or that this
 	// is the local.get of that address.

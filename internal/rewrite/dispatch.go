@@ -3,7 +3,7 @@ package rewrite
 import "github.com/wasisock/wasisock/internal/wasm"
 
 // resumed returns the segments at which a goroutine may go on: those behind calls, by what
-// resuming has found; that which calls deferreturn, since a panic that was recovered goes
+// resuming has found; the one that calls deferreturn, since a panic that was recovered goes
 // on there; and those in which the stack grows. The runtime has no other PCs than these, the
 // tops of functions, and those of checks of pointers, which panic. Segment 0 is left to the
 // new body.

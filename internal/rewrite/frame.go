@@ -10,7 +10,7 @@ import "github.com/wasisock/wasisock/internal/wasm"
 //	base, which is SP - 8: the return address of what it calls
 //
 // The base is the address of all loads and stores in the frame. One load of the last byte
-// that is used, behind the check of the stack and at the beginning of each loop, tells an
+// that is used, behind the check of the stack and at the beginning of each loop, shows an
 // engine that all others are in bounds: the frame and the arguments above it lie in memory.
 type framer struct {
 	base uint32 // the local

@@ -86,7 +86,7 @@ func lift(code []instruction, labels []uint32, buf []instruction) (*function, re
 	return &function{table: l.table, segments: l.segments}, ""
 }
 
-// A lifter is what lift knows.
+// A lifter holds the state of lift.
 type lifter struct {
 	code         []instruction
 	at           int
@@ -233,7 +233,7 @@ func (l *lifter) leave(s int, in instruction, label uint32, before []instruction
 	return in, otherBranch
 }
 
-// tail reports whether what follows the last segment is what Go puts there.
+// tail reports whether the last segment is followed by the instructions that Go puts there.
 func (l *lifter) tail() bool {
 	var want []wasm.Opcode
 	switch {

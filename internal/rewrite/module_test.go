@@ -12,7 +12,7 @@ import (
 )
 
 // TestCases holds that a module of Go's does the same rewritten, for each version of Go, and
-// that nearly all functions are: a change of the code that Go generates is to be seen.
+// that nearly all functions are: a change of the code that Go generates must show.
 func TestCases(t *testing.T) {
 	names := []string{"parked", "panics", "memory", "frames", "shrink", "depth", "loops", "control", "callers", "runtime"}
 	for _, version := range versions() {

@@ -10,7 +10,7 @@ import "github.com/wasisock/wasisock/internal/wasm"
 // that did: on its path each call before returned 0, so is one of those that may, and so is
 // itself.
 
-// An event is what a segment does, as far as it matters to what a function returns.
+// An event is an effect of a segment on what a function returns.
 type event struct {
 	kind eventKind
 	arg  uint32 // a segment or a function's body

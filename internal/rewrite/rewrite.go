@@ -84,7 +84,7 @@ func (w *rewriter) prove() {
 type result struct {
 	why  reason    // it stays as it is, if there is one
 	body wasm.Body // the new body, without its guard
-	// guard is what the new body begins with. It calls old, whose number is not known before
+	// guard is the beginning of the new body. It calls old, whose number is not known before
 	// all functions are rewritten, or traps if there is none.
 	guard guard
 	old   *wasm.Body
@@ -92,7 +92,7 @@ type result struct {
 	framed bool // the new body has one value of SP
 }
 
-// A guard is what a new body begins with.
+// A guard is the beginning of a new body.
 type guard struct {
 	needed bool   // the function has a dispatcher
 	top    uint32 // the last PC_B that enters the function at its top
@@ -214,7 +214,7 @@ func (g guard) code() []instruction {
 	}
 }
 
-// encode encodes code, of which labels are those of its br_table.
+// encode encodes code; labels are those of its br_table.
 func encode(code []instruction, labels []uint32, source []byte) []byte {
 	out := make([]byte, 0, 4*len(code))
 	for i := range code {

@@ -8,7 +8,7 @@ import (
 )
 
 // Mark is the name of the custom section that says that a module is rewritten. Version is
-// what it has: the version of the rewriting.
+// its content: the version of the rewriting.
 const (
 	Mark    = "wasisock.rewrite"
 	Version = "2"

@@ -152,7 +152,7 @@ func (s *structurer) segment(x int32) {
 }
 
 // label returns the depth of the block or loop that an edge leads to, and false if the
-// segment that it leads to has to be written there.
+// segment that it leads to must be written there.
 func (s *structurer) label(from, to int32) (uint32, bool) {
 	back := s.g.place[to] <= s.g.place[from]
 	label := s.blocks[to]

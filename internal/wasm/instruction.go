@@ -96,7 +96,7 @@ const (
 	OpV128Const     Opcode = 0xfd0c
 )
 
-// A row is what the specification says of an instruction.
+// A row describes an instruction as the specification does.
 type row struct {
 	op        Opcode
 	name      string
@@ -104,7 +104,7 @@ type row struct {
 	immediate immediate
 }
 
-// An immediate is what follows an opcode.
+// An immediate is the operand behind an opcode.
 type immediate byte
 
 const (
@@ -129,7 +129,7 @@ const (
 	immRefType
 )
 
-// An Info is what is known of an opcode.
+// An Info describes an opcode.
 type Info struct {
 	Name string
 	// Signature has a letter for each operand, a colon, and one for each result: i and I for

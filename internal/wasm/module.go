@@ -15,7 +15,7 @@ import (
 	"slices"
 )
 
-// Header is what each module begins with: the magic number and version 1.
+// Header is the beginning of each module: the magic number and version 1.
 const Header = "\x00asm\x01\x00\x00\x00"
 
 // A SectionID says what a section holds.
@@ -82,7 +82,7 @@ type Body struct {
 	Offset  int    // of Code in the module that was parsed
 }
 
-// A Module is what a module declares, as far as its code refers to it.
+// A Module holds the declarations of a module that its code refers to.
 type Module struct {
 	Sections  []Section
 	Types     []FuncType
@@ -105,13 +105,13 @@ type Module struct {
 	tableExported bool
 }
 
-// An Import is what a module needs of another.
+// An Import is a name that a module needs of another.
 type Import struct {
 	Module, Name string
 	Kind         ExternKind
 }
 
-// An Export is what a module gives to others. Its Index is not checked.
+// An Export is a name that a module offers to others. Its Index is not checked.
 type Export struct {
 	Name  string
 	Kind  ExternKind

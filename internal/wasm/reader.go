@@ -126,7 +126,7 @@ func (r *Reader) Count(size int) int {
 	return int(n)
 }
 
-// Name reads a name, which has to be UTF-8.
+// Name reads a name, which must be UTF-8.
 func (r *Reader) Name() string {
 	name := r.Bytes(r.Uint32())
 	if !utf8.Valid(name) {

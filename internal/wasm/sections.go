@@ -7,7 +7,7 @@ const (
 	// browsers.
 	MaxElements = 10_000_000
 
-	// MaxPages is how many pages a memory may have: one less than wasm permits. So no
+	// MaxPages is how many pages a memory may have: one less than wasm allows. So no
 	// range of memory ends at 4 GiB, where 32 bits overflow: in wazero, for instance.
 	MaxPages = 65535
 

@@ -16,7 +16,7 @@ func redisServer(w *world) (*server, error) {
 	if s.version, err = version(program, "--version"); err != nil {
 		return nil, err
 	}
-	dir, err := w.folder("redis", nil)
+	dir, err := w.directory("redis", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func memcached(w *world) (*server, error) {
 		return nil, err
 	}
 	user := nobody()
-	dir, err := w.folder("memcached", user)
+	dir, err := w.directory("memcached", user)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func postgres(w *world) (*server, error) {
 		return nil, err
 	}
 	user := nobody()
-	dir, err := w.folder("postgres", user)
+	dir, err := w.directory("postgres", user)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func mariadb(w *world) (*server, error) {
 		return nil, err
 	}
 	user := nobody()
-	dir, err := w.folder("mariadb", user)
+	dir, err := w.directory("mariadb", user)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func newEngine(name, dir string) (engine, error) {
 			return argv
 		}
 	default:
-		return e, fmt.Errorf("-engine %s is none of %s", name, strings.Join(allEngines, ", "))
+		return e, fmt.Errorf("-engine %s is not one of %s", name, strings.Join(allEngines, ", "))
 	}
 	return e, nil
 }
@@ -106,11 +106,11 @@ func wanted() []string {
 	return names
 }
 
-// cacheFolder keeps what is compiled.
-func cacheFolder() (string, error) {
+// cacheDirectory keeps what is compiled.
+func cacheDirectory() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("no folder for what is compiled: %w", err)
+		return "", fmt.Errorf("no directory for what is compiled: %w", err)
 	}
 	dir = filepath.Join(dir, "wasisock", "libraries")
 	return dir, os.MkdirAll(dir, 0o777)

@@ -22,7 +22,7 @@ import (
 type library struct {
 	name    string
 	module  string                             // whose version is told; "" for Go's own
-	guest   string                             // folder below guest
+	guest   string                             // directory below guest
 	servers []string                           // that it is used with
 	brief   bool                               // it runs on WasmEdge with -short too
 	peers   bool                               // TestServer serves the other tests, which are native, and the other way round

@@ -24,7 +24,7 @@ func bind9(w *world) (*server, error) {
 		return nil, err
 	}
 	user := nobody()
-	dir, err := w.folder("bind9", user)
+	dir, err := w.directory("bind9", user)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func sshd(w *world) (*server, error) {
 		return nil, err
 	}
 	// sshd lets nobody in but the user that runs it, unless that is root, whose
-	// sshd wants this folder.
+	// sshd wants this directory.
 	if os.Getuid() == 0 {
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func sshd(w *world) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := w.folder("sshd", nil)
+	dir, err := w.directory("sshd", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func nats(w *world) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := w.folder("nats", nil)
+	dir, err := w.directory("nats", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func mosquitto(w *world) (*server, error) {
 		return nil, err
 	}
 	user := nobody()
-	dir, err := w.folder("mosquitto", user)
+	dir, err := w.directory("mosquitto", user)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func etcd(w *world) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := w.folder("etcd", nil)
+	dir, err := w.directory("etcd", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ var kinds = map[string]func(*world) (*server, error){
 	"bind9": bind9, "sshd": sshd, "nats": nats, "mosquitto": mosquitto, "beanstalkd": beanstalkd, "etcd": etcd,
 }
 
-// A missing error is that a program is not installed.
+// A missing error reports that a program is not installed.
 type missing struct{ program, debian string }
 
 func (m missing) Error() string {
@@ -109,7 +109,7 @@ func (w *world) restart(name string) (err error) {
 	return err
 }
 
-// A gift is what a guest is given.
+// A gift holds the addresses and files that a guest gets.
 type gift struct {
 	env   map[string]string
 	allow []string

@@ -18,7 +18,7 @@ const (
 	tableEnds   = "<!-- end -->"
 )
 
-// A row is what is known of a library.
+// A row describes a library.
 type row struct {
 	name, version, server string
 	result                map[string]string // by engine

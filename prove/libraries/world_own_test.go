@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestEnd is that nothing is left of a world: no process, not even one that ignores
+// TestEnd checks that nothing is left of a world: no process, not even one that ignores
 // signals or was started by another, and no file.
 func TestEnd(t *testing.T) {
 	w, err := newWorld()
@@ -47,7 +47,7 @@ func TestEnd(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(w.dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the folder is left: %v", err)
+		t.Errorf("the directory is left: %v", err)
 	}
 	if _, err := w.start("late", nil, "true"); err == nil {
 		t.Error("something was started after the end")
@@ -61,7 +61,7 @@ func zombie(pid string) bool {
 	return err != nil || strings.HasPrefix(state, "Z")
 }
 
-// TestMissing is what to do where a server is not installed.
+// TestMissing checks what happens where a server is not installed.
 func TestMissing(t *testing.T) {
 	_, err := installed("no-such-server", "some-package")
 	var m missing

@@ -20,12 +20,12 @@ import (
 	"github.com/wasisock/wasisock/prove/libraries/guest/given"
 )
 
-// A world is what one run starts: servers, guests and their folder. It ends them all.
+// A world holds what one run starts: servers, guests and their directory. It ends them all.
 type world struct {
 	dir     string
 	cache   string // of what is compiled
-	wasm    string // folder of guests
-	native  string // folder of the same tests, natively
+	wasm    string // directory of guests
+	native  string // directory of the same tests, natively
 	tls     authority
 	control net.Listener
 	echo    net.Listener
@@ -90,7 +90,7 @@ func newWorld() (*world, error) {
 		return nil, err
 	}
 	go w.serveControl()
-	if w.cache, err = cacheFolder(); err != nil {
+	if w.cache, err = cacheDirectory(); err != nil {
 		return nil, err
 	}
 	w.wasm, w.native = filepath.Join(dir, "wasm"), filepath.Join(dir, "native")
@@ -159,7 +159,7 @@ type process struct {
 	err      error // once ended
 }
 
-// start starts a program. What it writes goes to a file in the world's folder.
+// start starts a program. What it writes goes to a file in the world's directory.
 func (w *world) start(name string, user *syscall.Credential, argv ...string) (*process, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -227,7 +227,7 @@ func (p *process) output() []byte {
 	return text
 }
 
-// answers is that something listens at an address.
+// answers reports whether something listens at an address.
 func answers(network, addr string) func() error {
 	return func() error {
 		c, err := net.Dial(network, addr)
@@ -257,8 +257,8 @@ func nobody() *syscall.Credential {
 	return &syscall.Credential{Uid: 65534, Gid: 65534}
 }
 
-// folder is a new one in the world's, that user can write to.
-func (w *world) folder(name string, user *syscall.Credential) (string, error) {
+// directory is a new one in the world's, that user can write to.
+func (w *world) directory(name string, user *syscall.Credential) (string, error) {
 	dir := filepath.Join(w.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", err

@@ -30,7 +30,7 @@ type comparer struct {
 	cpus chan struct{}
 }
 
-// totals are what a comparer has done.
+// totals counts the work of a comparer.
 type totals struct {
 	programs, functions int
 	lines               int // of output, one per call
@@ -131,7 +131,7 @@ func (c *comparer) program(ctx context.Context, b *build) (differences, lines in
 	return differences, lines, nil
 }
 
-// An outcome is what a run of a program does.
+// An outcome is the result of a run of a program.
 type outcome struct {
 	stdout   []byte
 	stderr   []byte // is not compared

@@ -35,8 +35,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // Options are the flags of the command.
 type options struct {
 	first     uint64
-	seeds     int           // 0 is no limit
-	duration  time.Duration // 0 is no limit
+	seeds     int           // 0 means no limit
+	duration  time.Duration // 0 means no limit
 	functions int
 	engines   string
 	aot       bool

@@ -21,7 +21,7 @@ func (c *comparer) report(_ context.Context, b *build, text string) error {
 	return nil
 }
 
-// describe returns a report about a difference. file is what the engine has run.
+// describe returns a report about a difference. file is the module that the engine has run.
 func (c *comparer) describe(ctx context.Context, b *build, e runner, file string, d *diff) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s differs from native in %d lines, functions %s\n", e, d.lines, strings.Join(d.functions, " "))

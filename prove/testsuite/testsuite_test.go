@@ -25,8 +25,8 @@ var cannotPass = map[string]string{
 	"dir_fd_op_failures":   "wazero's fd_prestat_dir_name takes room that is too small, and fills it",
 	"fd_fdstat_set_rights": noRights,
 	"overwrite_preopen":    noRenumber,
-	"path_filestat":        "wazero does not tell that a file was opened with FDFLAGS_SYNC",
-	"path_link":            "wazero's path_link ignores LOOKUPFLAGS_SYMLINK_FOLLOW, which has to be refused",
+	"path_filestat":        "wazero does not report that a file was opened with FDFLAGS_SYNC",
+	"path_link":            "wazero's path_link ignores LOOKUPFLAGS_SYMLINK_FOLLOW, which must be refused",
 	"path_open_read_write": noRights,
 	"readlink":             "wazero's path_readlink answers ERANGE to room that is too small, and does not fill it",
 	"stdio":                noRenumber,
@@ -36,11 +36,11 @@ var cannotPass = map[string]string{
 
 const (
 	noRights   = "wazero keeps no rights of descriptors: all of a kind have the same"
-	noRenumber = "wazero renumbers neither folders that it opened at the start nor standard input and output"
+	noRenumber = "wazero renumbers neither directories that it opened at the start nor standard input and output"
 )
 
-// TestSuite runs the preview 1 programs of github.com/WebAssembly/wasi-testsuite, of
-// which WASISOCK_WASI_TESTSUITE names a copy with the programs compiled.
+// TestSuite runs the preview 1 programs of github.com/WebAssembly/wasi-testsuite.
+// WASISOCK_WASI_TESTSUITE names a copy with the programs compiled.
 func TestSuite(t *testing.T) {
 	suite := os.Getenv("WASISOCK_WASI_TESTSUITE")
 	if suite == "" {
@@ -91,13 +91,13 @@ func testPrograms(t *testing.T, programs []string, compile compiler) {
 	}
 	for name := range cannotPass {
 		if !seen[name] {
-			t.Errorf("%s is listed, and is no program", name)
+			t.Errorf("%s is listed, and is not a program", name)
 		}
 	}
 	t.Logf("%d of %d pass", passed, len(programs))
 }
 
-// conform runs a program as the file beside it says, in a copy of its folder.
+// conform runs a program as the file beside it says, in a copy of its directory.
 func conform(t *testing.T, program string, compile compiler) error {
 	var spec struct {
 		Args           []string

@@ -2,7 +2,7 @@ package main
 
 import "github.com/wasisock/wasisock/sockabi"
 
-// A list is what a guest prepares for the results of sock_getaddrinfo.
+// A list is the memory that a guest prepares for the results of sock_getaddrinfo.
 type list struct {
 	first *uint32 // where the pointer to the first node stands
 	nodes []*sockabi.AddrInfo

@@ -73,7 +73,7 @@ func find(says string) sentence {
 	panic("unreachable")
 }
 
-// T is what a sentence is shown with: the transcript, and the vocabulary of
+// T runs a sentence: it has the transcript, and the vocabulary of
 // the files net.go, poll.go and memory.go.
 type T struct{}
 

@@ -41,7 +41,7 @@ func place[T any](v T) *T {
 // at is the address of p, which place returned.
 func at[T any](p *T) uint32 { return uint32(uintptr(unsafe.Pointer(p))) }
 
-// the is what lies at the address p in memory, and bytesAt the n bytes there.
+// the returns the value at the address p in memory, and bytesAt the n bytes there.
 func the[T any](p uint32) *T {
 	return (*T)(unsafe.Pointer(unsafe.SliceData(bytesAt(p, uint32(unsafe.Sizeof(*new(T)))))))
 }
@@ -69,11 +69,11 @@ func spanOfBytes(b []byte) span {
 	return span{start(b), uint32(len(b))}
 }
 
-// before is what memory held before a call. It is a global because a heap that
+// before holds the content of memory before a call. It is a global because a heap that
 // grows would move the end of memory.
 var before [1 << 19]byte
 
-// changed tells whether do changed a byte outside the spans, in what room has
+// changed reports whether do changed a byte outside the spans, in what room has
 // handed out or a good way after it.
 func changed(do func(), except ...span) bool {
 	watched := memory.data[:memory.used+1<<14]

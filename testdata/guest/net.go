@@ -157,7 +157,7 @@ func addressOf(getter string, fd uint32) (sockabi.AddrStorage, uint32, sockabi.E
 	return *s, *port, e
 }
 
-// addrPort is what a getter of version 2 answered about an internet socket.
+// addrPort is the answer of a getter of version 2 about an internet socket.
 func (t *T) addrPort(s sockabi.AddrStorage, port uint32) netip.AddrPort {
 	if port > 0xffff {
 		t.Fatalf("a port of %#x", port)

@@ -30,7 +30,7 @@ func after(d time.Duration) sockabi.Subscription {
 	return sockabi.Subscription{Tag: sockabi.EVENTTYPE_CLOCK, Target: sockabi.CLOCK_MONOTONIC, Timeout: uint64(d)}
 }
 
-// polled is what became of a call: its errno, and its valid events.
+// polled is the result of a call: its errno, and its valid events.
 func polled(function string, subs ...sockabi.Subscription) ([]sockabi.Event, sockabi.Errno) {
 	in := room(sockabi.SubscriptionSize * len(subs))
 	out := room(sockabi.EventSize * len(subs))

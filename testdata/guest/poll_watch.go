@@ -32,7 +32,7 @@ func (t *T) Waited(p *poll.Poll) {
 	t.Fatalf("nothing happened for %v", patience)
 }
 
-// Unready writes what a short wait says, of which nothing is expected.
+// Unready writes the result of a short wait that should return nothing.
 func (t *T) Unready(p *poll.Poll) {
 	n, err := p.Wait(make([]poll.Event, 8), moment)
 	t.Log("nothing:", n, said(err))
@@ -53,7 +53,7 @@ var watching = []sentence{
 		t.Log("Deregister:", said(p.Deregister(a.FD())))
 		t.Log("Deregister again:", errors.Is(p.Deregister(a.FD()), fs.ErrNotExist))
 	}},
-	{"Wait for nothing for ever is refused, and for a while it sleeps", func(t *T) {
+	{"Wait for nothing forever is refused, and for a while it sleeps", func(t *T) {
 		var p poll.Poll
 		_, err := p.Wait(make([]poll.Event, 1), -1)
 		t.Log(err == poll.ErrIdle)
@@ -61,7 +61,7 @@ var watching = []sentence{
 		_, err = p.Wait(nil, 0)
 		t.Log(errors.Is(err, syscall.EINVAL))
 	}},
-	{"Wait tells of a connection, then of its data, then of its end", func(t *T) {
+	{"Wait reports a connection, then of its data, then of its end", func(t *T) {
 		var p poll.Poll
 		l, at := t.listen(loopback4)
 		t.ok("Register", p.Register(l.FD(), 1, poll.Readable))
@@ -97,7 +97,7 @@ var watching = []sentence{
 		t.ok("Deregister", p.Deregister(a.FD()))
 		t.Unready(&p)
 	}},
-	{"Wait tells of a connection that was refused", func(t *T) {
+	{"Wait reports a connection that was refused", func(t *T) {
 		var p poll.Poll
 		c, err := socket.Dial(socket.Addr{AddrPort: t.unused(loopback4)})
 		t.ok("Dial", err)

@@ -49,7 +49,7 @@ var connecting = []sentence{
 		t.Happens("in a moment", moment, readable(fd), writable(fd))
 		t.Is("closing", call("fd_close", fd), sockabi.ESUCCESS)
 	}},
-	{"a refused connection is writable with a hang-up and tells its error once", func(t *T) {
+	{"a refused connection is writable with a hang-up and reports its error once", func(t *T) {
 		for _, f := range families {
 			fd := t.dial(t.unused(f.loopback))
 			t.Happens(f.name, patience, writable(fd))
@@ -57,7 +57,7 @@ var connecting = []sentence{
 			t.Is("asked again", t.pendingError(fd), sockabi.ESUCCESS)
 			_, _, e := addressOf("sock_getpeeraddr_v2", fd)
 			t.Is("its peer", e, sockabi.ENOTCONN)
-			t.Happens("ready for ever after", patience, readable(fd), writable(fd))
+			t.Happens("ready forever after", patience, readable(fd), writable(fd))
 		}
 	}},
 	{"a refused connection is readable with a hang-up", func(t *T) {
@@ -65,7 +65,7 @@ var connecting = []sentence{
 		t.Happens("reading", patience, readable(fd))
 		t.Happens("both", patience, readable(fd), writable(fd))
 	}},
-	{"a refused connection tells its error by receiving", func(t *T) {
+	{"a refused connection reports its error by receiving", func(t *T) {
 		fd := t.dial(t.unused(loopback4))
 		t.wait(writable(fd))
 		_, _, e := recv(fd, 1, 0)
@@ -75,7 +75,7 @@ var connecting = []sentence{
 		t.Is("receiving again", e, sockabi.ESUCCESS)
 		t.Logf("%q", data)
 	}},
-	{"a refused connection tells its error by sending", func(t *T) {
+	{"a refused connection reports its error by sending", func(t *T) {
 		fd := t.dial(t.unused(loopback4))
 		t.wait(writable(fd))
 		_, e := send(fd, text("x"))
@@ -83,7 +83,7 @@ var connecting = []sentence{
 		_, e = send(fd, text("x"))
 		t.Is("sending again", e, sockabi.EPIPE)
 	}},
-	{"a refused connection tells its error by connecting", func(t *T) {
+	{"a refused connection reports its error by connecting", func(t *T) {
 		to := t.unused(loopback4)
 		fd := t.dial(to)
 		t.wait(writable(fd))
@@ -100,7 +100,7 @@ var connecting = []sentence{
 		t.Happens("then", patience, writable(fd))
 		t.Log("its peer:", t.peer(fd) == t.local(l))
 	}},
-	{"connecting with blocking tells a refusal itself", func(t *T) {
+	{"connecting with blocking reports a refusal itself", func(t *T) {
 		fd := t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM)
 		t.Is("sock_connect_v2", connect(fd, t.unused(loopback4)), sockabi.ECONNREFUSED)
 	}},

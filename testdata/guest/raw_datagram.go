@@ -9,7 +9,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A datagram is what sock_recv_from said.
+// A datagram holds the results of sock_recv_from.
 type datagram struct {
 	data  string
 	from  sockabi.AddrStorage
@@ -259,14 +259,14 @@ var datagrams = []sentence{
 	{"a refused datagram is an error of the connected socket, told once", func(t *T) {
 		for _, c := range []struct {
 			name string
-			tell func(fd uint32) sockabi.Errno
+			call func(fd uint32) sockabi.Errno
 		}{
 			{"by its option", func(fd uint32) sockabi.Errno { return t.pendingError(fd) }},
 			{"by receiving", func(fd uint32) sockabi.Errno { _, _, e := recv(fd, 1, 0); return e }},
 			{"by sending", func(fd uint32) sockabi.Errno { _, e := send(fd, text("x")); return e }},
 		} {
 			a := t.refused()
-			t.Is(c.name, c.tell(a), sockabi.ECONNREFUSED)
+			t.Is(c.name, c.call(a), sockabi.ECONNREFUSED)
 			_, _, e := recv(a, 1, 0)
 			t.Is("then", e, sockabi.EAGAIN)
 		}

@@ -6,7 +6,7 @@ import "github.com/wasisock/wasisock/sockabi"
 
 // firstWait waits for the first time while no descriptor is left, and again
 // when one is. It is shown twice: by the guest of version 1, which package poll
-// is no part of, and by the other, which it is.
+// is not part of, and by the other, which it is.
 func firstWait(t *T) {
 	last := t.useUp()
 	events, e := polled("poll_oneoff", after(moment))

@@ -181,7 +181,7 @@ var naming = []sentence{
 		t.Resolved("127.0.0.1", "65536", stream)
 		t.Resolved("127.0.0.1", "-1", stream)
 	}},
-	{"what is no number is EAI_NONAME where a number was wanted", func(t *T) {
+	{"what is not a number is EAI_NONAME where a number was wanted", func(t *T) {
 		t.Resolved("no name", "80", flagged(stream, sockabi.AI_NUMERICHOST))
 		t.Resolved("1.2.3.256", "80", flagged(stream, sockabi.AI_NUMERICHOST))
 	}},

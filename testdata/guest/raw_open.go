@@ -23,7 +23,7 @@ var opening = []sentence{
 				fd := place(^uint32(0))
 				t.Is(function+" "+c.name, call(function, c.family, c.typ, at(fd)), sockabi.ESUCCESS)
 				if *fd > 1<<31-1 {
-					t.Fatalf("the descriptor is no 31-bit number")
+					t.Fatalf("the descriptor is not a 31-bit number")
 				}
 				t.close(*fd)
 			}

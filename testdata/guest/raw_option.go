@@ -101,7 +101,7 @@ var options = []sentence{
 			}
 		}
 	}},
-	{"ACCEPTCONN tells a listener", func(t *T) {
+	{"ACCEPTCONN recognizes a listener", func(t *T) {
 		l := t.listener(loopback4)
 		t.dial(t.local(l))
 		for _, fd := range []uint32{l, t.accepted(l), t.bound(loopback4, sockabi.SOCK_STREAM)} {

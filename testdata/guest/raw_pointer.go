@@ -209,7 +209,7 @@ func onTop(t *T) {
 	}
 }
 
-// overlaps tells whether a parameter is a pointer to a result alone.
+// overlaps reports whether a parameter is a pointer to a result alone.
 func overlaps(param string) bool {
 	return strings.HasSuffix(param, "*") && !strings.Contains(" iovs* addr* subs* hints* res** node* service* value* size* ", " "+param+" ")
 }

@@ -271,7 +271,7 @@ var clocks = []sentence{
 			t.Polled("poll_oneoff", tagged(clock(sockabi.CLOCK_MONOTONIC, 0, flags), 0), tagged(after(0), 1))
 		}
 	}},
-	{"epoll_oneoff tells what is unread again and again, as poll_oneoff does", func(t *T) {
+	{"epoll_oneoff reports what is unread again and again, as poll_oneoff does", func(t *T) {
 		client, server := t.pair(loopback4)
 		t.sendAll(client, "xy")
 		t.wait(readable(server))
@@ -283,7 +283,7 @@ var clocks = []sentence{
 		t.Log(t.received(server, 1))
 		t.Polled("epoll_oneoff", tagged(readable(server), 0), tagged(after(moment), 1))
 	}},
-	{"epoll_oneoff waits for clocks and both directions, and tells errors, as poll_oneoff does", func(t *T) {
+	{"epoll_oneoff waits for clocks and both directions, and reports errors, as poll_oneoff does", func(t *T) {
 		a, _ := t.udp(loopback4)
 		closed := t.socket(sockabi.AF_INET4, sockabi.SOCK_STREAM)
 		t.close(closed)

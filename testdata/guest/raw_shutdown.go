@@ -17,7 +17,7 @@ var ending = []sentence{
 		_, e := send(client, text("x"))
 		t.Is("sending all the same", e, sockabi.EPIPE)
 	}},
-	{"a peer that stopped sending is no hang-up, until both directions are shut", func(t *T) {
+	{"a peer that stopped sending is not a hang-up, until both directions are shut", func(t *T) {
 		client, server := t.pair(loopback4)
 		t.OK("sock_shutdown", call("sock_shutdown", client, sockabi.SHUT_WR))
 		t.Happens("one direction", patience, readable(server), writable(server))

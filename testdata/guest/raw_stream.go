@@ -177,7 +177,7 @@ var streaming = []sentence{
 		_, e = send(client, text("x"))
 		t.Is("the third time", e, sockabi.EPIPE)
 	}},
-	{"a connection that was reset tells it once, by receiving", func(t *T) {
+	{"a connection that was reset reports it once, by receiving", func(t *T) {
 		client, server := t.pair(loopback4)
 		t.reset(server)
 		t.Happens("then", patience, readable(client), writable(client))
@@ -191,7 +191,7 @@ var streaming = []sentence{
 		_, _, e = addressOf("sock_getpeeraddr_v2", client)
 		t.Is("its peer", e, sockabi.ENOTCONN)
 	}},
-	{"a connection that was reset tells it once, by sending", func(t *T) {
+	{"a connection that was reset reports it once, by sending", func(t *T) {
 		client, server := t.pair(loopback4)
 		t.reset(server)
 		t.wait(readable(client))
@@ -200,7 +200,7 @@ var streaming = []sentence{
 		_, e = send(client, text("x"))
 		t.Is("sending again", e, sockabi.EPIPE)
 	}},
-	{"a connection that was reset tells it once, by its option", func(t *T) {
+	{"a connection that was reset reports it once, by its option", func(t *T) {
 		client, server := t.pair(loopback4)
 		t.reset(server)
 		t.wait(readable(client))

@@ -33,7 +33,7 @@ func (t *T) unixPair(path string) (client, server uint32) {
 	return client, server
 }
 
-// unixPath is what a getter wrote, in a transcript's words.
+// unixPath returns the address that a getter wrote, in a transcript's words.
 func (t *T) unixPath(getter string, fd uint32) string {
 	s, _, e := addressOf(getter, fd)
 	if e != sockabi.ESUCCESS {
@@ -99,7 +99,7 @@ var unix = []sentence{
 			t.Log(n, name(bindUnix(fd, path)), t.unixPath("sock_getlocaladdr_v2", fd) == strings.TrimPrefix(path, os.Getenv("WASISOCK_DIR")))
 		}
 	}},
-	{"a UNIX path that does not exist or is no socket refuses", func(t *T) {
+	{"a UNIX path that does not exist or is not a socket refuses", func(t *T) {
 		if err := os.WriteFile(mapped("file"), nil, 0o600); err != nil {
 			t.Fatalf("%v", err)
 		}

@@ -31,7 +31,7 @@ func (t *T) readFrom(c *socket.PacketConn, size int) (string, socket.Addr) {
 }
 
 var packets = []sentence{
-	{"ReadFrom tells the sender's address, whatever the order of its port", func(t *T) {
+	{"ReadFrom reports the sender's address, whatever the order of its port", func(t *T) {
 		for _, f := range families {
 			a, from := t.packets(f.loopback)
 			b, to := t.packets(f.loopback)
@@ -52,7 +52,7 @@ var packets = []sentence{
 		data, from := t.readFrom(a, 16)
 		t.Logf("%q %v", data, from == to)
 	}},
-	{"Truncated tells that a datagram was cut", func(t *T) {
+	{"Truncated reports that a datagram was cut", func(t *T) {
 		a, to := t.packets(loopback4)
 		for _, size := range []int{5, 12, 16} {
 			_, err := a.WriteTo([]byte("hello, world"), to)
@@ -108,7 +108,7 @@ var packets = []sentence{
 		_, err = a.WriteTo([]byte("x"), internet(netip.MustParseAddr("127.255.255.255"), 9))
 		t.Log("broadcast with the option:", said(err))
 	}},
-	{"UNIX datagrams tell their sender's path, or none", func(t *T) {
+	{"UNIX datagrams carry their sender's path, or none", func(t *T) {
 		b, err := socket.ListenPacket(socket.Addr{Path: t.path("b")})
 		t.ok("ListenPacket", err)
 		a, err := socket.ListenPacket(socket.Addr{Path: t.path("a")})

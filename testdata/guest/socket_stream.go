@@ -84,7 +84,7 @@ func (t *T) read(c *socket.Conn) string {
 }
 
 var streams = []sentence{
-	{"Dial begins, and Connected tells when it ended", func(t *T) {
+	{"Dial begins, and Connected reports when it ended", func(t *T) {
 		for _, f := range families {
 			l, at := t.listen(f.loopback)
 			c, err := socket.Dial(at)

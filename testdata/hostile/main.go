@@ -41,7 +41,7 @@ func main() {
 // call calls an import by its name.
 func call(name string, args ...uint32) sockabi.Errno { return sockabi.Errno(imports[name](args)) }
 
-// want is call for one that has to be answered with one of these.
+// want is call for one that must be answered with one of these.
 func want(wanted []sockabi.Errno, name string, args ...uint32) sockabi.Errno {
 	got := call(name, args...)
 	for _, w := range wanted {

@@ -82,7 +82,7 @@ func main() {
 	do(os.Args[2:])
 }
 
-// ready tells the test that the guest is about to do what it is asked for.
+// ready reports to the test that the guest is about to do what it is asked for.
 func ready() { fmt.Fprintln(os.Stderr, "ready") }
 
 func spin() {
@@ -154,7 +154,7 @@ func alive(args []string) {
 	check(err)
 }
 
-// flags tells what the guest believes of descriptors 0 to 2.
+// flags prints the flags that descriptors 0 to 2 have for the guest.
 func flags() {
 	for fd := range 3 {
 		var stat [24]byte

@@ -12,7 +12,7 @@ import (
 
 // Run runs cmd to its end and passes signals on to it. What cmd starts has them too: from
 // the terminal, if there is one, and otherwise from Run, which waits for those that end of
-// one. The code is what a shell would tell: of a program that a signal
+// one. The code is the one of a shell: for a program that a signal
 // ended, 128 and its number. With an error there was no program to run.
 func Run(cmd *exec.Cmd) (code int, err error) {
 	signals := make(chan os.Signal, 8)

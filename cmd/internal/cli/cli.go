@@ -62,11 +62,11 @@ type Given map[string][]string
 type Flag struct {
 	Group  string // heading in help
 	Name   string
-	Letter string // as in -v; "" is none
+	Letter string // as in -v; "" means none
 	Value  string // placeholder of the value, or "" for a switch
 	Many   bool   // may be repeated
 	Words  []string
-	Alone  string // value of the flag without "=VALUE"; "" is that it needs a value
+	Alone  string // value of the flag without "=VALUE"; "" means that it needs a value
 
 	Default string
 	Short   string // one line, in lower case, an imperative
@@ -148,7 +148,7 @@ func Parse(name string, flags []Flag, args []string) (Line, error) {
 }
 
 // double returns arguments with a second dash before the long names of flags that have one,
-// up to the first that is no flag.
+// up to the first that is not a flag.
 func double(flags []Flag, args []string) []string {
 	made := slices.Clone(args)
 	for i := 0; i < len(made); i++ {
@@ -340,7 +340,7 @@ func (p *Program) command(name string) *Command {
 	return nil
 }
 
-// unknown is the error for a word that is no command.
+// unknown is the error for a word that is not a command.
 func (p *Program) unknown(name string) error {
 	if strings.HasSuffix(name, ".wasm") && p.command("run") != nil {
 		return fmt.Errorf("unknown command %q; to run a guest, write %s run %s", name, p.Name, name)

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A kind is what values a flag has in a configuration file.
+// A kind is the type of a flag's values in a configuration file.
 type kind int
 
 const (

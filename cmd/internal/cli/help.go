@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A Topic is what help explains besides commands.
+// A Topic is a page of help that describes no command.
 type Topic struct {
 	Name  string
 	Short string

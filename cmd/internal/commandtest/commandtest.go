@@ -31,7 +31,7 @@ var Recursing = string(asm.Module{Pages: 1, Locals: 1000, Code: asm.Join(asm.Cal
 // Command is the file of the command, which Main has built.
 var Command string
 
-// Main builds the command with a tag, and runs the tests of a package in a folder below
+// Main builds the command with a tag, and runs the tests of a package in a directory below
 // its own.
 func Main(m *testing.M, tag string) {
 	dir, err := os.MkdirTemp("", "wasisock")

@@ -1,7 +1,7 @@
 // Package confine takes from this process what a run does not need, for good: by
 // no_new_privs and Landlock, on Linux.
 //
-// It is what is left when a guest breaks out of its engine. The policy of a guest decides much
+// It holds when a guest breaks out of its engine. The policy of a guest decides much
 // more finely; the kernel holds the whole process to what its guests may have together.
 package confine
 
@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Needs is what a process needs from now on, besides what it has open, and what each
+// Needs lists what a process needs from now on, besides what it has open, and what each
 // program needs: its own file and libraries, the resolver's files, /proc/self and a few
 // devices. What does not exist is not given.
 type Needs struct {

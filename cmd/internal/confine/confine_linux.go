@@ -151,7 +151,7 @@ func (n Needs) files() (rules []landlock.Rule, err error) {
 }
 
 // isInternal reports whether a file is the kernel's own, as pipes and memfds are, such as
-// /dev/stdin may be. Landlock permits those, and takes no rules about them.
+// /dev/stdin may be. Landlock allows those, and takes no rules about them.
 func isInternal(ruleset int, path string) bool {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -208,7 +208,7 @@ func resolver() []string {
 // nobody has open and make another, about which there is no rule.
 var self *os.File
 
-// processes returns what tells of this process and this machine: for metrics, profiles, C's
+// processes returns the files that describe this process and this machine: for metrics, profiles, C's
 // threads and WasmEdge's cache.
 func processes() []string {
 	if self == nil {

@@ -23,7 +23,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// An order is what the child of a test does: it confines itself, or not, and tries everything.
+// An order describes the work of a test's child: it confines itself, or not, and tries everything.
 type order struct {
 	Confine bool
 	Without bool   // as on a kernel without Landlock

@@ -21,7 +21,7 @@ import (
 type Engine struct {
 	Name          string // what Progress calls the guest
 	Interruptible bool
-	CacheDir      string // "" is the engine's own folder, and wazero.CacheOff none
+	CacheDir      string // "" is the engine's own directory, and wazero.CacheOff none
 	CacheSize     uint64 // bytes; 0 is 1 GiB
 
 	// What the process may take that reads and compiles the module; 0 is the engine's default.
@@ -34,7 +34,7 @@ type Engine struct {
 
 	Baseline bool // for every CPU of this architecture; wasmtime alone can
 
-	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil is none
+	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil means none
 
 	Kind Kind
 	AOT  *wasmedge.AOT // of WasmEdge; nil is AOTAuto
@@ -50,7 +50,7 @@ const (
 	Wasmtime Kind = "wasmtime"
 )
 
-// Choose returns the engine that compiles, and why it is that one.
+// Choose returns the engine that compiles, and the reason for the choice.
 func (e *Engine) Choose() (kind Kind, why string) {
 	switch {
 	case e.Kind != Auto:

@@ -19,7 +19,7 @@ import (
 // A Go is a go command with an overlay.
 type Go struct {
 	*stdnet.Overlay
-	dir  string // of -C; "" is the current folder
+	dir  string // of -C; "" is the current directory
 	file string // the overlay, with the user's own in it
 	temp string // to remove
 }
@@ -72,7 +72,7 @@ func overlayFlag(flag string) (value string, ok bool) {
 	return value, ok && strings.TrimPrefix(name, "-") == "overlay"
 }
 
-// IsOverlay tells whether a flag is -overlay.
+// IsOverlay reports whether a flag is -overlay.
 func IsOverlay(flag string) bool {
 	_, ok := overlayFlag(flag)
 	return ok
@@ -176,7 +176,7 @@ func (g *Go) Command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Output runs a go command that tells something.
+// Output runs a go command and returns what it prints.
 func (g *Go) Output(name string, args ...string) (string, error) {
 	cmd := g.Command(name, args...)
 	cmd.Env = append(cmd.Env, "GOBIN=") // with one, go list has no Target
@@ -216,10 +216,10 @@ func (g *Go) Install(dir string, stdin io.Reader, stdout, stderr io.Writer, args
 // A Program is one that a build makes.
 type Program struct {
 	Name string
-	Main bool // otherwise it is a package, of which nothing is left
+	Main bool // otherwise it is a package, which leaves no file
 }
 
-// Programs is what the packages of a line are.
+// Programs describes the packages of a line.
 func (g *Go) Programs(line Line) ([]Program, error) {
 	out, err := g.Output("list", append([]string{"-f", "{{.Name}} {{.Target}}"}, listFlags(line)...)...)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 type Line struct {
 	Taken    map[string][]string // values of the flags that were taken, by name
 	Rest     []string            // all others, in their order
-	Packages []string            // those of Rest that are no flags
+	Packages []string            // those of Rest that are not flags
 }
 
 // withValue is the flags of go build and go test whose value may be an argument of its
@@ -87,7 +87,7 @@ func (l Line) Value(name string) string {
 	return values[len(values)-1]
 }
 
-// Has tells whether the flag name is among those that were not taken.
+// Has reports whether the flag name is among those that were not taken.
 func (l Line) Has(name string) bool {
 	for _, arg := range l.Rest {
 		if arg == "-"+name || arg == "--"+name {

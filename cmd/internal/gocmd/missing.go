@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// A Missing is what a package lacks on wasip1, where other systems have it.
+// A Missing is a name that a package lacks on wasip1 and has on other systems.
 type Missing struct {
 	Module  string // with its version; "" for the main module and for files
 	Package string

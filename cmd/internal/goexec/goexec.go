@@ -22,7 +22,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Options is what the flags of such a command say.
+// Options holds the flags of such a command.
 type Options struct {
 	Allow    []string
 	AllowAll bool
@@ -97,13 +97,13 @@ func Run(name string, o Options, args []string, stdin io.Reader, stdout, stderr 
 		Abrupt: true,
 		Stderr: messages,
 		Remedy: func(rule string) string {
-			return "permit it with --allow '" + rule + "' or WASISOCK_ALLOW='" + rule + "'"
+			return "allow it with --allow '" + rule + "' or WASISOCK_ALLOW='" + rule + "'"
 		},
 	}.Run()
 }
 
 // Loopback is the rules that every program gets. A port that the system chooses at all
-// addresses is what tests listen at that say ":0".
+// addresses are those at which tests listen that use ":0".
 func Loopback(temp string) []string {
 	if path, err := filepath.Abs(temp); err == nil { // TMPDIR can be relative
 		temp = path

@@ -30,7 +30,7 @@ func TestExitCodes(t *testing.T) {
 		{"no module", []string{empty}, " dial tcp *:80 ,\n\n, resolve * ,", 126, "it is empty"},
 		{"no file", []string{empty + "x"}, "", 127, "no such file"},
 		{"a wrong flag", []string{"--net", empty}, "", 125, "-net"},
-		{"a wrong rule of a flag", []string{"--allow", "dial tcp 127.1:80", empty}, "", 125, "is no address and no name"},
+		{"a wrong rule of a flag", []string{"--allow", "dial tcp 127.1:80", empty}, "", 125, "is neither an address nor a name"},
 		{"flags", []string{"--allow", "resolve *", "--allow-all", empty}, "", 126, "it is empty"},
 	} {
 		t.Setenv("WASISOCK_ALLOW", test.allow)
@@ -57,11 +57,11 @@ func TestLoopbackRules(t *testing.T) {
 			t.Error(err)
 		}
 		if policy(host.Request{Op: host.OpListen, Network: "unix", Path: "elsewhere"}) == nil {
-			t.Errorf("%s: a path elsewhere is permitted", temp)
+			t.Errorf("%s: a path elsewhere is allowed", temp)
 		}
-		for addr, permitted := range map[string]bool{"[::]:0": true, "0.0.0.0:0": true, "[::]:80": false, "127.0.0.1:80": true, "192.0.2.1:0": false} {
+		for addr, allowed := range map[string]bool{"[::]:0": true, "0.0.0.0:0": true, "[::]:80": false, "127.0.0.1:80": true, "192.0.2.1:0": false} {
 			err := policy(host.Request{Op: host.OpListen, Network: "tcp", Addr: netip.MustParseAddrPort(addr)})
-			if permitted != (err == nil) {
+			if allowed != (err == nil) {
 				t.Errorf("listening at %s: %v", addr, err)
 			}
 		}

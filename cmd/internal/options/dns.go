@@ -27,7 +27,7 @@ func DNS(guest *host.Cmd, port *uint16) func(string) error {
 		if err != nil {
 			addr, err := netip.ParseAddr(v)
 			if err != nil {
-				return fmt.Errorf("%q is no nameserver; write host, passthrough, or an address such as 9.9.9.9, 127.0.0.1:5353 or [::1]:53", v)
+				return fmt.Errorf("%q is not a nameserver; write host, passthrough, or an address such as 9.9.9.9, 127.0.0.1:5353 or [::1]:53", v)
 			}
 			server = netip.AddrPortFrom(addr, domain)
 		}

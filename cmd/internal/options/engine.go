@@ -29,7 +29,7 @@ func Compile(e *engine.Engine) []cli.Flag {
 	return []cli.Flag{
 		{Group: "Engine", Name: "engine", Value: "NAME", Words: engines, Default: "auto", Short: "use wazero, wasmtime, wasmedge or auto",
 			Set: Choice(engines, func(i int) { e.Kind = kinds[i] }),
-			Long: "wasmtime and wasmedge run guests faster, and have to be built in: see `wasisock doctor`. `auto` is wasmtime if it is built in and supports all flags given, and wazero otherwise. " +
+			Long: "wasmtime and wasmedge run guests faster, and must be built in: see `wasisock doctor`. `auto` is wasmtime if it is built in and supports all flags given, and wazero otherwise. " +
 				"`-v` prints which engine that is, and why."},
 		{Group: "Engine", Name: "aot", Value: "WHEN", Words: aotWords, Default: "auto", Short: "compile for WasmEdge: auto, wait or off",
 			Set: Choice(aotWords, func(i int) { e.AOT = &aotTimes[i] }),

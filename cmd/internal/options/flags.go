@@ -24,7 +24,7 @@ func Time(d *time.Duration, least time.Duration) func(string) error {
 func Count(n *int) func(string) error {
 	return func(v string) (err error) {
 		if *n, err = strconv.Atoi(v); err != nil || *n <= 0 {
-			err = fmt.Errorf("%q is no number above 0; write one, or leave the flag out", v)
+			err = fmt.Errorf("%q is not a number above 0; write one, or leave the flag out", v)
 		}
 		return err
 	}
@@ -48,7 +48,7 @@ func parseSize(v string) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(number, 10, 64)
 	if err != nil || n == 0 || bits.Len64(n)+shift > 64 {
-		return 0, fmt.Errorf("%q is no size; write one such as 67108864, 64M or 1G", v)
+		return 0, fmt.Errorf("%q is not a size; write one such as 67108864, 64M or 1G", v)
 	}
 	return n << shift, nil
 }

@@ -33,7 +33,7 @@ func ReadPolicy(file string) (rules []string, err error) {
 		nodes  []yaml.Node
 	}{{"", lists.Allow}, {"deny ", lists.Deny}} {
 		for _, n := range list.nodes {
-			err := errors.New("it is no rule; write one in quotes")
+			err := errors.New("it is not a rule; write one in quotes")
 			if n.Kind == yaml.ScalarNode {
 				rules = append(rules, list.before+n.Value)
 				_, err = host.ParsePolicy(list.before + n.Value)

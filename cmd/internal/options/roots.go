@@ -35,7 +35,7 @@ func Bundle() (string, error) {
 	return "", fmt.Errorf("none of %s is there; install the package ca-certificates, or name a file", strings.Join(bundles, ", "))
 }
 
-// Roots gives a guest the certificates in file and no other file: a folder with a copy
+// Roots gives a guest the certificates in file and no other file: a directory with a copy
 // in it, and the variable that leads crypto/x509 there. remove removes the copy.
 func Roots(file string) (dir host.Dir, env string, remove func(), err error) {
 	const guest, name = "/run/wasisock/tls-roots", "roots.pem"

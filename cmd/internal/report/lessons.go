@@ -11,11 +11,11 @@ import (
 // mostLessons is how many rules are worth learning: a guest with more needs wider ones.
 const mostLessons = 1000
 
-// Lessons is what a run used of the network.
+// Lessons records what a run used of the network.
 type Lessons struct {
 	mu    sync.Mutex
 	rules map[string]bool
-	named map[string]bool // names that other rules permit to resolve
+	named map[string]bool // names that other rules allow to resolve
 }
 
 // NewLessons returns those of a run that has not begun.
@@ -23,7 +23,7 @@ func NewLessons() *Lessons {
 	return &Lessons{rules: map[string]bool{}, named: map[string]bool{}}
 }
 
-// Watch returns policy, and learns what it permits then.
+// Watch returns policy, and learns what it allows then.
 func (l *Lessons) Watch(policy host.Policy) host.Policy {
 	return func(r host.Request) error {
 		err := policy(r)
@@ -41,7 +41,7 @@ func (l *Lessons) learn(r host.Request) {
 		rule := r.Rule()
 		l.rules[rule] = true
 		for _, name := range r.Names {
-			if implied := (host.Request{Op: host.OpResolve, Host: name}).Rule(); permits(rule, name) {
+			if implied := (host.Request{Op: host.OpResolve, Host: name}).Rule(); allows(rule, name) {
 				l.named[implied] = true
 			}
 		}
@@ -68,8 +68,8 @@ func (l *Lessons) Lines() []string {
 	return lines
 }
 
-// permits is whether rule permits to resolve name.
-func permits(rule, name string) bool {
+// allows is whether rule allows to resolve name.
+func allows(rule, name string) bool {
 	policy, err := host.ParsePolicy(rule)
 	return err == nil && policy(host.Request{Op: host.OpResolve, Host: name}) == nil
 }

@@ -16,7 +16,7 @@ func Limits(say func(what string)) func(field string) {
 	}
 }
 
-// consequences is what limits do once they are reached, by field of host.Limits.
+// consequences describes what happens at each limit, by field of host.Limits.
 var consequences = map[string]string{
 	"Sockets":     "no more sockets can be opened; raise --max-sockets",
 	"Files":       "no more files can be opened; raise --max-files",

@@ -128,7 +128,7 @@ type allowance struct {
 	every time.Duration
 }
 
-// A meter is what is left of an allowance.
+// A meter holds the rest of an allowance.
 type meter struct {
 	allowance
 	left float64

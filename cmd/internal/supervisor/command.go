@@ -27,7 +27,7 @@ import (
 const (
 	ExitLimit    = 124 // the guest had used up its time
 	ExitFailed   = 125 // the command itself failed
-	ExitUnusable = 126 // the file is no guest that can run
+	ExitUnusable = 126 // the file is not a guest that can run
 	ExitNotFound = 127 // there is no such file
 	ExitSignal   = 128 // and the number of the signal that ended the guest
 	ExitTrapped  = ExitSignal + int(syscall.SIGABRT)
@@ -41,7 +41,7 @@ type Command struct {
 	Engine engine.Engine
 	Stderr io.Writer // for messages
 
-	// Learn tells at the end which rules would have permitted what was done.
+	// Learn prints at the end which rules would have allowed what was done.
 	Learn bool
 
 	Instances int // guests that run at once; 0 is 1
@@ -62,7 +62,7 @@ type Command struct {
 	// it is to end, and refuse connections once no guest accepts them.
 	Own []net.Listener
 
-	// Observe, if not nil, is what runs in place of the compiled module.
+	// Observe, if not nil, returns the module that runs in place of the compiled one.
 	Observe func(host.Module) host.Module
 
 	// Watch loads the file again when it has changed. That, like SIGHUP, is for a guest
@@ -107,7 +107,7 @@ type Command struct {
 	withoutSockets bool // the guest imports some functions of sockets, and none that opens one
 }
 
-// Run runs the guest and tells what goes wrong. The result is the exit code, for
+// Run runs the guest and reports what goes wrong. The result is the exit code, for
 // os.Exit at once: after a signal, a guest that computes may still run.
 func (c Command) Run() int {
 	say, file := c.say, c.File
@@ -159,7 +159,7 @@ func (c Command) remedy(r host.Request) string {
 // exitFatal is how Go programs end whose runtime gives up, as when all goroutines wait.
 const exitFatal = 2
 
-// A fileError says why the guest's file cannot be had, and is an exit code.
+// A fileError says why the guest's file cannot be read, and has an exit code.
 type fileError struct {
 	text string
 	code int
@@ -188,7 +188,7 @@ func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	return module, err
 }
 
-// exitCode is what the process exits with. A process has only 8 bits to tell, and a
+// exitCode returns the process's exit code. It has only 8 bits, and a
 // failure must not become a success by losing the others.
 func (c Command) exitCode(err error) int {
 	var exit *host.ExitError

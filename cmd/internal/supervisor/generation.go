@@ -91,12 +91,12 @@ func (s *supervisor) ended(i *instance, cmd *host.Cmd, err error) {
 		s.fail(s.exitCode(err))
 	case s.signal != nil:
 	case i.generation == s.next:
-		s.tell(err)
+		s.report(err)
 		s.drop("ended")
 	case i.generation != s.current && i.decides && errors.Is(err, host.ErrStopped):
 		s.say("%s: the old one did not end within %v of SIGTERM, and was stopped", s.name, s.Grace)
 	case i.generation != s.current:
-		s.tell(err)
+		s.report(err)
 	case s.Restart.after(err):
 		s.restart(i, err)
 	default:
@@ -142,8 +142,8 @@ func (s *supervisor) listens() bool {
 	return false
 }
 
-// tell tells of an end that is not the whole command's.
-func (s *supervisor) tell(err error) {
+// report logs that an instance ended while the command goes on.
+func (s *supervisor) report(err error) {
 	switch {
 	case errors.Is(err, host.ErrStopped):
 	case byItself(err):
@@ -155,7 +155,7 @@ func (s *supervisor) tell(err error) {
 
 func (s *supervisor) restart(i *instance, err error) {
 	wait := i.backoff.after(time.Since(i.began))
-	s.tell(err)
+	s.report(err)
 	s.say("%s starts again in %v", s.name, wait)
 	s.pending++
 	time.AfterFunc(wait, func() {

@@ -16,7 +16,7 @@ const (
 	trialLimit = 30 * time.Second
 
 	// look is how often a file that is watched is looked at. What has changed must be
-	// the same the next time, lest half a file is loaded.
+	// the same the next time, so that no half-written file is loaded.
 	look = 400 * time.Millisecond
 )
 
@@ -154,7 +154,7 @@ func (s *supervisor) loadAgain() {
 	}
 }
 
-// A stamp is what a file has that changes with it.
+// A stamp holds the attributes of a file that change with its content.
 type stamp struct {
 	size int64
 	time time.Time

@@ -16,7 +16,7 @@ const (
 	RestartAlways
 )
 
-// after tells whether a guest that ended so is followed by another. What the host could
+// after reports whether a guest that ended so is followed by another. What the host could
 // not do would not go better the next time.
 func (r Restart) after(err error) bool {
 	var exit *host.ExitError
@@ -31,7 +31,7 @@ func (r Restart) after(err error) bool {
 	return false
 }
 
-// A backoff is how long the next guest waits, lest one that always fails at once takes
+// A backoff is how long the next guest waits, so that one that always fails at once does not take
 // all of the machine: longer and longer, until one has run for a while.
 type backoff struct{ next time.Duration }
 

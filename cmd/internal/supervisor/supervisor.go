@@ -14,7 +14,7 @@ import (
 // whole must be over within a second if there is nothing to wait for.
 const stopTime = 700 * time.Millisecond
 
-// A supervisor is the guests that run now, and what is to become of them. One goroutine
+// A supervisor holds the guests that run now, and what happens to them next. One goroutine
 // alone, that of run, knows and decides; others post to it what has happened.
 type supervisor struct {
 	*Command
@@ -26,8 +26,8 @@ type supervisor struct {
 	current   *generation // nil until the first module is compiled
 	next      *generation // on trial, or nil
 	loading   bool
-	again     bool // another module is to be loaded after that
-	rereads   bool // and the settings are to be read before
+	again     bool // another module must be loaded after that
+	rereads   bool // and the settings must be read before
 	running   map[*instance]bool
 	abandoned map[*host.Cmd]bool // guests that should have ended and have not
 	pending   int                // instances whose next guest is due later
@@ -139,7 +139,7 @@ func (s *supervisor) drain(sig os.Signal) time.Duration {
 	return s.DrainDelay
 }
 
-// end makes all guests end, and tells how long that may take.
+// end makes all guests end, and reports how long that may take.
 func (s *supervisor) end(sig os.Signal) time.Duration {
 	s.signal = sig
 	if len(s.running) == 0 {

@@ -21,7 +21,7 @@ func Output(wasm, minor string) string {
 }
 
 // Compile compiles wasm to out, or takes what was compiled before from the cache. Lines that
-// tell of work that takes long go to w. The code is 0, or that of a wasmedge that failed or was ended.
+// report work that takes long go to w. The code is 0, or that of a wasmedge that failed or was ended.
 func (p Program) Compile(wasm, out string, w io.Writer) (code int, err error) {
 	text, err := os.ReadFile(wasm)
 	if err != nil {
@@ -48,7 +48,7 @@ func (p Program) Compile(wasm, out string, w io.Writer) (code int, err error) {
 	return 0, place(kept, out)
 }
 
-// errEnded is that a signal ended wasmedge, as the code tells.
+// errEnded means that a signal ended wasmedge, by its exit code.
 var errEnded = errors.New("wasmedge was ended")
 
 func (p Program) run(wasm, out string) (code int, err error) {

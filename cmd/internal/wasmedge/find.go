@@ -23,7 +23,7 @@ var Minors = engines.Minors(engines.WasmEdges())
 type Program struct {
 	Path    string
 	Version string // in full, such as 0.14.1
-	From    string // what named it: a variable, PATH or a folder
+	From    string // what named it: a variable, PATH or a directory
 	Err     error  // why it is of no use
 }
 
@@ -41,7 +41,7 @@ func Variable(minor string) string {
 // in PATH, or one that scripts/get-wasmedge.sh unpacked.
 func Find(ctx context.Context, minor string) (Program, error) {
 	if !slices.Contains(Minors, minor) {
-		return Program{}, fmt.Errorf("%q is no version of WasmEdge that wasisock is tested with; there are %s", minor, strings.Join(Minors, " and "))
+		return Program{}, fmt.Errorf("%q is not a version of WasmEdge that wasisock is tested with; there are %s", minor, strings.Join(Minors, " and "))
 	}
 	for _, p := range All(ctx) {
 		switch {

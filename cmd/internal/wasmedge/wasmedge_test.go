@@ -37,7 +37,7 @@ func alone(t *testing.T) (cache string) {
 	t.Setenv("WASISOCK_WASMEDGE_PREFIX", "")
 	cache = t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
-	t.Setenv("HOME", cache) // of which macOS makes a cache folder
+	t.Setenv("HOME", cache) // macOS derives the cache directory from it
 	return cache
 }
 

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/cmd/internal/commandtest"
-	// The C linker puts WasmEdge's folder into the test, as into the command. Go's own would
-	// take the folder's loader without its libc, with which no process starts.
+	// The C linker puts WasmEdge's directory into the test, as into the command. Go's own would
+	// take the directory's loader without its libc, with which no process starts.
 	_ "github.com/wasisock/wasisock/host/wasmedge"
 	"github.com/wasisock/wasisock/internal/guestbuild"
 	"github.com/wasisock/wasisock/internal/porttest"

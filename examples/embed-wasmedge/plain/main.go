@@ -39,7 +39,7 @@ func main() {
 	if _, err := vm.Execute("_start"); err != nil {
 		log.Fatalf("%s trapped: %v", os.Args[1], err)
 	}
-	code := int(wasi.WasiGetExitCode()) // proc_exit is no error
+	code := int(wasi.WasiGetExitCode()) // proc_exit is not an error
 	vm.Release()
 	os.Exit(code)
 }

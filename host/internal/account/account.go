@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// An Account is one guest's. Permits, MayLookUp, Limited, Stats and the counters are for
+// An Account is one guest's. Allows, MayLookUp, Limited, Stats and the counters are for
 // any goroutine; all else is for the guest's calls alone.
 type Account struct {
 	Background
@@ -51,7 +51,7 @@ type Background struct {
 	Ended context.Context // done once the guest is interrupted
 }
 
-// Open makes an account with these limits and faults. policy is asked by Ask and Permits,
+// Open makes an account with these limits and faults. policy is asked by Ask and Allows,
 // and nil refuses all. onLimit is called by Limited, and can be nil.
 func (a *Account) Open(limits host.Limits, faults hostfault.Faults, policy host.Policy, onLimit func(field string)) {
 	a.Limits, a.Faults, a.Injects, a.policy, a.onLimit = limits, faults, faults.Any(), policy, onLimit
@@ -85,8 +85,8 @@ func (a *Account) Ask(r host.Request) sockabi.Errno {
 	return sockabi.EACCES
 }
 
-// Permits is Ask for goroutines beside the guest's.
-func (a *Account) Permits(r host.Request) bool {
+// Allows is Ask for goroutines beside the guest's.
+func (a *Account) Allows(r host.Request) bool {
 	if a.judge(r) == nil {
 		return true
 	}
@@ -94,7 +94,7 @@ func (a *Account) Permits(r host.Request) bool {
 	return false
 }
 
-// Renews is Permits for what the guest has not asked for again: a refusal is not counted.
+// Renews is Allows for what the guest has not asked for again: a refusal is not counted.
 func (a *Account) Renews(r host.Request) bool { return a.judge(r) == nil }
 
 // MayLookUp reports whether there may be one more look-up now.

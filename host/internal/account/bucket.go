@@ -55,7 +55,7 @@ func First(bufs [][]byte, n int) [][]byte {
 	return part
 }
 
-// datagramCost is what a datagram costs besides its bytes: the headers of IPv4 and UDP.
+// datagramCost is the cost of a datagram besides its bytes: the headers of IPv4 and UDP.
 // Without it empty ones would cost nothing.
 const datagramCost = 28
 

@@ -46,11 +46,11 @@ func TestLookupsComeBackWithTime(t *testing.T) {
 	var a Account
 	a.Open(host.Limits{LookupRate: 1}, hostfault.Faults{}, nil, nil)
 	if !a.MayLookUp() || a.MayLookUp() {
-		t.Error("not one of two look-ups is permitted")
+		t.Error("not one of two look-ups is allowed")
 	}
 	a.lookups.at -= int64(time.Second)
 	if !a.MayLookUp() {
-		t.Error("none is permitted a second later")
+		t.Error("none is allowed a second later")
 	}
 	if a.Stats().Limited != 1 {
 		t.Errorf("%d refusals are counted", a.Stats().Limited)

@@ -14,13 +14,13 @@ import (
 // served. The methods for that do nothing on nil, which it is while nothing is traced.
 type Recorder struct {
 	args   []string // by parameter; "" is left out
-	fd     int64    // -1 is none
+	fd     int64    // -1 means none
 	Result string   // what a call that succeeded has answered
 	reason string   // it failed
 }
 
-// NewRecorder returns the recorder of a call of a function that has these parameters, of
-// which those that end in "*" are pointers.
+// NewRecorder returns the recorder of a call of a function that has these
+// parameters. Those that end in "*" are pointers.
 func NewRecorder(names []string, args []uint64) *Recorder {
 	r := &Recorder{args: make([]string, len(names)), fd: -1}
 	for i, name := range names {
@@ -128,6 +128,6 @@ func (r *Recorder) Faulted(fault string) {
 	r.reason += "fault: " + fault
 }
 
-// safe returns a text of a record, of which the guest or its peers may have chosen parts,
+// safe returns a text of a record, parts of which the guest or its peers may have chosen,
 // as it may be printed.
 func safe(text string) string { return printable.Text(text, printable.MaxText, "") }

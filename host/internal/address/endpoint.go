@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// An Endpoint is the address of one end of a socket. The zero endpoint is none.
+// An Endpoint is the address of one end of a socket. The zero endpoint means no address.
 type Endpoint struct {
 	Family uint8          // sockabi.AF_*
 	Addr   netip.AddrPort // of an internet socket

@@ -67,7 +67,7 @@ func below(p, dir string) (rest string, ok bool) {
 }
 
 // A place is where a path of a UNIX socket leads. It is resolved once, so that what the
-// policy decides about is what is used, and released at the end of the call.
+// policy decides about is then used, and released at the end of the call.
 type place struct {
 	dir      *dir   // that the path lies in; nil for a path of the host
 	path     string // in dir, or on the host
@@ -224,7 +224,7 @@ func (p *place) walk() (err error) {
 	return unix.ELOOP
 }
 
-// RealPath is what policies are told; "" for what cannot be resolved.
+// RealPath is the path that policies get; "" if it cannot be resolved.
 func (p *place) RealPath() string {
 	p.resolve()
 	return p.real
@@ -263,7 +263,7 @@ func (e Endpoint) Reach() (unix.Sockaddr, error) {
 	return sa, err
 }
 
-// A mark tells a file that a guest has made from others that come to have its name.
+// A mark distinguishes a file that a guest has made from others that get its name later.
 type mark struct {
 	dev, ino uint64
 	modified time.Time

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-// Package bridge makes sockets for the guest of what is no socket of the operating system:
+// Package bridge makes sockets for the guest of what is not a socket of the operating system:
 // of a net.Conn that the embedder has dialled, and of the connections of a net.Listener.
 package bridge
 
@@ -117,7 +117,7 @@ func Dial(fd int, family uint8, to address.Endpoint, bg *account.Background, dia
 	return r, nil
 }
 
-// Outcome reports what has become of connecting, as connect(2) does when it is called again.
+// Outcome reports whether connecting has succeeded, as connect(2) does when it is called again.
 func (r *Conn) Outcome() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,7 +192,7 @@ func forward(to io.Writer, from io.Reader) error {
 	return err
 }
 
-// A bridgeError is what the guest is told of an error of the embedder's.
+// A bridgeError is the errno that the guest gets for an error of the embedder.
 type bridgeError struct {
 	errno unix.Errno
 	err   error

@@ -19,7 +19,7 @@ import (
 // backlog is how many connections of a Listener wait for guests.
 const backlog = 128
 
-// A Listener accepts from a listener that is no socket of the operating system. All
+// A Listener accepts from a listener that is not a socket of the operating system. All
 // guests that are given the listener, one after the other or at once, have the same bridge,
 // which lasts as long as the listener: a connection that came between two of them is not
 // lost.
@@ -131,7 +131,7 @@ func (f *Listener) clear() {
 }
 
 // Accept returns a socket of that family that is bridged to the next connection. tokens is
-// what CopyTokens has returned. EINVAL is that there will be no connection.
+// the result of CopyTokens. EINVAL means that there will be no connection.
 func (f *Listener) Accept(tokens int, family uint8, bg *account.Background) (*Conn, error) {
 	var token [1]byte
 	if n, err := unix.Read(tokens, token[:]); err != nil {

@@ -1,4 +1,4 @@
-// Package cengine is what engines written in C share beside C itself: cengine.h, which
+// Package cengine is the common part of engines written in C: cengine.h, which
 // answers calls of a guest where the way to Go is long, here which calls these are, and the
 // threads that guests run on. The header compiles without any engine, and testdata drives it
 // without one.

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "what is written to a guest's memory here is little-endian, as the host has to be"
+#error "what is written to a guest's memory here is little-endian, as the host must be"
 #endif
 #ifndef MSG_NOSIGNAL
 #error "sending must not raise SIGPIPE here: use MSG_NOSIGNAL, which Linux has"
@@ -21,13 +21,13 @@
 
 // A wasisock_stream is sockets.Stream.
 typedef struct {
-	int32_t fd; // the system's, plus 1; 0 is that Go is to be called
+	int32_t fd; // the system's, plus 1; 0 means that Go must be called
 } wasisock_stream;
 _Static_assert(sizeof(wasisock_stream) == 4, "as Stream in host/internal/sockets");
 
 enum { wasisock_errno_count = 256 };
 
-// A wasisock_plane is what is needed of one guest. Its thread alone uses it, and Go while the
+// A wasisock_plane is the part of a guest's state that C uses. Its thread alone uses it, and Go while the
 // guest is in a call.
 typedef struct {
 	int64_t epoch;           // when the guest's monotonic clock was 0, by CLOCK_MONOTONIC
@@ -48,8 +48,8 @@ static inline int64_t wasisock_now(clockid_t clock)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-// wasisock_clock_time_get is clock_time_get(id, precision, result), of which args are the
-// parameters. It returns the errno of the guest's, or -1 if Go is to be called.
+// wasisock_clock_time_get is clock_time_get(id, precision, result); args are its
+// parameters. It returns the errno of the guest's, or -1 if Go must be called.
 static inline int wasisock_clock_time_get(const wasisock_plane *plane, wasisock_memory_at *at, void *memory, const uint64_t *args)
 {
 	enum { realtime, monotonic };
@@ -71,7 +71,7 @@ static inline int wasisock_errno_of(const wasisock_plane *plane, int e)
 // sock_recv_v2(fd, buffers, count, flags, bytes, flags out), or sock_send and
 // sock_send_v2(fd, buffers, count, flags, bytes), by the number of the parameters in args. It
 // handles one buffer that is not empty, without flags, on one of the streams. It returns the
-// errno of the guest's, or -1 if Go is to be called, which then finds things as they were.
+// errno of the guest's, or -1 if Go must be called, which then finds things as they were.
 static inline int wasisock_transfer(wasisock_plane *plane, wasisock_memory_at *at, void *memory, const uint64_t *args, uint32_t params, int receives)
 {
 	uint32_t i = (uint32_t)args[0] - plane->first_stream;

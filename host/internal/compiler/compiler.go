@@ -33,7 +33,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
-// word is the first argument of a program that is to be a compiler.
+// word is the first argument of a process that is a compiler.
 const word = "internal-compile"
 
 // Exit codes of a compiler.
@@ -50,7 +50,7 @@ const variable = "WASISOCK_IS_COMPILER"
 
 const moduleFile = "module.wasm"
 
-// A Job is what a child is to do.
+// A Job describes the work of a child.
 type Job struct {
 	Program string // which calls Serve
 	Engine  string
@@ -159,7 +159,7 @@ func (c *capped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Serve calls compile and exits, if this process is to be the compiler of an engine. compile
+// Serve calls compile and exits, if this process was started as the compiler of an engine. compile
 // gets the module, the directory for its results, and the arguments of the Job.
 func Serve(engine string, compile func(wasm []byte, dir string, args []string) error) {
 	const fixed = 5

@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// BuildGuest is what to do about a file that is no guest.
+// BuildGuest is the remedy for a file that is not a guest.
 const BuildGuest = "build one with GOOS=wasip1 GOARCH=wasm go build"
 
 // Unusable returns the error for a module that cannot run, in one line. What the module
@@ -59,11 +59,11 @@ func Module(module []byte) (*wasm.Module, error) {
 // Damaged is the error for a module that err says is not valid, or uses what no engine here
 // supports.
 func Damaged(err error) error {
-	return Unusable("it is no module that can run here: %v; "+BuildGuest, err)
+	return Unusable("it is not a module that can run here: %v; "+BuildGuest, err)
 }
 
 // MemoryLimit returns what a limit of memory leaves beside tables, each of whose elements
-// takes size bytes. 0 is no limit.
+// takes size bytes. 0 means no limit.
 func MemoryLimit(limit, elements, size uint64) (uint64, error) {
 	tables := elements * size
 	switch {
@@ -83,7 +83,7 @@ func Recover(engine string, err *error) {
 	}
 }
 
-// checkHeader returns an error for what is no module at all.
+// checkHeader returns an error for what is not a module at all.
 func checkHeader(wasm []byte) error {
 	const moduleVersion, componentVersion = 1, 0x0001000d
 	switch {
@@ -104,13 +104,13 @@ func checkHeader(wasm []byte) error {
 	}
 }
 
-// Exports is what a module exports, as far as it matters here.
+// Exports lists the exports of a module that matter here.
 type Exports struct {
 	Functions map[string]Signature
 	Memories  []string
 }
 
-// CheckCommand tells what is a module, but no program.
+// CheckCommand returns an error for a module that is not a program.
 func CheckCommand(exports Exports, imports int) error {
 	start, ok := exports.Functions["_start"]
 	_, library := exports.Functions["_initialize"]
@@ -121,17 +121,17 @@ func CheckCommand(exports Exports, imports int) error {
 	case library:
 		return Unusable("it is a library, with _initialize and no _start; build a program, without -buildmode=c-shared")
 	default:
-		return Unusable("it exports no _start, so nothing tells where it begins; " + BuildGuest)
+		return Unusable("it exports no _start, so nothing marks where it begins; " + BuildGuest)
 	}
 	return checkMemory(exports, imports)
 }
 
-// CheckLibrary tells what is a module, but no library.
+// CheckLibrary returns an error for a module that is not a library.
 func CheckLibrary(exports Exports, imports int) error {
 	start, ok := exports.Functions["_initialize"]
 	switch {
 	case !ok:
-		return Unusable("it exports no _initialize, so it is no library; " + BuildGuest + " -buildmode=c-shared")
+		return Unusable("it exports no _initialize, so it is not a library; " + BuildGuest + " -buildmode=c-shared")
 	case start != NewSignature(nil, nil):
 		return Unusable("its _initialize is %s and must take and return nothing; "+BuildGuest+" -buildmode=c-shared", start)
 	}

@@ -35,9 +35,9 @@ func TestModule(t *testing.T) {
 		"\x00asm\x0d\x00\x01\x00":              "it is a component",
 		"\x00asm\x02\x00\x00\x00":              "its wasm version is 0x2",
 		"\x00asm\x01\x00\x00\x00":              "",
-		"\x00asm\x01\x00\x00\x00\x01\x7f":      "it is no module that can run here",
+		"\x00asm\x01\x00\x00\x00\x01\x7f":      "it is not a module that can run here",
 		"\x00asm\x01\x00\x00\x00\x01\x01\x00":  "",
-		"\x00asm\x01\x00\x00\x00\x01\x02\xff ": "it is no module that can run here",
+		"\x00asm\x01\x00\x00\x00\x01\x02\xff ": "it is not a module that can run here",
 	} {
 		m, err := Module([]byte(module))
 		if unusable(t, module, err, want); (m != nil) != (err == nil) {

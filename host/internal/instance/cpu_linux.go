@@ -9,7 +9,7 @@ import (
 
 const cpuClockWorks = true
 
-// A cpuClock tells the CPU time of one thread, from any thread.
+// A cpuClock reads the CPU time of one thread, from any thread.
 type cpuClock struct {
 	id            atomic.Int32 // of the thread's clock; 0 when there is none
 	before, total atomic.Int64
@@ -18,7 +18,7 @@ type cpuClock struct {
 // start begins to count the time of the calling thread, which must be the caller's
 // until stop.
 func (c *cpuClock) start() {
-	// How clock ids tell of threads: CPUCLOCK_PERTHREAD_MASK and CPUCLOCK_SCHED in
+	// How clock ids name threads: CPUCLOCK_PERTHREAD_MASK and CPUCLOCK_SCHED in
 	// include/linux/posix-timers_types.h of Linux.
 	id := int32(^unix.Gettid()<<3 | 4 | 2)
 	c.before.Store(read(id))

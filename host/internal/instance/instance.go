@@ -51,7 +51,7 @@ func (c *Closers) Close() {
 	*c = nil
 }
 
-// New makes a guest as c says. size tells, at any time, how many bytes of memory it
+// New makes a guest as c says. size returns, at any time, how many bytes of memory it
 // has. Either Start or Close must be called.
 func New(fs *wasi.Functions, c *host.Cmd, size func() uint64, streams sockets.Streams) (*Instance, error) {
 	if c.Limits.CPUTime > 0 && !cpuClockWorks {
@@ -128,7 +128,7 @@ func (g *Instance) outcome(ctx context.Context, run func(context.Context) error)
 
 func (g *Instance) end() { g.ended.Do(g.End) }
 
-// Interruptible tells that the engine ends its code when its context does.
+// Interruptible reports that the engine ends the guest's code when its context ends.
 func (g *Instance) Interruptible() { g.interruptible = true }
 
 // Stop is for when the guest's context has ended.

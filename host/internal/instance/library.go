@@ -8,7 +8,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
-// A request is one Call, and a reply what it came to.
+// A request is one Call, and a reply its result.
 type request struct {
 	name  string
 	args  []uint64

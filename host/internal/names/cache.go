@@ -15,7 +15,7 @@ const nameLife = 5 * time.Minute
 // maxNames is how many pairs of an address and a name are known of a guest.
 const maxNames = 1 << 16
 
-// A nameCache is what the host has told the guest that names mean.
+// A nameCache holds the addresses that the host has returned to the guest for names.
 type nameCache struct {
 	mu     sync.Mutex
 	byAddr map[netip.Addr][]meaning

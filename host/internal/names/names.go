@@ -23,7 +23,7 @@ type Names struct {
 	cache     nameCache
 }
 
-// Open makes the service of an account. localhost is that the name needs no permission: it
+// Open makes the service of an account. localhost means that the name needs no permission: it
 // means the guest's own listeners.
 func (n *Names) Open(a *account.Account, r resolver, localhost bool) {
 	n.account, n.Resolver, n.Life, n.localhost, n.answering = a, r, nameLife, localhost, make(chan struct{}, maxAnswering)

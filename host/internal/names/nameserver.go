@@ -22,7 +22,7 @@ const answerTTL = 60
 
 // answer is the answer to query, of at most size bytes without being marked as cut. In a
 // datagram, which is not longer than maxDatagram, it is at most what the query says it can
-// take. Nil is none.
+// take. Nil means that there is no answer.
 func (n *Names) answer(ctx context.Context, query []byte, size int) []byte {
 	var p dnsmessage.Parser
 	header, err := p.Start(query)
@@ -66,7 +66,7 @@ func (n *Names) answer(ctx context.Context, query []byte, size int) []byte {
 	return packed
 }
 
-// payloadSize is what the sender of a query with EDNS (RFC 6891) can take.
+// payloadSize returns how many bytes the sender of a query with EDNS (RFC 6891) can take.
 func payloadSize(p *dnsmessage.Parser) (size int, ok bool) {
 	if p.SkipAllAnswers() != nil || p.SkipAllAuthorities() != nil {
 		return 0, false
@@ -91,7 +91,7 @@ func (n *Names) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 		return dnsmessage.RCodeNotImplemented, nil
 	}
 	name := strings.TrimSuffix(q.Name.String(), ".")
-	if !n.isOwn(name) && !n.account.Permits(host.Request{Op: host.OpResolve, Host: name}) {
+	if !n.isOwn(name) && !n.account.Allows(host.Request{Op: host.OpResolve, Host: name}) {
 		return dnsmessage.RCodeRefused, nil
 	}
 	if !n.account.MayLookUp() {
@@ -133,7 +133,7 @@ func (n *Names) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 }
 
 // canonical begins to look up what name is an alias of, and returns a function that waits
-// for it: name itself if it is none.
+// for it: name itself if it is not one.
 func (n *Names) canonical(ctx context.Context, name dnsmessage.Name) func() dnsmessage.Name {
 	found := make(chan dnsmessage.Name, 1)
 	go func() {
@@ -244,7 +244,7 @@ func chunks(text string) []string {
 }
 
 // reversed is the address that a name below in-addr.arpa or ip6.arpa stands for (RFC
-// 1035, section 3.5; RFC 3596, section 2.5). "" is none, which no resolver knows.
+// 1035, section 3.5; RFC 3596, section 2.5). "" means none, which no resolver knows.
 func reversed(name string) string {
 	name = strings.ToLower(name)
 	v6 := false

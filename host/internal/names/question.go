@@ -9,7 +9,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A resolver is what of *net.Resolver is used.
+// A resolver has the methods of *net.Resolver that are used.
 type resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupCNAME(ctx context.Context, host string) (string, error)
@@ -21,9 +21,9 @@ type resolver interface {
 	LookupPort(ctx context.Context, network, service string) (int, error)
 }
 
-// A Question is what sock_getaddrinfo asks.
+// A Question holds the parameters of sock_getaddrinfo.
 type Question struct {
-	Node, Service  string // "" is none
+	Node, Service  string // "" means none
 	Flags          uint16 // sockabi.AI_*
 	Family         uint8  // sockabi.AF_*
 	Kind, Protocol uint8  // sockabi.SOCK_*, sockabi.IPPROTO_*
@@ -35,7 +35,7 @@ type Answer struct {
 	Kind, Protocol uint8
 }
 
-// transports is what the kind and protocol asked for come to, streams first.
+// transports returns the transports for the kind and protocol asked for, streams first.
 func (q Question) transports() []Answer {
 	var all []Answer
 	for _, t := range []Answer{

@@ -27,7 +27,7 @@ const maxQuery = 4096
 // Full reports whether the guest has as many sockets of the nameserver as it may have.
 func (n *Names) Full() bool { return n.asking.Load() >= maxAsking }
 
-// Serve answers what comes to end, of a pair of sockets, in the background, until the other
+// Serve answers the queries that arrive at end, one of a pair of sockets, in the background, until the other
 // one closes. It closes nothing.
 func (n *Names) Serve(end *os.File, stream bool) {
 	ctx, cancel := context.WithCancel(n.account.Ended)
@@ -99,8 +99,8 @@ func (n *Names) begin(ctx context.Context) bool {
 
 func (n *Names) finish() { <-n.answering }
 
-// answerSafely answers nothing where the embedder's policy or resolver panics: this is
-// no call of the guest's, which such a panic would end.
+// answerSafely answers nothing where the embedder's policy or resolver panics: such
+// a panic in a call of the guest's would end the guest.
 func (n *Names) answerSafely(ctx context.Context, query []byte, size int) (answer []byte) {
 	defer func() {
 		if recover() != nil {

@@ -13,7 +13,7 @@ var epoch = time.Now()
 // Clock returns the time of this process's monotonic clock, in nanoseconds.
 func Clock() int64 { return int64(time.Since(epoch)) }
 
-// DeadlineOf returns the end of a timeout that begins now; 0 is no timeout, and one
+// DeadlineOf returns the end of a timeout that begins now; 0 means no timeout, and one
 // below 0 has ended.
 func DeadlineOf(timeout time.Duration) int64 {
 	if timeout == 0 {

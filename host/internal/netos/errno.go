@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// errnos is what the guest sees of the operating system's errors; osErrnos are those that
+// errnos maps the operating system's errors to the guest's; osErrnos are those that
 // only this system has.
 var errnos = table(osErrnos, map[unix.Errno]sockabi.Errno{
 	unix.E2BIG:           sockabi.E2BIG,
@@ -76,7 +76,7 @@ var errnos = table(osErrnos, map[unix.Errno]sockabi.Errno{
 	unix.ETIMEDOUT:       sockabi.ETIMEDOUT,
 })
 
-// table makes an array of maps, for Errno is part of most calls. 0 is no entry.
+// table makes an array of maps, for Errno is part of most calls. 0 means no entry.
 func table(maps ...map[unix.Errno]sockabi.Errno) (t [256]sockabi.Errno) {
 	for _, m := range maps {
 		for e, errno := range m {

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-// Package netos is what sockets need of Linux and macOS, where the two differ.
+// Package netos hides the differences between Linux and macOS that concern sockets.
 //
 // os_linux.go and os_darwin.go have the same declarations:
 //

@@ -63,7 +63,7 @@ func adopt(create func() (int, error)) (int, error) {
 }
 
 // Poll is poll(2) for at most timeout, rounded up to milliseconds; a
-// negative timeout is for ever.
+// negative timeout is forever.
 func Poll(fds []unix.PollFd, timeout time.Duration) (int, error) {
 	ms := -1
 	if timeout >= 0 {

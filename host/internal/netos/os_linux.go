@@ -43,7 +43,7 @@ func Accept(fd int) (int, error) {
 	return fd, err
 }
 
-// Poll is poll(2) for at most timeout; a negative timeout is for ever.
+// Poll is poll(2) for at most timeout; a negative timeout is forever.
 func Poll(fds []unix.PollFd, timeout time.Duration) (int, error) {
 	if timeout < 0 {
 		return unix.Ppoll(fds, nil, nil)

@@ -29,7 +29,7 @@ import (
 //	(module (memory (export "memory") 0))
 var proxyModule = []byte("\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x00\x07\x0a\x01\x06memory\x02\x00")
 
-// A Module is what the guests of one module have in common.
+// A Module holds the state that the guests of one module share.
 type Module struct {
 	Imports *wasi.Functions // that guests can import
 
@@ -37,7 +37,7 @@ type Module struct {
 	runtime wazero.Runtime
 }
 
-// New makes a Module, which is to be closed.
+// New makes a Module. The caller closes it.
 func New(ctx context.Context) (*Module, error) {
 	m := &Module{runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())}
 	var err error

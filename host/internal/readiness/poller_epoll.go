@@ -17,12 +17,12 @@ import (
 //
 //   - open(wake): ready to watch, the descriptor wake included; close.
 //   - arm(w, want): watches w for want and nothing else from now on, and sets
-//     w.armed to want; 0 is no longer at all. It fails only where want is more
+//     w.armed to want; 0 means no longer at all. It fails only where want is more
 //     than before.
 //   - wait(timeout, more, report): waits until there is something to report, until more
 //     has an event, the wake descriptor is readable, a signal came, or the time
-//     is over, for ever if timeout is below 0. Then it calls report for each
-//     socket that has something, and sets Revents of more, of which those with
+//     is over, forever if timeout is below 0. Then it calls report for each
+//     socket that has something, and sets Revents of more; those with
 //     a negative Fd are ignored. Level-triggered.
 type poller struct {
 	slots

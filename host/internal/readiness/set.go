@@ -32,7 +32,7 @@ type Source interface {
 	Listens() bool
 }
 
-// A Watched is what a Set knows of a socket.
+// A Watched is a Set's record of a socket.
 type Watched struct {
 	source   Source
 	interest [2]int32 // the subscription to read and to write, or -1
@@ -46,7 +46,7 @@ func (w *Watched) Of(s Source) { w.source, w.interest = s, [2]int32{-1, -1} }
 // Armed reports whether the operating system is asked about that direction.
 func (w *Watched) Armed(direction int) bool { return w.armed&(1<<direction) != 0 }
 
-// A Guest is what a Set asks while a guest polls.
+// A Guest answers a Set's questions while a guest polls.
 type Guest interface {
 	// Number returns the number by which a descriptor is known, if it is another name.
 	Number(fd uint32) uint32
@@ -67,12 +67,12 @@ type Guest interface {
 	// Now returns a clock of the guest's, in nanoseconds.
 	Now(clock uint32) int64
 
-	// Heed is called before the guest sleeps. It calls Tell and TellSignals for what no
-	// operating system tells of.
+	// Heed is called before the guest sleeps. It calls Announce and AnnounceSignals for what no
+	// operating system reports.
 	Heed()
 }
 
-// A row is what one subscription comes to. Rows live from poll to poll as long
+// A row is the state of one subscription. Rows live from poll to poll as long
 // as the guest repeats their bytes.
 type row struct {
 	tag   uint8         // sockabi.EVENTTYPE_*, or what the guest wrote there
@@ -88,7 +88,7 @@ type row struct {
 
 func (r *row) direction() int { return int(r.tag) - sockabi.EVENTTYPE_FD_READ }
 
-// A Set is what the guest subscribed to, as rows by subscription number.
+// A Set holds the guest's subscriptions, as rows by subscription number.
 //
 // A socket knows its row of each direction, and its row knows it. The poller is
 // told of a socket when a row wants more than it watches for, and never when a
@@ -165,7 +165,7 @@ func (in *Set) unlink(i int) {
 	*r = row{}
 }
 
-// fail makes row i one that only tells errno.
+// fail makes row i one that only reports errno.
 func (in *Set) fail(i int, tag uint8, errno sockabi.Errno) {
 	in.unlink(i)
 	in.rows[i] = row{tag: tag, errno: errno}
@@ -260,7 +260,7 @@ func (w *Watched) wants() uint8 {
 }
 
 // arm makes the poller watch for all that row i wants. Where the operating
-// system refuses, the row tells why.
+// system refuses, the row reports the errno.
 func (in *Set) arm(i int) {
 	w := in.rows[i].w
 	if w == nil {
@@ -296,21 +296,21 @@ func (in *Set) Forget(w *Watched) {
 	in.poller.arm(w, 0)
 }
 
-// Tell has this poll say that w is ready in a direction, if it is subscribed to.
-func (in *Set) Tell(w *Watched, direction int) {
+// Announce makes this poll report that w is ready in a direction, if it is subscribed to.
+func (in *Set) Announce(w *Watched, direction int) {
 	if i := w.interest[direction]; i >= 0 {
 		in.done.add(int(i))
 	}
 }
 
-// TellSignals has this poll say that signals have arrived, if they are subscribed to.
-func (in *Set) TellSignals() {
+// AnnounceSignals has this poll say that signals have arrived, if they are subscribed to.
+func (in *Set) AnnounceSignals() {
 	if in.signals >= 0 {
 		in.done.add(in.signals)
 	}
 }
 
-// report is what the poller calls for each socket that has something: an error
+// report is called by the poller for each socket that has something: an error
 // or a hang-up makes both directions ready.
 func (in *Set) report(w *Watched, ready uint8, hungup bool) {
 	wanted := w.wants()
@@ -328,7 +328,7 @@ func (in *Set) report(w *Watched, ready uint8, hungup bool) {
 	}
 }
 
-// wait waits until a row has something to tell, which then is in done or in
+// wait waits until a row has something to report, which then is in done or in
 // errors. It is false if interrupted before.
 func (in *Set) wait() bool {
 	start := netos.Clock()

@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
-// A Wake is what other goroutines reach a waiting call of the guest through. What they ask for
+// A Wake lets other goroutines reach a waiting call of the guest. What they ask for
 // is heeded by the call.
 type Wake struct {
 	mu    sync.Mutex // held to write w or close it

@@ -175,7 +175,7 @@ func listed(n int, text func(i int) string) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// subscriptionText is what subscription i waits for.
+// subscriptionText describes what subscription i waits for.
 func (in *Set) subscriptionText(i int) string {
 	r := &in.rows[i]
 	target := strconv.FormatUint(uint64(le.Uint32(in.snapshot[i*subSize:][subTarget:])), 10)
@@ -194,7 +194,7 @@ func (in *Set) subscriptionText(i int) string {
 	return target
 }
 
-// eventText is what came of subscription i.
+// eventText describes the event of subscription i.
 func (in *Set) eventText(i int) string {
 	r := &in.rows[i]
 	text := "clock"

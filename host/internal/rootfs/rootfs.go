@@ -23,7 +23,7 @@ import (
 
 // FS is a directory of the host.
 //
-// Where os.Root joins what POSIX tells apart, such as unlink and rmdir, an Lstat decides.
+// Where os.Root joins what POSIX separates, such as unlink and rmdir, an Lstat decides.
 // If the file is replaced in between, the operation acts on another file of the directory.
 type FS struct {
 	root tree
@@ -35,7 +35,7 @@ type FS struct {
 
 var _ experimentalsys.FS = (*FS)(nil)
 
-// A tree is what an FS needs of an os.Root.
+// A tree has the methods of *os.Root that an FS uses.
 type tree interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
 	Lstat(name string) (fs.FileInfo, error)
@@ -131,7 +131,7 @@ func (f *FS) is(name string) (dir bool, errno experimentalsys.Errno) {
 	return info.IsDir(), 0
 }
 
-// only returns ENOTDIR if a name that ends in a slash is no directory.
+// only returns ENOTDIR if a name that ends in a slash is not a directory.
 func (f *FS) only(name string, dir bool) experimentalsys.Errno {
 	if !dir {
 		return 0
@@ -224,7 +224,7 @@ func (f *FS) Rmdir(name string) experimentalsys.Errno {
 	return errnoOf(f.root.Remove(name))
 }
 
-// Unlink removes a file that is no directory.
+// Unlink removes a file that is not a directory.
 func (f *FS) Unlink(name string) experimentalsys.Errno {
 	name, slash := split(name)
 	switch dir, errno := f.is(name); {

@@ -28,7 +28,7 @@ const (
 // sun_path, whatever the host's.
 const sunPathSize = sockabi.MaxUnixPath + 1
 
-// addressBytes is where the address is that parameter i tells of.
+// addressBytes returns the position of the address that parameter i points to.
 func (c call) addressBytes(i int) ([]byte, sockabi.Errno) {
 	b, ok := c.at(i, sockabi.AddressSize)
 	if !ok {
@@ -42,9 +42,9 @@ func (c call) addressBytes(i int) ([]byte, sockabi.Errno) {
 	return b, 0
 }
 
-// endpoint is a copy of the address that parameter i tells of and the port in
+// endpoint returns a copy of the address that parameter i points to and the port in
 // parameter p. It has 4, 16 or 128 bytes, under the plain names too. Another length,
-// and a port that is none, is EINVAL.
+// and an invalid port, is EINVAL.
 func (g *guest) endpoint(c call, i, p int) (address.Endpoint, sockabi.Errno) {
 	b, errno := c.addressBytes(i)
 	if errno != 0 {
@@ -90,7 +90,7 @@ func (g *guest) endpoint(c call, i, p int) (address.Endpoint, sockabi.Errno) {
 
 // unixName is the name in a NUL-padded sun_path: an absolute path, or "@name" for the
 // abstract name, which a NUL in front makes. That ends before the padding, as Go's does,
-// so that programs that are not guests can meet it. EINVAL is no path, or a relative one:
+// so that programs that are not guests can meet it. EINVAL is not a path, or a relative one:
 // the host's working directory is not the guest's.
 func unixName(b []byte) (string, sockabi.Errno) {
 	name := string(bytes.TrimRight(b, "\x00"))

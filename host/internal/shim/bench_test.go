@@ -64,8 +64,8 @@ func BenchmarkPoll(b *testing.B) {
 	}
 }
 
-// BenchmarkRequest is what a guest's server does for a request on a kept connection,
-// read and send, without the request of the peer. The same system calls alone tell what
+// BenchmarkRequest makes the calls of a guest's server for a request on a kept connection,
+// read and send, without the request of the peer. The same system calls alone show what
 // of it is the kernel's.
 func BenchmarkRequest(b *testing.B) {
 	const size = 100

@@ -157,7 +157,7 @@ func TestTimeoutsOfBlockingCalls(t *testing.T) {
 			t.Errorf("sock_send without room = %s", errno.Name())
 		}
 	})
-	// A timeout below 0 does not wait, and 0 is none.
+	// A timeout below 0 does not wait, and 0 means none.
 	g.ok("sock_setsockopt", u, 0, sockabi.SO_RCVTIMEO, g.put(sockabi.Timeval{Seconds: -1}), 16)
 	g.want(sockabi.EAGAIN, "sock_recv", u, iovs, 1, 0, n, flags)
 	g.want(sockabi.EDOM, "sock_setsockopt", u, 0, sockabi.SO_RCVTIMEO, g.put(sockabi.Timeval{Microseconds: 1_000_000}), 16)

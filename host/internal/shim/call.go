@@ -23,7 +23,7 @@ import (
 // pointers among them point to, and each errno with its cause. It leaves out those of all
 // functions:
 //
-//   - EADDRNOTAVAIL: a pointer is no multiple of its alignment, which package sockabi states.
+//   - EADDRNOTAVAIL: a pointer is not a multiple of its alignment, which package sockabi states.
 //   - EFAULT: what a pointer points to is not all in memory.
 //   - EBADF: no descriptor of that number is open. ENOTSOCK: it is a file's.
 //   - what the operating system's function of that name says, by netos.Errno.
@@ -128,7 +128,7 @@ func descriptors(f sockabi.Function) int {
 	return n
 }
 
-// used returns the arguments of a call, of which the first are descriptors, with the numbers
+// used returns the arguments of a call, the first of which are descriptors, with the numbers
 // of sockets in the place of other names.
 func (g *guest) used(args []uint64, fds int) []uint64 {
 	for i := range fds {
@@ -142,8 +142,8 @@ func (g *guest) used(args []uint64, fds int) []uint64 {
 
 var le = binary.LittleEndian
 
-// view is the size bytes of guest memory at ptr, of which there can be more than
-// 32 bits tell. No bytes are always there.
+// view returns the size bytes of guest memory at ptr; there can be more than
+// 32 bits can count. No bytes are always there.
 func (c call) view(ptr uint32, size uint64) ([]byte, bool) {
 	if size == 0 {
 		return nil, true
@@ -167,9 +167,9 @@ func (c call) aligned(n uint32, params ...int) bool {
 	return true
 }
 
-// iovecs is the buffers that parameters i and i+1 tell of, in a slice that the
+// iovecs returns the buffers that parameters i and i+1 describe, in a slice that the
 // next call reuses. Together they are less than 4 GiB; what is beyond is left
-// out, as a count of bytes could not tell of it.
+// out, as a count of bytes could not include it.
 func (g *guest) iovecs(c call, i int) (bufs [][]byte, size uint32, errno sockabi.Errno) {
 	array, ok := c.at(i, uint64(c.u32(i+1))*sockabi.IOVecSize)
 	if !ok {

@@ -173,7 +173,7 @@ func TestDialFails(t *testing.T) {
 	}
 }
 
-func TestDialIsAskedOnlyForWhatIsPermitted(t *testing.T) {
+func TestDialIsAskedOnlyForWhatIsAllowed(t *testing.T) {
 	g := newTester(t, sockets.Config{Policy: refuseAll, Dial: func(context.Context, string, string) (net.Conn, error) {
 		t.Error("it was asked")
 		return nil, unix.EIO

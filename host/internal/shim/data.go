@@ -36,7 +36,7 @@ func (g *guest) sockRecvFrom(c call) sockabi.Errno {
 	return g.receive(c, receiving{flags: 4, addr: 3, port: 5, nread: 6, roflags: 7})
 }
 
-// receiving tells which parameter is what; -1 is none.
+// receiving holds the index of each parameter; -1 means that there is none.
 type receiving struct{ flags, addr, port, nread, roflags int }
 
 func (g *guest) receive(c call, p receiving) sockabi.Errno {

@@ -275,7 +275,7 @@ func TestDrainWakesWhoWaits(t *testing.T) {
 			l := ours(t, "tcp", "127.0.0.1:0")
 			s.call("sock_connect", dialed, s.addr("127.0.0.1"), port(l))
 			s.waitFor(write(dialed))
-			s.expectPoll("clock:1", read(dialed), timer(time.Millisecond)) // it is no client's
+			s.expectPoll("clock:1", read(dialed), timer(time.Millisecond)) // it is not a client's
 		}
 		s.ok("fd_close", fd)
 		s.waitsFor(time.Now(), 0)

@@ -372,7 +372,7 @@ func TestFaultsFollowTheSeed(t *testing.T) {
 	}
 }
 
-// TestProbabilities counts what the first throws of many sockets come to.
+// TestProbabilities counts the results of the first throws of many sockets.
 func TestProbabilities(t *testing.T) {
 
 	const n = 10_000

@@ -61,7 +61,7 @@ func (g *guest) vectored(c call) (bufs [][]byte, size uint32, result []byte, err
 	return bufs, size, result, errno
 }
 
-// elsewhere is the answer to a descriptor that is no socket: the engine's own
+// elsewhere is the answer to a descriptor that is not a socket: the engine's own
 // function serves its files, and nothing else.
 func (g *guest) elsewhere(c call) sockabi.Errno {
 	if c.u32(0) < sockets.FirstSocket {
@@ -80,7 +80,7 @@ func (g *guest) fdClose(c call) sockabi.Errno {
 	return 0
 }
 
-// fdFdstatGet is fd_fdstat_get: it reports type, flags and rights of a descriptor. It tells
+// fdFdstatGet is fd_fdstat_get: it reports type, flags and rights of a descriptor. It reports
 // datagram sockets apart, as WASI has it; WasmEdge calls every socket a stream. Parameters: fd;
 // stat*, a sockabi.FDStat of 24 bytes. It falls through for files.
 func (g *guest) fdFdstatGet(c call) sockabi.Errno {
@@ -107,7 +107,7 @@ func (g *guest) fdFdstatGet(c call) sockabi.Errno {
 	return 0
 }
 
-// fdFdstatSetFlags is fd_fdstat_set_flags: it sets flags, of which NONBLOCK has a meaning.
+// fdFdstatSetFlags is fd_fdstat_set_flags: it sets flags; only NONBLOCK has a meaning.
 // Parameters: fd; flags, sockabi.FDFLAG_*. It falls through for files.
 //   - EINVAL: a flag is unknown.
 //   - ENOTCAPABLE: a flag makes files synchronous.

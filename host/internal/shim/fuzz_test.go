@@ -143,7 +143,7 @@ func expectWithin(t *testing.T, fn sockabi.Function, args []uint32, was, is memo
 
 // FuzzPoll opens, closes, renumbers and fills sockets, and polls in between. An
 // oracle that remembers nothing, and asks poll(2) about each socket alone, says
-// what each poll has to tell.
+// what each poll must report.
 func FuzzPoll(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 9, 3, 1, 0, 2, 0, 1, 1, 3, 0, 9, 3, 1, 0, 2, 0, 1, 1})
 	f.Add([]byte{0, 0, 9, 2, 1, 0, 1, 1, 2, 0, 9, 2, 1, 0, 1, 1, 0, 9, 2, 1, 0, 1, 1})

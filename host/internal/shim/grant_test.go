@@ -30,7 +30,7 @@ func (g *tester) checkStreams() {
 	}
 }
 
-// grantedTo is what the engine has of a socket.
+// grantedTo returns what the engine was granted of a socket.
 func (g *tester) grantedTo(fd uint32) *sockets.Stream { return &g.streams.Of[fd-sockets.FirstSocket] }
 
 func TestPlainConnectionsAreGranted(t *testing.T) {

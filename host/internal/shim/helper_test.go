@@ -276,7 +276,7 @@ func (g *tester) send(fd uint32, text string) {
 	})
 }
 
-// recv is what sock_recv gives, up to 64 bytes.
+// recv returns the bytes that sock_recv returns, at most 64.
 func (g *tester) recv(fd uint32) (text string, errno sockabi.Errno) {
 	g.scratch(func() {
 		iovs, n, flags := g.iovs(strings.Repeat("?", 64)), g.alloc(4), g.alloc(2)
@@ -326,7 +326,7 @@ func (g *tester) polled(subs ...sockabi.Subscription) string {
 			at++
 		}
 		if at == len(subs) {
-			g.Fatalf("an event is no subscription's, or not in their order: %+v", ev)
+			g.Fatalf("an event is not a subscription's, or not in their order: %+v", ev)
 		}
 		one := fmt.Sprintf("%s:%d", map[uint8]string{0: "clock", 1: "read", 2: "write"}[ev.Type], at)
 		if ev.Errno != 0 {

@@ -31,7 +31,7 @@ func ours(t testing.TB, network, at string) net.Listener {
 
 func port(l net.Listener) uint32 { return uint32(l.Addr().(*net.TCPAddr).Port) }
 
-func refuseAll(host.Request) error { return errors.New("nothing is permitted") }
+func refuseAll(host.Request) error { return errors.New("nothing is allowed") }
 
 // meet dials l, and returns what the guest accepts at fd.
 func (g *tester) meet(l net.Listener, fd uint32) (accepted uint32, peer net.Conn) {
@@ -199,7 +199,7 @@ func TestInvalidHostListeners(t *testing.T) {
 		l    net.Listener
 		want string
 	}{
-		{nil, "listener 1, nil: a <nil> is no listener that can be told from others; give a pointer"},
+		{nil, "listener 1, nil: a <nil> is not a listener that can be told from others; give a pointer"},
 		{struct {
 			net.Listener
 			f func()

@@ -18,7 +18,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// waits is calls that wait for ever, by what they are.
+// waits is calls that wait forever, by what they are.
 var waits = map[string]func(g *tester) func() sockabi.Errno{
 	"a poll of a socket": func(g *tester) func() sockabi.Errno { return g.forever(read(nonblockPeer(g))) },
 	"a poll of a clock":  func(g *tester) func() sockabi.Errno { return g.forever(timer(time.Hour)) },

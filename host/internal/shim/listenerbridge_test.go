@@ -191,7 +191,7 @@ func TestPublished(t *testing.T) {
 	defer l.Close()
 	var told []net.Addr
 	g := newTester(t, sockets.Config{
-		Policy:    func(host.Request) error { return errors.New("nothing is permitted") },
+		Policy:    func(host.Request) error { return errors.New("nothing is allowed") },
 		Listeners: []net.Listener{host.Published{Listener: l, Port: 8080}},
 		OnListen:  func(a net.Addr) { told = append(told, a) },
 	})

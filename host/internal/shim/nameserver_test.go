@@ -117,9 +117,9 @@ func TestTheNameserverOffGuard(t *testing.T) {
 	g.Close()
 }
 
-// TestNamesPermitWhatTheHostTold dials an address before and after it was told of, in
+// TestNamesAllowWhatTheHostTold dials an address before and after it was told of, in
 // both ways, and another guest's name.
-func TestNamesPermitWhatTheHostTold(t *testing.T) {
+func TestNamesAllowWhatTheHostTold(t *testing.T) {
 	told := map[string]func(g *tester){
 		"by sock_getaddrinfo": func(g *tester) {
 			g.ok("sock_getaddrinfo", g.ask("four.test", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(2, 26, 0))...)
@@ -131,7 +131,7 @@ func TestNamesPermitWhatTheHostTold(t *testing.T) {
 			g.waitFor(read(fd))
 		},
 	}
-	for way, tell := range told {
+	for way, ask := range told {
 		g := newNameTester(t, "dial tcp four.test:80 in 192.0.2.0/24")
 		other := newNameTester(t, "dial tcp four.test:80 in 192.0.2.0/24")
 		dial := func(g *tester) sockabi.Errno {
@@ -141,7 +141,7 @@ func TestNamesPermitWhatTheHostTold(t *testing.T) {
 		if errno := dial(g); errno != sockabi.EACCES {
 			t.Errorf("%s: before it was told: %s", way, errno.Name())
 		}
-		tell(g)
+		ask(g)
 		if errno := dial(g); errno == sockabi.EACCES {
 			t.Errorf("%s: the name is told, and still refused", way)
 		}

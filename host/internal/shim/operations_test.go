@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// operations is what a guest can do next.
+// operations are the next operations that a guest can do.
 var operations = []func(*model){
 	(*model).doOpen, (*model).doBind, (*model).doListen, (*model).doAccept, (*model).doConnect, (*model).doSend, (*model).doReceive, (*model).doSendTo,
 	(*model).doShutdown, (*model).doOption, (*model).doSetOption, (*model).doAddress, (*model).doNames, (*model).doPoll, (*model).doFlags, (*model).doClose, (*model).doRenumber,

@@ -60,7 +60,7 @@ func TestOptionsThatAreNumbers(t *testing.T) {
 	}
 }
 
-// TestSizesByValue holds that the size 4, passed by value, is no pointer to address 4,
+// TestSizesByValue holds that the size 4, passed by value, is not a pointer to address 4,
 // unless something is there.
 func TestSizesByValue(t *testing.T) {
 	g := newTester(t, sockets.Config{})
@@ -111,7 +111,7 @@ func TestOptionsToReadOnly(t *testing.T) {
 		}
 	}
 	if runtime.GOOS == "linux" && (g.option(l, 0, sockabi.SO_ACCEPTCONN) != 1 || g.option(u, 0, sockabi.SO_ACCEPTCONN) != 0) {
-		t.Error("SO_ACCEPTCONN does not tell listeners apart")
+		t.Error("SO_ACCEPTCONN does not distinguish listeners")
 	}
 	for _, name := range []uint32{sockabi.SO_TYPE, sockabi.SO_ERROR, sockabi.SO_ACCEPTCONN, sockabi.SO_PORTORDER} {
 		g.want(sockabi.ENOPROTOOPT, "sock_setsockopt", l, 0, name, g.put(int32(1)), 4)

@@ -109,7 +109,7 @@ func TestEveryAddressPassesThePolicy(t *testing.T) {
 		// Permitted: whatever happens, the policy does not say EACCES.
 		policy.deny, policy.asked = false, nil
 		if errno := test.act(g, fd); errno == sockabi.EACCES || len(policy.asked) != 1 {
-			t.Errorf("%q: permitted, and the guest got %s; asked %v", test.want, errno.Name(), policy.asked)
+			t.Errorf("%q: allowed, and the guest got %s; asked %v", test.want, errno.Name(), policy.asked)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func TestWhatThePolicyIsNotAsked(t *testing.T) {
 	g.send(u, "connected")
 	g.waitFor(read(v))
 	g.recv(v)
-	g.ok("sock_listen", l, 5)                                                      // permitted when it listened
+	g.ok("sock_listen", l, 5)                                                      // allowed when it listened
 	g.ok("sock_send_to", a, g.iovs("x"), 1, g.addr("127.0.0.1"), 9, 0, g.alloc(4)) // its peer, not the address
 	g.want(sockabi.EBADF, "sock_connect", sockets.FirstSocket+99, g.addr("127.0.0.1"), 9)
 	g.want(sockabi.EAFNOSUPPORT, "sock_connect", u, g.addr("::1"), 9)

@@ -18,7 +18,7 @@ const moreSubscriptions = 1 << 16
 //   - EINVAL: there are no subscriptions, or more than a guest has use for.
 //   - EINTR: the guest is stopped.
 //
-// NBytes is 1 for what is ready, save 0 for a listener: to tell how much there
+// NBytes is 1 for what is ready, except 0 for a listener: to report how much there
 // is would be a system call per event.
 func (g *guest) pollOneoff(c call) sockabi.Errno {
 	if !c.aligned(8, 0, 1) || !c.aligned(4, 3) {

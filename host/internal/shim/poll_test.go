@@ -18,7 +18,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// pairs is that many pairs of connected UNIX sockets, of which the guest has one
+// pairs makes so many pairs of connected UNIX sockets; the guest has one
 // end, non-blocking, and the test the other.
 func (g *tester) pairs(n int) (fds []uint32, peers []int) {
 	g.Helper()

@@ -28,8 +28,8 @@ func TestListenersAreLimited(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreLimited holds that one too many stays in the queue, of which no poll
-// tells, and that other listeners are not concerned.
+// TestConnectionsAreLimited holds that one too many stays in the queue, that no poll
+// reports it, and that other listeners are not concerned.
 func TestConnectionsAreLimited(t *testing.T) {
 	var told []string
 	g := newTester(t, sockets.Config{Limits: host.Limits{Connections: 2}, OnLimit: func(field string) { told = append(told, field) }})
@@ -41,7 +41,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	g.ok("sock_connect", c, g.addr("127.0.0.1"), port)
 	g.expectPoll("clock:1", read(l), timer(20*time.Millisecond))
 	g.ok("fd_fdstat_set_flags", l, 0)
-	g.want(sockabi.EMFILE, "sock_accept", l, g.alloc(4)) // which would wait for ever
+	g.want(sockabi.EMFILE, "sock_accept", l, g.alloc(4)) // which would wait forever
 	g.nonblock(l)
 	g.want(sockabi.EAGAIN, "sock_accept", l, g.alloc(4))
 	g.pairFrom(other, otherPort)
@@ -132,6 +132,6 @@ func TestLookupsAreLimited(t *testing.T) {
 			t.Errorf("%s, want %s", errno.Name(), want.Name())
 		}
 	}
-	// A number is no look-up.
+	// A number is not a look-up.
 	g.ok("sock_getaddrinfo", g.ask("127.0.0.1", "80", sockabi.AddrInfo{SockType: sockabi.SOCK_STREAM}, g.list(2, 26, 0))...)
 }

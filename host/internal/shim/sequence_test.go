@@ -20,7 +20,7 @@ import (
 )
 
 // A model is a guest that uses its sockets as the fuzzer says, and what must come of
-// each call as far as its calls before tell.
+// each call as far as its calls before show.
 type model struct {
 	*tester
 	tape
@@ -127,7 +127,7 @@ func (m *model) do(s *modelled, allowed []sockabi.Errno, name string, args ...ui
 	errno := m.call(name, args...)
 	m.Logf("%s%v = %s", name, args, errno.Name())
 	if !slices.Contains(allowed, errno) {
-		m.Fatalf("%s%v of %+v = %s (%d), which is none of %d", name, args, s, errno.Name(), errno, allowed)
+		m.Fatalf("%s%v of %+v = %s (%d), not one of %d", name, args, s, errno.Name(), errno, allowed)
 	}
 	masked := bytes.Clone(m.mem)
 	if errno == 0 {
@@ -143,7 +143,7 @@ func (m *model) do(s *modelled, allowed []sockabi.Errno, name string, args ...ui
 
 func either(errnos ...sockabi.Errno) []sockabi.Errno { return errnos }
 
-// born is what follows on a new socket, so that no call waits for ever and no port
+// born returns the operations that follow on a new socket, so that no call waits forever and no port
 // stays in use.
 func (m *model) born(ptr uint32, s *modelled) {
 	fd := m.u32(ptr)

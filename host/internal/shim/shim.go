@@ -2,7 +2,7 @@
 // a table of rows, on one guest's sockets.
 //
 // An engine binds each row to an import of the guest and does nothing else. The functions
-// behave as WasmEdge's do where a guest can see it, and better where WasmEdge merely fails;
+// behave as WasmEdge's do where a guest can see it, and better where WasmEdge only fails;
 // package sockabi says what a guest may rely on.
 //
 // Of all that is about sockets, this package alone reads and writes guest memory, always
@@ -32,7 +32,7 @@
 //     guest's is in that directory; others are the host's. Files of UNIX sockets
 //     that are left when the guest ends are removed.
 //   - To connect or to send to an unspecified address is to do so to loopback,
-//     which is what the policy is asked.
+//     which the policy gets.
 //   - sock_recv_from sets the family to AF_UNSPEC where there is no address.
 //   - fd_close never lingers. RI_PEEK with RI_WAITALL does not wait for all.
 //   - poll_oneoff without subscriptions, or with more than 65,536 and two for each
@@ -59,8 +59,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// FallThrough is not an errno: it is what the call of a Shared row answers when
-// the engine's own function of that name is to be called, with the same
+// FallThrough is not an errno: the call of a Shared row returns it when
+// the engine's own function of that name must be called, with the same
 // arguments. Nothing has been done then.
 const FallThrough sockabi.Errno = 0xffff
 
@@ -85,7 +85,7 @@ type Row struct {
 	sockabi.Function
 	Call Func
 
-	// Shared tells that the engine has a function of this name too, and that
+	// Shared means that the engine has a function of this name too, and that
 	// Call answers FallThrough where that one is to serve. Always call Call
 	// first: fd_renumber of two files falls through only if both are open,
 	// because no engine is trusted with a number that a guest made up.

@@ -88,10 +88,10 @@ func (g *guest) sockListen(c call) sockabi.Errno {
 // sockAccept1 is sock_accept with two parameters: fd; newfd*, 4 bytes. See sockAccept.
 func (g *guest) sockAccept1(c call) sockabi.Errno { return g.acceptTo(c, 0, 1) }
 
-// sockAccept is sock_accept: it takes a connection. The policy has permitted the listener, and
+// sockAccept is sock_accept: it takes a connection. The policy has allowed the listener, and
 // so its connections.
 //
-// Parameters: fd; flags of the new descriptor, sockabi.FDFLAG_*, of which NONBLOCK has a
+// Parameters: fd; flags of the new descriptor, sockabi.FDFLAG_*; only NONBLOCK has a
 // meaning; newfd*, where its number goes, 4 bytes.
 //   - EINVAL: a flag is unknown; the socket does not listen, or the guest is shut down.
 //   - EAGAIN: there is none, and the listener does not block; or it has as many as it may have.
@@ -251,7 +251,7 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 // Parameters: fd; level and name as of sockGetsockopt; value*, as many bytes as size says.
 //   - EINVAL: the option is unknown, or the value is shorter than the option's.
 //   - ENOPROTOOPT: the option can only be read.
-//   - EDOM: a timeout has microseconds that are none.
+//   - EDOM: the microseconds of a timeout are not below a million.
 //   - EACCES: SO_BINDTODEVICE, which leads packets past the routes that a policy of addresses
 //     is made for.
 func (g *guest) sockSetsockopt(c call) sockabi.Errno {

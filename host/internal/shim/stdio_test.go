@@ -78,7 +78,7 @@ func TestStandardDescriptorsThatTheGuestReplaced(t *testing.T) {
 	g.expectPoll("write:1 EBADF", subs...)
 	open[5] = sockabi.FILETYPE_REGULAR_FILE
 	g.expectPoll("write:1", subs...)
-	open[0] = sockabi.FILETYPE_REGULAR_FILE // now it is no pipe, and always ready
+	open[0] = sockabi.FILETYPE_REGULAR_FILE // now it is not a pipe, and always ready
 	g.expectPoll("read:0, write:1", subs...)
 	delete(open, 0)
 	g.expectPoll("read:0 EBADF, write:1", subs...)

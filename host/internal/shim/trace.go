@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// watched is call, which tells the guest's Watch of each call that does not
+// watched returns call with a report to the guest's Watch of each call that does not
 // fall through: its name, arguments, errno and duration. Without both it is call itself.
 func (g *guest) watched(f sockabi.Function, call Func) Func {
 	if g.watch.none() {

@@ -25,13 +25,13 @@ func TestTrace(t *testing.T) {
 	watch := Watch{Trace: func(c host.Call) { traced = append(traced, c) }}
 	g := newWatched(t, sockets.Config{Policy: func(r host.Request) error {
 		if r.Addr.Addr() == refused {
-			return errors.New("no rule permits it")
+			return errors.New("no rule allows it")
 		}
 		return nil
 	}}, watch)
 	g.Names.Resolver = namestest.Resolver{}
 	port := func(fd uint32) string { return fmt.Sprint(g.local(fd).Port()) }
-	// told is what f is traced as, in the form of hosttrace.Text, with the descriptor
+	// told is the trace of f, in the form of hosttrace.Text, with the descriptor
 	// in front and the port of each socket in names replaced by its name.
 	told := func(f func(), names map[string]string) string {
 		t.Helper()
@@ -69,7 +69,7 @@ func TestTrace(t *testing.T) {
 		{"1048576 sock_listen(1048576, 9) = 0", func() { g.call("sock_listen", l, 9) }},
 		{"1048576 sock_accept(1048576, 4) = EAGAIN", func() { g.call("sock_accept", l, 4, g.alloc(4)) }},
 		{"1048577 sock_connect(1048577, 127.0.0.1:L) = EINPROGRESS", func() { g.call("sock_connect", c, g.addr("127.0.0.1"), lport) }},
-		{"1048577 sock_connect(1048577, 127.0.0.9:80) = EACCES (denied: no rule permits it)", func() { g.call("sock_connect", c, g.addr("127.0.0.9"), 80) }},
+		{"1048577 sock_connect(1048577, 127.0.0.9:80) = EACCES (denied: no rule allows it)", func() { g.call("sock_connect", c, g.addr("127.0.0.9"), 80) }},
 		{"1048577 sock_connect(1048577, 80) = EFAULT", func() { g.call("sock_connect", c, 1<<31, 80) }},
 		{"-1 poll_oneoff([write 1048577, read 77, clock 1m0s], 3) = 2 [write 1048577, read 77 EBADF]", func() {
 			g.call("poll_oneoff", g.put(write(c), read(77), timer(time.Minute)), g.alloc(96), 3, g.alloc(4))
@@ -142,7 +142,7 @@ func TestTrace(t *testing.T) {
 		}
 	}
 
-	// What falls through is the engine's to tell.
+	// What falls through is reported by the engine.
 	traced = nil
 	g.want(FallThrough, "fd_write", 1, g.iovs("x"), 1, g.alloc(4))
 	if traced != nil {

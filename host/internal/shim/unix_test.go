@@ -62,7 +62,7 @@ func TestUnixSockets(t *testing.T) {
 		g.expectPoll("read:0 hangup", read(a), timer(5*time.Second))
 		g.want(sockabi.EPIPE, "fd_write", a, g.iovs("x"), 1, g.alloc(4))
 
-		// A program that is no guest meets it by Go's name for it.
+		// A program that is not a guest meets it by Go's name for it.
 		conn, err := net.Dial("unix", strings.Replace(name, "\x00", "@", 1))
 		if err != nil {
 			t.Fatal(err)

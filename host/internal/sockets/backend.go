@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A backend is what stands behind a socket of the guest's. There are four: a
+// A backend implements a socket of the guest. There are four: a
 // kernelSocket, a listenerCopy of one of the host's listeners, a connBridge to a
 // net.Conn, and a dnsSocket. A socket begins as a kernelSocket; binding and connecting
 // can replace that by one of the others, on the same descriptor.
@@ -37,7 +37,7 @@ type backend interface {
 	// EINVAL if the socket does not listen.
 	accept() (backend, error)
 
-	// connect begins to connect, or asks what has become of that, and returns the backend
+	// connect begins to connect, or asks for the outcome, and returns the backend
 	// that the socket has from now on, also with an error. The errors are those of
 	// connect(2) of a descriptor that does not block.
 	connect(to address.Endpoint) (backend, error)

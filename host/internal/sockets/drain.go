@@ -103,28 +103,28 @@ func (g *Guest) next(l *Socket) (b backend, err error) {
 
 func (g *Guest) failing(l *Socket) bool { return g.draining.over || l.shut }
 
-// announce adds to what is told by this poll what no operating system tells of: signals,
+// announce adds to the events of this poll those that no operating system reports: signals,
 // the listeners that have a connection, or an end, and the connections that have one.
 func (g *Guest) announce() {
 	if g.signals.arrived() {
-		g.polls.TellSignals()
+		g.polls.AnnounceSignals()
 	}
 	if g.draining.level >= drainHurried {
 		for _, s := range g.table.sockets {
 			if s != nil && s.from != nil {
-				g.polls.Tell(&s.watched, readiness.Reading)
+				g.polls.Announce(&s.watched, readiness.Reading)
 			}
 		}
 	}
 	for s := range g.listening.addrs {
 		if s.retired && (len(s.pending) > 0 && !s.full || g.failing(s)) {
-			g.polls.Tell(&s.watched, readiness.Reading)
+			g.polls.Announce(&s.watched, readiness.Reading)
 		}
 	}
 }
 
-// inWork tells whether a connection that the guest has accepted, or is to accept, is open.
-// What is said on it tells nothing: a server may have written last and wait for the answer,
+// inWork reports whether a connection that the guest has accepted, or is to accept, is open.
+// Its traffic shows nothing: a server may have written last and wait for the answer,
 // or compute what to write next. A guest with requests of its own to answer says so itself.
 func (g *Guest) inWork() bool {
 	if g.signals.drains() || g.Account.Connections.Load() > 0 {
@@ -138,7 +138,7 @@ func (g *Guest) inWork() bool {
 	return false
 }
 
-// ends is asked when there was nothing to read from s. It tells whether that is to be the
+// ends is asked when there was nothing to read from s. It reports whether that counts as the
 // end of the stream: of a connection for which there is no time left.
 func (g *Guest) ends(s *Socket) bool {
 	s.cut = s.from != nil && g.draining.level >= drainHurried

@@ -16,16 +16,16 @@ import (
 // policy has agreed, and errors have the door that all have: recv and send ask
 // before they begin, and the resolver is wrapped.
 
-// A faulty is what a socket has met.
+// A faulty records the faults of a socket so far.
 type faulty struct {
 	dice  [2]*account.Dice // by direction; nil until it is needed
 	reset bool
 }
 
-// errEnd is what receiving comes to after a reset.
+// errEnd is the result of receiving after a reset.
 var errEnd = errors.New("the connection was reset before")
 
-// fault is what s meets before it receives to bufs or sends them: an error, or fewer
+// fault returns the fault that s meets before it receives to bufs or sends them: an error, or fewer
 // bufs. A call that finds nothing to do throws no dice, so that what happens does not
 // depend on how often a guest asks.
 func (g *Guest) fault(s *Socket, direction int, bufs [][]byte, whole bool) ([][]byte, error) {

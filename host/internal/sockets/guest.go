@@ -54,7 +54,7 @@ type Guest struct {
 	polling   context.Context // of the poll being served
 }
 
-// stdio is what the operating system knows of descriptor 0, 1 or 2.
+// stdio holds the operating system's view of descriptor 0, 1 or 2.
 type stdio struct {
 	file *os.File // keeps fd from being closed by the collector
 	fd   int      // -1 if always ready
@@ -142,7 +142,7 @@ func (g *Guest) Interrupt() { g.interrupt() }
 func (g *Guest) Interrupted() bool { return g.wake.Interrupted() }
 
 // Close interrupts, waits for the call being served to return, and closes every
-// socket. After it none can be opened, EMFILE. Closing twice is no error.
+// socket. After it none can be opened, EMFILE. Closing twice is not an error.
 func (g *Guest) Close() error {
 	g.interrupt()
 	g.mu.Lock()
@@ -180,8 +180,8 @@ func (g *Guest) now(clock uint32) int64 {
 	return ts.Nano()
 }
 
-// FDStat returns the type of a descriptor of the engine's, as Config.FDStat does. ctx is that
-// of the call being served.
+// FDStat returns the type of a descriptor of the engine's, as Config.FDStat does. ctx is the context of
+// the call being served.
 func (g *Guest) FDStat(ctx context.Context, fd uint32) (filetype uint8, errno sockabi.Errno) {
 	switch {
 	case g.engineStat != nil:
@@ -195,7 +195,7 @@ func (g *Guest) FDStat(ctx context.Context, fd uint32) (filetype uint8, errno so
 // forget makes polls lose sight of s, whose descriptor or number is about to become another's.
 func (g *Guest) forget(s *Socket) { g.polls.Forget(&s.watched) }
 
-// Mount tells that the guest has the host's directory of an absolute path, at the path
+// Mount records that the guest has the host's directory of an absolute path, at the path
 // guest, which is absolute too. UNIX sockets whose path lies in it are made and found
 // there. It must not run beside a call.
 func (g *Guest) Mount(guest, host string, readOnly bool) error {

@@ -20,7 +20,7 @@ import (
 )
 
 // Most of what a guest's sockets do is tested by calls through guest memory, in package shim.
-// Here is what they do for those who call them in Go.
+// This file tests what they do for callers in Go.
 
 func open(t *testing.T, cfg Config) *Guest {
 	t.Helper()

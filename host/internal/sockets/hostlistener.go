@@ -28,7 +28,7 @@ type hostListener struct {
 	addr   net.Addr         // the host's
 	at     address.Endpoint // where it is for the guest
 	port   uint16           // if the guest gets it at any address and that port
-	bridge *bridge.Listener // where connections come from if fd is no socket, but copies its tokens
+	bridge *bridge.Listener // where connections come from if fd is not a socket, but copies its tokens
 	taker  *Socket          // which has it now, or nil
 
 	released bool // fd is closed: the listener ends with the copies of guests
@@ -177,7 +177,7 @@ func newHostListener(l net.Listener) (*hostListener, error) {
 
 func (h *hostListener) openBridge(l net.Listener) (err error) {
 	if l == nil || !reflect.ValueOf(l).Comparable() {
-		return fmt.Errorf("a %T is no listener that can be told from others; give a pointer", l)
+		return fmt.Errorf("a %T is not a listener that can be told from others; give a pointer", l)
 	}
 	h.at = address.At(l.Addr())
 	switch {
@@ -235,7 +235,7 @@ func (g *Guest) closeHostListeners() {
 	g.hostListeners = nil
 }
 
-// hostListenerAt is what the host gives for that address, or nil. All addresses of IPv4 and
+// hostListenerAt returns the host's listener for that address, or nil. All addresses of IPv4 and
 // of IPv6 are the same: a guest that wants all gets those that the host chose.
 func (g *Guest) hostListenerAt(s *Socket, e address.Endpoint) *hostListener {
 	if !s.Stream() {
@@ -303,7 +303,7 @@ func (g *Guest) releaseListeners() {
 	}
 }
 
-// setOption sets it, for the connections too if s may come to be a listener of the
+// setOption sets it, for the connections too if s may become a listener of the
 // host's: the kernel does so only for those that it makes from this very socket.
 func (g *Guest) setOption(s *Socket, o Option, set func(*Socket) error) sockabi.Errno {
 	err := set(s)

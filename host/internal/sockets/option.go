@@ -110,8 +110,8 @@ func (g *Guest) Timeout(s *Socket, o Option) (sockabi.Timeval, sockabi.Errno) {
 	return sockabi.Timeval{Seconds: int64(v.Sec), Microseconds: int64(v.Usec)}, 0
 }
 
-// SetTimeout sets the timeout of the guest's blocking calls. EDOM is that its microseconds
-// are none.
+// SetTimeout sets the timeout of the guest's blocking calls. It returns EDOM if its microseconds
+// are not below a million.
 func (g *Guest) SetTimeout(s *Socket, o Option, v sockabi.Timeval) sockabi.Errno {
 	return g.setOption(s, o, func(s *Socket) error { return setTime(s, o, v) })
 }

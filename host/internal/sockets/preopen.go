@@ -45,7 +45,7 @@ func (g *Guest) Reserved(fd uint32) bool {
 }
 
 // number returns the number of the socket that fd is another name of, and fd itself if it is
-// none. A name of a closed socket becomes a number that is never open.
+// not one. A name of a closed socket becomes a number that is never open.
 func (g *Guest) number(fd uint32) uint32 {
 	if !g.Reserved(fd) {
 		return fd
@@ -58,7 +58,7 @@ func (g *Guest) number(fd uint32) uint32 {
 }
 
 // Use is for a descriptor that the guest's call is about. It returns the number of the socket
-// that fd is another name of, and fd itself if it is none. Using a preopened listener is how a
+// that fd is another name of, and fd itself if it is not one. Using a preopened listener is how a
 // guest begins to listen.
 func (g *Guest) Use(fd uint32) uint32 {
 	if !g.Reserved(fd) {
@@ -71,7 +71,7 @@ func (g *Guest) Use(fd uint32) uint32 {
 	return number
 }
 
-// begins tells that a preopened listener is used, once.
+// begins reports, once, that a preopened listener is used.
 func (g *Guest) begins(s *Socket) {
 	if _, told := g.listening.addrs[s]; told || !s.listener {
 		return
@@ -82,7 +82,7 @@ func (g *Guest) begins(s *Socket) {
 	}
 }
 
-// rename makes the low number of a socket, if it has one, that of another; nil is none.
+// rename makes the low number of a socket, if it has one, that of another; nil means none.
 func (g *Guest) rename(from, to *Socket) {
 	if i := slices.Index(g.preopened, from); i >= 0 && from != nil {
 		g.preopened[i] = to

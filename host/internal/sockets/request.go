@@ -97,7 +97,7 @@ func (g *Guest) Connect(s *Socket, e address.Endpoint) sockabi.Errno {
 	return g.wire(err)
 }
 
-// Send sends bufs to an address, or to the peer if that is none. A TCP socket sends to its
+// Send sends bufs to an address, or to the peer without one. A TCP socket sends to its
 // peer, whatever the address.
 func (g *Guest) Send(s *Socket, bufs [][]byte, to address.Endpoint) (n int, errno sockabi.Errno) {
 	if to.Family != sockabi.AF_UNSPEC && s.network() == "tcp" {

@@ -8,7 +8,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// signals is what the guest has said about signals, by the bits 1 << number, and those
+// signals holds the signals that the guest wants, as bits 1 << number, and those
 // that have arrived.
 type signals struct {
 	mu                        sync.Mutex

@@ -21,13 +21,13 @@ type Socket struct {
 	fd      int // the operating system's, on which s sends and receives; it stays the same
 	backend backend
 	number  uint32 // the guest's
-	nth     uint64 // of the guest's sockets, in the order in which they came to be
+	nth     uint64 // of the guest's sockets, in the order in which they were made
 	family  uint8  // sockabi.AF_*
 	kind    uint8  // sockabi.SOCK_*
 	flags   uint16 // sockabi.FDFLAG_*, as the guest set them
 	lingers bool   // SO_LINGER with a time is set
 
-	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 is none, below 0 is not to wait
+	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 means none, below 0 is not to wait
 
 	from  *Socket // the listener that accepted it
 	named bool    // bound by the guest, or accepted
@@ -39,14 +39,14 @@ type Socket struct {
 	faulty  faulty
 }
 
-// A judgement is what the policy has still to be asked about a socket.
+// A judgement is the question about a socket that the policy has not answered yet.
 type judgement struct {
 	unjudged bool             // bound to a free port, at which the policy was not asked whether it may listen
-	later    address.Endpoint // where it is to be bound then
+	later    address.Endpoint // where it will be bound then
 	routed   address.Endpoint // where it is connected for the route alone, until it sends
 }
 
-// An acceptance is what a listener has accepted and may still accept.
+// An acceptance counts what a listener has accepted and may still accept.
 type acceptance struct {
 	listener    bool
 	connections int       // how many it accepted that are open
@@ -115,7 +115,7 @@ func (g *Guest) newSocket(family, kind uint8) (*Socket, error) {
 	return s, nil
 }
 
-// suits tells whether a socket of this family and kind takes e, with the error
+// suits reports whether a socket of this family and kind takes e, with the error
 // that Linux gives where it does not. IPv6 datagram sockets send to IPv4.
 func (s *Socket) suits(e address.Endpoint, binding bool) error {
 	switch {
@@ -251,7 +251,7 @@ func (g *Guest) recv(s *Socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		var sa unix.Sockaddr
 		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
 			part := g.Account.In.Part(bufs, s.Stream())
-			if len(part) == 1 && flags == 0 && s.network() == "tcp" { // has no more to tell
+			if len(part) == 1 && flags == 0 && s.network() == "tcp" { // has no more to report
 				got, err = unix.Read(s.fd, part[0])
 			} else {
 				got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, part, nil, flags)
@@ -336,7 +336,7 @@ func (s *Socket) sender(sa unix.Sockaddr) address.Endpoint {
 	return address.Of(sa)
 }
 
-// local is where s is bound, or is to be.
+// local returns where s is bound, or will be.
 func (s *Socket) local() (address.Endpoint, error) {
 	if s.later.Family != sockabi.AF_UNSPEC {
 		return s.later, nil

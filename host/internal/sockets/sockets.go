@@ -37,7 +37,7 @@ type Config struct {
 	// It must be quick: the guest waits for it, and Interrupt does not end it.
 	Policy host.Policy
 
-	// OnListen is told the address at which a socket has come to listen or, of
+	// OnListen gets the address at which a socket now listens or, of
 	// datagrams, to be bound. The guest waits for it. It may be nil.
 	OnListen func(net.Addr)
 
@@ -48,7 +48,7 @@ type Config struct {
 	// Dial makes the guest's connections, as host.Cmd says; nil dials.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Listeners is what the guest gets when it binds a stream to their address, which
+	// Listeners are given to the guest when it binds a stream to their address, which
 	// is not asked of Policy. They stay the caller's.
 	Listeners []net.Listener
 
@@ -65,13 +65,13 @@ type Config struct {
 	// Limits are those of sockets; memory and time are the engine's.
 	Limits host.Limits
 
-	// Stdin, Stdout and Stderr are what the descriptors 0, 1 and 2 lead to, so
-	// that poll_oneoff can tell whether they are ready. Of an *os.File the
+	// Stdin, Stdout and Stderr are the files of the descriptors 0, 1 and 2, so
+	// that poll_oneoff can report whether they are ready. Of an *os.File the
 	// operating system is asked; it must stay open until Close. Anything else,
 	// nil included, counts as ready.
 	Stdin, Stdout, Stderr any
 
-	// FDStat tells what a descriptor below FirstSocket is: its type, one of
+	// FDStat returns the kind of a descriptor below FirstSocket: its type, one of
 	// sockabi.FILETYPE_*, or EBADF if it is not open. The guest chose fd, so it
 	// can be any number. ctx is that of the call being served. nil means that 0, 1
 	// and 2 are open character devices and that nothing else is.
@@ -81,7 +81,7 @@ type Config struct {
 	// absolute timeouts are measured. nil means CLOCK_MONOTONIC.
 	Nanotime func() int64
 
-	// Faults are what the guest meets; the zero value is none.
+	// Faults are injected into the guest's network; the zero value injects none.
 	Faults hostfault.Faults
 
 	// Streams are for an engine that can do without calls at times, see Grant.
@@ -93,9 +93,9 @@ type Config struct {
 // nothing is traced, counted, limited in its rate or made to fail, and nobody has asked
 // the guest to end. A row that is called has them back.
 //
-// It may do so with one buffer that is not empty, and without flags. Where that comes to
+// It may do so with one buffer that is not empty, and without flags. Where that ends in
 // the end of the stream or to EPIPE, the row says what it is: it finds the same. Errno
-// tells all other errors.
+// reports all other errors.
 //
 // The memory belongs to the engine, and is used until Close.
 type Streams struct {
@@ -105,5 +105,5 @@ type Streams struct {
 
 // A Stream is one of them.
 type Stream struct {
-	FD int32 // the operating system's, plus 1; 0 is that the row is to be called
+	FD int32 // the operating system's, plus 1; 0 means that the row must be called
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Stats is what went through the sockets; times and memory are the engine's.
+// Stats counts the traffic of the sockets; the engine adds times and memory.
 func (g *Guest) Stats() host.Stats {
 	stats := g.Account.Stats()
 	stats.Sockets = int(g.table.open.Load())
 	return stats
 }
 
-// Limited counts a refusal at a field of host.Limits that the engine holds, and tells
+// Limited counts a refusal at a field of host.Limits that the engine holds, and reports it to
 // OnLimit.
 func (g *Guest) Limited(field string) { g.Account.Limited(field) }
 
@@ -30,7 +30,7 @@ type listening struct {
 	addrs map[*Socket]net.Addr
 }
 
-// listens tells that s has come to listen, or to receive datagrams.
+// listens reports that s now listens, or receives datagrams.
 func (g *Guest) listens(s *Socket) {
 	e, err := s.local()
 	if err != nil {

@@ -27,7 +27,7 @@ func (g *Guest) block(s *Socket, events int16, timeout time.Duration, op func() 
 	}
 	deadline := netos.DeadlineOf(timeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
-		if !s.retired { // which no operating system tells of
+		if !s.retired { // which no operating system reports
 			if err := g.await(s.backend.queue(), events, deadline); err != nil {
 				return err
 			}
@@ -36,7 +36,7 @@ func (g *Guest) block(s *Socket, events int16, timeout time.Duration, op func() 
 			return err
 		}
 		// Ready, and yet not: another process was faster, or the queue of a UNIX
-		// peer is full, which poll does not tell.
+		// peer is full, which poll does not report.
 		if err := g.await(-1, 0, min(deadline, netos.After(netos.Clock(), int64(pause)))); err != unix.EAGAIN {
 			return err
 		}
@@ -45,7 +45,7 @@ func (g *Guest) block(s *Socket, events int16, timeout time.Duration, op func() 
 
 // Poll waits until something has happened that subs, an array of sockabi.Subscription,
 // subscribe to. It writes that to events, which has room for as many sockabi.Event, and
-// returns how many there are. ctx is that of the call. EINTR is that the guest is stopped.
+// returns how many there are. ctx is that of the call. EINTR means that the guest is stopped.
 func (g *Guest) Poll(ctx context.Context, subs, events []byte) (n int, errno sockabi.Errno) {
 	if g.closed {
 		return 0, sockabi.EINTR

@@ -15,8 +15,8 @@ import (
 	"github.com/wasisock/wasisock/host/internal/rootfs"
 )
 
-// mount gives the guest its folders. Descriptors of preopened sockets come before theirs:
-// wazero has folders there too, which nothing reaches.
+// mount gives the guest its directories. Descriptors of preopened sockets come before theirs:
+// wazero has directories there too, which nothing reaches.
 // resolvConf is the text of the file that names the nameserver, "" if it is the guest's own.
 func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.FSConfig, error) {
 	config := wazero.NewFSConfig()
@@ -28,9 +28,9 @@ func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.
 		guest := path.Clean(d.Guest)
 		switch {
 		case !path.IsAbs(d.Guest):
-			return nil, fmt.Errorf("the folder %q cannot be %q in the guest; write an absolute path, such as /data", d.Host, d.Guest)
+			return nil, fmt.Errorf("the directory %q cannot be %q in the guest; write an absolute path, such as /data", d.Host, d.Guest)
 		case seen[guest]:
-			return nil, fmt.Errorf("two folders are %q in the guest; name another for %q", guest, d.Host)
+			return nil, fmt.Errorf("two directories are %q in the guest; name another for %q", guest, d.Host)
 		}
 		seen[guest] = true
 		hostDir, err := filepath.Abs(d.Host)
@@ -40,7 +40,7 @@ func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.
 		if info, err := os.Stat(hostDir); err != nil {
 			return nil, err
 		} else if !info.IsDir() {
-			return nil, fmt.Errorf("%s is no folder, and only folders can be given to a guest", d.Host)
+			return nil, fmt.Errorf("%s is not a directory, and only directories can be given to a guest", d.Host)
 		}
 		dir, err := rootfs.Open(hostDir)
 		if err != nil {
@@ -62,13 +62,13 @@ func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.
 	return config, nil
 }
 
-// nothing is a folder without files. It is a type of its own, since wazero leaves
+// nothing is a directory without files. It is a type of its own, since wazero leaves
 // UnimplementedFS out.
 type nothing struct {
 	experimentalsys.UnimplementedFS
 }
 
-// readOnly is wazero's read-only folder, with the errno that says so, and without
+// readOnly is wazero's read-only directory, with the errno that says so, and without
 // creating or truncating files that are opened for reading.
 type readOnly struct{ *sysfs.ReadFS }
 

@@ -20,7 +20,7 @@ import (
 type Function struct {
 	Params, Results []api.ValueType
 
-	row  int // of sockabi.Functions, and so of shim.Rows; -1 is none
+	row  int // of sockabi.Functions, and so of shim.Rows; -1 means none
 	own  ownFunction
 	text string // as a person would write it
 }
@@ -35,7 +35,7 @@ type Functions struct {
 }
 
 // NewFunctions takes wazero's own functions from its module, which is never
-// instantiated: that they can be called with another module, by the host, is what this
+// instantiated: the host can call them with another module, on which this
 // whole package stands on. They belong to the runtime.
 func NewFunctions(ctx context.Context, r wazero.Runtime) (*Functions, error) {
 	wasi, err := wasi_snapshot_preview1.NewBuilder(r).Compile(ctx)
@@ -97,7 +97,7 @@ func (fs *Functions) Choose(imports []Import) (map[string]Function, error) {
 		wanted := inspect.NewSignature(f.Params, f.Results)
 		if c, ok := chosen[name]; ok {
 			if got := inspect.NewSignature(c.Params, c.Results); got != wanted {
-				return nil, inspect.Unusable("it imports %s as both %s and %s; build it with one, of which %s_v2 is the newer where that exists", name, got, wanted, name)
+				return nil, inspect.Unusable("it imports %s as both %s and %s; build it with one of them; %s_v2 is the newer one where it exists", name, got, wanted, name)
 			}
 			continue
 		}
@@ -118,7 +118,7 @@ func (fs *Functions) Choose(imports []Import) (map[string]Function, error) {
 	return chosen, nil
 }
 
-// remedy is what to do about an import of another module.
+// remedy returns the remedy for an import of another module.
 func remedy(module string) string {
 	switch {
 	case module == "gojs" || module == "go":
@@ -133,7 +133,7 @@ func remedy(module string) string {
 	return "build it without"
 }
 
-// Call is what guests call, one call of a guest's at a time: stack has the parameters,
+// Call serves one call of the guest at a time: stack has the parameters,
 // and gets the result. It panics with ErrStopped when the guest is to end, and with a
 // *sys.ExitError when it exits.
 //

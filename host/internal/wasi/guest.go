@@ -1,4 +1,4 @@
-// Package wasi is what guests of every engine import: the rows of package shim, for sockets and
+// Package wasi implements the functions that guests of every engine import: the rows of package shim, for sockets and
 // waiting, and the files, clocks, arguments and random numbers of wazero, whose functions can
 // be called for guests that it does not run.
 package wasi
@@ -19,7 +19,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/sockets"
 )
 
-// A Guest is what the functions that a guest imports work on.
+// A Guest is the state of the functions that a guest imports.
 type Guest struct {
 	Sockets *sockets.Guest
 

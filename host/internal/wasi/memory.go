@@ -22,7 +22,7 @@ func (m *memory) View(offset, size uint32) ([]byte, bool) {
 	return m.module.Memory().Read(offset, size)
 }
 
-// filetype asks wazero what one of its descriptors is. wazero tells only by way of
+// filetype asks wazero for the type of one of its descriptors. wazero reports it only by way of
 // guest memory, so some of it is borrowed.
 func (m *memory) filetype(ctx context.Context, fd uint32) (uint8, sockabi.Errno) {
 	stat, ok := m.View(0, sockabi.FDStatSize)

@@ -76,11 +76,11 @@ func (textInfo) ModTime() time.Time { return time.Time{} }
 func (textInfo) IsDir() bool        { return false }
 func (textInfo) Sys() any           { return nil }
 
-// resolvConf lays that file over a folder's own, which it never changes. The
-// other methods are the folder's.
+// resolvConf lays that file over a directory's own, which it never changes. The
+// other methods are the directory's.
 type resolvConf struct {
 	experimentalsys.FS
-	name string // of the file in the folder
+	name string // of the file in the directory
 	file experimentalsys.FS
 }
 

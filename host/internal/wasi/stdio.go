@@ -113,7 +113,7 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 		case name == "random_get":
 			g.random(stack, func() { f.Call(ctx, module, stack) })
 		case name == "fd_filestat_set_times" && uint32(stack[0]) <= 2:
-			stack[0] = uint64(sockabi.ENOTSUP) // wazero's panics where it has no folder
+			stack[0] = uint64(sockabi.ENOTSUP) // wazero's panics where it has no directory
 		case wrapper != nil && g.stdio.owns(stack):
 			wrapper(g, stack, func() { f.Call(ctx, module, stack) })
 		case name == "fd_write", name == "fd_pwrite":
@@ -326,7 +326,7 @@ func (g *Guest) stdioSetFlags(stack []uint64, setFlags func()) {
 	}
 }
 
-// stdinOf is what wazero reads. An *os.File stays one: the guest can ask what it is.
+// stdinOf returns what wazero reads. An *os.File stays one: the guest can ask what it is.
 func (g *Guest) stdinOf(r io.Reader) io.Reader {
 	if _, ok := r.(*os.File); ok || r == nil {
 		return r

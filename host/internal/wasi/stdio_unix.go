@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stdio is what descriptors 0 to 2 of a guest are on the host.
+// stdio holds the host's files of descriptors 0 to 2 of a guest.
 type stdio struct {
-	files    [3]*os.File // nil for what is no file, or was closed by the guest
+	files    [3]*os.File // nil for what is not a file, or was closed by the guest
 	fds      [3]int32
 	blocks   [3]bool // whether reading or writing can block
 	nonblock [3]bool // what the guest asked for
@@ -85,7 +85,7 @@ func (s *stdio) wait(fd uint32, write, block bool) bool {
 		case fds[1].Revents != 0:
 			return false
 		default:
-			return err != nil || fds[0].Revents != 0 // let the act tell what is wrong
+			return err != nil || fds[0].Revents != 0 // let the operation report what is wrong
 		}
 	}
 }

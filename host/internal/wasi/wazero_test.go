@@ -65,7 +65,7 @@ sock_shutdown(i32 i32) i32
 `
 
 // TestWhatWazeroProvides fails loudly when wazero changes where this package takes
-// hold of it. That its functions work when called from ours is what every test
+// hold of it. Its functions work when called from ours, as every test
 // that runs a guest shows.
 func TestWhatWazeroProvides(t *testing.T) {
 	r := wazero.NewRuntime(t.Context())

@@ -2,7 +2,7 @@ package wasmtest
 
 import "github.com/wasisock/wasisock/internal/wasm"
 
-// An operand is a way to come to a value.
+// An operand is a way to produce a value.
 type operand struct {
 	name  string
 	setup func(width) []byte // in a basic block before

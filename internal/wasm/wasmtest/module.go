@@ -12,7 +12,7 @@ type Module struct {
 	Funcs   []Func
 	Globals []Global
 	Pages   int // of memory; with 0 there is none
-	Most    int // how many pages memory may have; with 0 as many as wasm permits
+	Most    int // how many pages memory may have; with 0 as many as wasm allows
 	Table   int // how many elements a table of functions has; with 0 there is none
 	// Elements are the functions that the table begins with.
 	Elements []int

@@ -61,7 +61,7 @@ type generator struct {
 	flagged bool
 }
 
-// A label is what can be branched to.
+// A label is a target of branches.
 type label struct {
 	types []wasm.Type
 	loop  bool

@@ -244,7 +244,7 @@ func (g *generator) loop(depth int) {
 	g.labels = g.labels[:len(g.labels)-1]
 }
 
-// forward picks a label that is no loop's, which would run without fuel.
+// forward picks a label that is not a loop's, which would run without fuel.
 func (g *generator) forward() (depth uint32, types []wasm.Type) {
 	for {
 		i := g.rand.IntN(len(g.labels))

@@ -148,20 +148,20 @@ func (p *program) folding(value string, t *typ, site string) string {
 	case t.kind == dynamic:
 		format = "c.any(%[1]s, %[2]s)"
 	default:
-		format = p.folder(t) + "(c, %[1]s, %[2]s)"
+		format = p.fold(t) + "(c, %[1]s, %[2]s)"
 	}
 	return fmt.Sprintf(format, site, value)
 }
 
-// folder returns the name of the function that folds values of a composite type, and
+// fold returns the name of the function that folds values of a composite type, and
 // generates it at the first call. It folds the sum for a map, because Go yields the
 // keys in random order.
-func (p *program) folder(t *typ) string {
+func (p *program) fold(t *typ) string {
 	name := "fold" + t.identifier()
-	if p.folders[name] {
+	if p.folds[name] {
 		return name
 	}
-	p.folders[name] = true
+	p.folds[name] = true
 	text := "v.fold(c, site)"
 	switch t.kind {
 	case pointer:

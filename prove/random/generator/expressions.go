@@ -64,7 +64,7 @@ func (b *body) composed(t *typ, n int) string {
 	panic("no expression of type " + t.name)
 }
 
-// addressable reports whether & can be applied to a place: it is no element of a map.
+// addressable reports whether & can be applied to a place: it is not an element of a map.
 func (b *body) addressable(s string) bool { return !strings.ContainsAny(s, "()[]") }
 
 // elements returns an array or a slice.

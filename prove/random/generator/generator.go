@@ -41,7 +41,7 @@ type program struct {
 	Program
 	declarations []string
 	composites   map[string]*typ
-	folders      map[string]bool
+	folds        map[string]bool
 	constants    []*constant
 	integers     []*typ // declared integer types
 	structs      []*typ
@@ -58,7 +58,7 @@ type program struct {
 // Generate returns the program of a seed with n functions. The program is the same
 // each time.
 func Generate(seed uint64, n int) (*Program, error) {
-	p := &program{random: newRandom(seed), composites: make(map[string]*typ), folders: make(map[string]bool)}
+	p := &program{random: newRandom(seed), composites: make(map[string]*typ), folds: make(map[string]bool)}
 	p.Seed = seed
 	p.declareInputs()
 	p.declareConstants()

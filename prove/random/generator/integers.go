@@ -69,7 +69,7 @@ func (b *body) converted(t *typ, n int) string {
 	return t.name + "(" + b.scalar() + ")"
 }
 
-// pair returns two operands, of which one at most is a constant.
+// pair returns two operands, at most one of which is a constant.
 func (b *body) pair(t *typ, n int) (x, y string) {
 	x, y = b.expression(t, n-1), b.operand(t, n-1)
 	for i := 0; i < 3 && x == y; i++ {

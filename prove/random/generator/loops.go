@@ -2,7 +2,7 @@ package generator
 
 import "fmt"
 
-// Go does not tell how often a loop runs, so each loop that a condition ends also
+// Go does not show how often a loop runs, so each loop that a condition ends also
 // counts down a variable.
 
 // trips returns how often a loop may run, or 0 if no loop is possible.
@@ -15,7 +15,7 @@ func (b *body) trips(most int) int {
 }
 
 // loopBody writes the block of a loop that runs n times at most. variables are those
-// that the header declares; first is what precedes the other statements.
+// that the header declares; first precedes the other statements.
 func (b *body) loopBody(header string, n int, first string, variables ...*variable) {
 	b.labelled(&loop{}, func() {
 		b.line("%s {", header)

@@ -25,7 +25,7 @@ func (r random) percent(p int) bool { return r.n(100) < p }
 // pick returns one of list.
 func pick[T any](r random, list ...T) T { return list[r.n(len(list))] }
 
-// weighted returns one of list. weight returns how often it is to be returned in
+// weighted returns one of list. weight returns how often it should be returned in
 // comparison with the others.
 func weighted[T any](r random, list []T, weight func(T) int) T {
 	total := 0

@@ -14,7 +14,7 @@ type variable struct {
 	fixed bool
 	// least is the length that a slice has at least.
 	least int
-	// cost is what a call of a function costs. effects marks a function that folds
+	// cost is the cost of a call of a function. effects marks a function that folds
 	// values or assigns variables of others.
 	cost    int
 	effects bool
@@ -58,7 +58,7 @@ func (b *body) visible() []*variable {
 // it is chosen, because indices are random.
 type place func() string
 
-// place returns a random operand of type t that is no constant, or "" if there is none.
+// place returns a random operand of type t that is not a constant, or "" if there is none.
 func (b *body) place(t *typ) string { return b.placeOf(t, false) }
 
 // target returns a random operand of type t that can be assigned, or "".

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A kind is what a type is made of.
+// A kind is the category of a type.
 type kind int
 
 const (
@@ -168,7 +168,7 @@ func (p *program) elementType() *typ {
 	return p.basicType()
 }
 
-// keyType returns a random type for the keys of maps. It is no float, because a NaN is
+// keyType returns a random type for the keys of maps. It is not a float, because a NaN is
 // a new key each time.
 func (p *program) keyType() *typ {
 	if p.percent(25) {

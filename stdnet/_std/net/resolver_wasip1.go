@@ -136,7 +136,7 @@ func (r *hostResolver) write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A lookupRefused is that the host's policy does not let a name be looked up.
+// A lookupRefused is the error for a name that the host's policy does not let the guest look up.
 type lookupRefused struct{ name string }
 
 const refused = "permission denied: no rule allows it to resolve "
@@ -161,7 +161,7 @@ func ofHostResolver(err error) error {
 }
 
 // answerQuestion answers a DNS message with one question, in at most size bytes. A longer
-// answer is cut, upon which package net asks over a stream.
+// answer is cut, after which package net asks over a stream.
 func answerQuestion(query []byte, size int) ([]byte, error) {
 	var p dnsmessage.Parser
 	header, err := p.Start(query)

@@ -16,8 +16,8 @@ import (
 // takes them for granted on wasip1, would.
 func init() { ipStackCaps.Once.Do(probeIPStack) }
 
-// probeIPStack binds no socket where the host can tell without: a policy may well not
-// permit to listen.
+// probeIPStack binds no socket where the host can answer without: a policy may well not
+// allow to listen.
 func probeIPStack() {
 	if s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, syscall.IPPROTO_TCP); err == nil {
 		syscall.Close(s)
@@ -56,7 +56,7 @@ func socket(ctx context.Context, net string, family, sotype, proto int, ipv6only
 }
 
 // discardPort is where the sockets of srcAddrs are connected, in place of the port of DNS:
-// there the host knows them from those of which it has to tell that they are refused.
+// there the host distinguishes them from those whose refusal it must report.
 const discardPort = 9
 
 // forRoute reports whether srcAddrs connects a socket, to choose among the addresses of a
@@ -87,7 +87,7 @@ func sysSocket(family, sotype, proto int) (int, error) {
 	return s, nil
 }
 
-// made is what newFD made, which has no error with it from Go 1.27.
+// made returns the result of newFD, which has no error with it from Go 1.27.
 func made(fd *netFD, err ...error) (*netFD, error) {
 	if len(err) > 0 {
 		return fd, err[0]

@@ -33,9 +33,9 @@ const (
 	gatherExit   = 1e9
 )
 
-// A pollOut is what a descriptor keeps back, buf[from:to].
+// A pollOut holds the bytes that a descriptor keeps back, buf[from:to].
 type pollOut struct {
-	fd       int32             // -1 is none
+	fd       int32             // -1 means none
 	buf      *[gatherRoom]byte // stays
 	from, to int
 	full     bool // the host takes no more
@@ -360,7 +360,7 @@ func netpollGatherer() {
 	}
 }
 
-// gatherRest reports whether it is to be called again soon, for a descriptor that is closed.
+// gatherRest reports whether it must be called again soon, for a descriptor that is closed.
 func (p *netpollState) gatherRest() (again bool) {
 	now := hostNanotime()
 	for k := p.gather.n - 1; k >= 0; k-- {

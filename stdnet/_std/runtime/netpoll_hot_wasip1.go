@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// Where a poll of every row is dear, the host is asked about the hot ones alone, those
+// Where a poll of every row costs much, the host is asked about the hot ones alone, those
 // armed lately, and the cold ones are swept, as package hotcold has it.
 
 // pollBound is how late a cold row may be noticed.
@@ -64,7 +64,7 @@ const (
 	pollKindOther
 )
 
-// mayCool tells whether to peek notices all that slot i waits for, and does no harm:
+// mayCool reports whether to peek notices all that slot i waits for, and does no harm:
 // it must not block, and must not take the errors of a datagram socket, which goes on
 // after them.
 func (p *netpollState) mayCool(i int32) bool {

@@ -23,7 +23,7 @@ type pollPast struct {
 	asked   int64 // when the scheduler last asked for the time
 	behind  int64 // what timersNow last subtracted from the time
 
-	rounds int    // of the run queue that timers wait for; 0 is none
+	rounds int    // of the run queue that timers wait for; 0 means none
 	until  uint32 // schedtick at which the first of them ends
 	at     int64  // becomes settled when the last ends
 

@@ -13,13 +13,13 @@ const pollTries = 100
 // settle asks about the rows from first on, and leaves the host's poller in order. It
 // returns how many events there are, and whether nothing disturbed the poll.
 //
-// A signal to the host's process makes WasmEdge tell every subscription that it was
+// A signal to the host's process makes WasmEdge report to every subscription that it was
 // interrupted (EINTR), and every one of the next call that it is there already
 // (EEXIST). In between its poller points into the events of the interrupted call, and
 // takes registrations for made that are not: only a call with the very same rows puts
 // that right, and another ends in ENOENT for good, or aborts WasmEdge. So the same
 // rows are submitted again, without waiting. ENOENT nevertheless is cured by a poll of
-// the clock alone, upon which WasmEdge forgets every registration.
+// the clock alone, after which WasmEdge forgets every registration.
 func (p *netpollState) settle(first int, until int64) (events int, undisturbed bool) {
 	events, trouble := p.oneoff(first, until)
 	if trouble == 0 {

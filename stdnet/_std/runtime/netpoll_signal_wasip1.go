@@ -66,7 +66,7 @@ func (p *netpollState) handle(s uint32, wanted, ignored bool) {
 	}
 }
 
-// tellSignals tells the host which signals are wanted, and learns whether it has any.
+// tellSignals passes to the host which signals are wanted, and learns whether it has any.
 func (p *netpollState) tellSignals() {
 	p.now = hostNanotime()
 	p.signals.on = true

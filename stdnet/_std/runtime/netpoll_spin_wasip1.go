@@ -2,8 +2,8 @@
 
 package runtime
 
-// WasmEdge has two states in which a poll ends at once with nothing to tell, not even
-// the clock, and would do so for ever: a descriptor watched for writing alone whose
+// WasmEdge has two states in which a poll ends at once with nothing to report, not even
+// the clock, and would do so forever: a descriptor watched for writing alone whose
 // buffer is full and whose peer has half-closed, and a datagram socket watched for
 // reading alone that holds an ICMP error. Which descriptor it is, it does not say.
 
@@ -52,8 +52,8 @@ func (p *netpollState) readyDatagrams() (any bool) {
 	return any
 }
 
-// unmuteDue watches again what has been left out for long enough, and is when that is
-// to be done next, or never.
+// unmuteDue watches again what has been left out for long enough, and returns when that
+// must be done next, or never.
 func (p *netpollState) unmuteDue() int64 {
 	next := pollNever
 	for k := p.nmuted - 1; k >= 0; k-- {

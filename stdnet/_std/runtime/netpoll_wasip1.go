@@ -11,14 +11,14 @@ import (
 // subscription, a row here, stands for one direction of a descriptor while a goroutine
 // waits for it: it is added by netpollarm, and goes when its event is told.
 //
-//   - This file keeps the rows and tells whose events came.
+//   - This file keeps the rows and finds whose events came.
 //   - netpoll_settle_wasip1.go asks the host, again where a signal came between.
 //   - netpoll_busy_wasip1.go asks it while goroutines stay runnable.
 //   - netpoll_past_wasip1.go asks it before timers fire, and before reads and writes.
-//   - netpoll_hot_wasip1.go spares a host on which many rows are dear.
+//   - netpoll_hot_wasip1.go spares a host on which many rows cost much.
 //   - netpoll_signal_wasip1.go has signals from it.
 //   - netpoll_gather_wasip1.go lets small writes leave together, where that is wanted.
-//   - netpoll_spin_wasip1.go ends polls that return at once with nothing for ever.
+//   - netpoll_spin_wasip1.go ends polls that return at once with nothing forever.
 //
 // netpoll runs without a P, and so must not allocate: netpollopen makes all the room
 // that a descriptor will ever need. There is one thread.
@@ -38,16 +38,16 @@ const pollIdle = 3600e9
 const pollClock = 1<<64 - 1
 
 // A pollSlot is an open descriptor. It is bound to its pollDesc, which keeps its
-// number in user, for ever.
+// number in user, forever.
 type pollSlot struct {
 	pd         *pollDesc
-	next       int32 // slot in the same chain, 0 is none
+	next       int32 // slot in the same chain, 0 means none
 	fd         int32
 	open       bool
 	kind       uint8
 	err        uint16   // that a peek has used up, for the next read
-	generation uint32   // tells one descriptor of this slot from another
-	row        [2]int32 // of reading and writing, plus 1; 0 is none
+	generation uint32   // distinguishes the descriptors of this slot
+	row        [2]int32 // of reading and writing, plus 1; 0 means none
 	active     int64    // when it was last active
 	looked     int64    // when a goroutine has last asked about it alone
 	mute       int64    // for how long writing is or was left out
@@ -66,7 +66,7 @@ type netpollState struct {
 	events  []sockabi.Event
 	n, cold int
 
-	slots  []pollSlot // slot 0 is none
+	slots  []pollSlot // slot 0 means none
 	used   int        // slots
 	chains []int32    // first slot of each, by descriptor
 	muted  []int32    // slots whose writing is left out
@@ -90,7 +90,7 @@ type netpollState struct {
 var netpolls netpollState
 
 // netpollFirst polls the clock. WasmEdge makes its poller at the first poll of the
-// process, and if no descriptor is free at that moment keeps a dead one for ever.
+// process, and if no descriptor is free at that moment keeps a dead one forever.
 func netpollFirst() {
 	sub := sockabi.Subscription{Tag: sockabi.EVENTTYPE_CLOCK, Target: sockabi.CLOCK_MONOTONIC}
 	var ev sockabi.Event
@@ -212,7 +212,7 @@ func netpollarm(pd *pollDesc, mode int) {
 	case mode == 'w' && s.mutedUntil == 0:
 		p.add(i, pollWriting)
 		if s.row[pollReading] != 0 {
-			p.add(i, pollReading) // lest the hot rows have it for writing alone
+			p.add(i, pollReading) // or the hot rows would have it for writing alone
 		}
 	case mode == 'r':
 		p.add(i, pollReading)
@@ -281,7 +281,7 @@ func netpoll(delay int64) (gList, int32) {
 	return p.wait(delay, false)
 }
 
-// wait polls until something is ready, for delay at most; for ever if it is below 0.
+// wait polls until something is ready, for delay at most; forever if it is below 0.
 func (p *netpollState) wait(delay int64, busy bool) (gList, int32) {
 	lock(&p.lock)
 	p.now = hostNanotime()
@@ -322,7 +322,7 @@ func (p *netpollState) take() (gList, int32) {
 	return toRun, delta
 }
 
-// sleep waits until a moment without watching anything. Upon this WasmEdge forgets
+// sleep waits until a moment without watching anything. After this WasmEdge forgets
 // every registration, and learns them again at the next poll.
 func (p *netpollState) sleep(until int64) {
 	if until > p.now {
@@ -351,7 +351,7 @@ func (p *netpollState) poll(until int64) {
 		return
 	}
 	p.spins = 0
-	found := p.tell(events)
+	found := p.deliver(events)
 	if found > 0 {
 		p.split.Ready(p.now)
 	}
@@ -360,8 +360,8 @@ func (p *netpollState) poll(until int64) {
 	}
 }
 
-// tell makes ready what so many events say, and returns of how many that is.
-func (p *netpollState) tell(events int) (found int) {
+// deliver makes ready the goroutines of so many events, and returns how many goroutines that is.
+func (p *netpollState) deliver(events int) (found int) {
 	for k := range p.events[:events] {
 		e := &p.events[k]
 		i := int32(e.Userdata)
@@ -385,7 +385,7 @@ func (p *netpollState) tell(events int) (found int) {
 	return found
 }
 
-// ready tells the goroutines that wait for slot i that they need not.
+// ready wakes the goroutines that wait for slot i.
 func (p *netpollState) ready(i int32, mode int32) {
 	if mode != 'w' {
 		p.drop(i, pollReading)

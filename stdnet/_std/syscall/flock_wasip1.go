@@ -7,7 +7,7 @@ import "sync"
 // Advisory locks of whole files, as flock(2) has them, between the open files of this guest:
 // WASI has none, so no other process and no other guest sees them.
 
-// A fileID is what two open files are the same by.
+// A fileID identifies a file: two open files with equal IDs are the same.
 type fileID struct{ dev, ino uint64 }
 
 // locks is all that are held, by descriptor. changed is told of each that is given back.

@@ -4,9 +4,9 @@ package syscall
 
 import "internal/stringslite"
 
-// folderName is the absolute name of a directory that the host has opened for the
+// directoryName is the absolute name of a directory that the host has opened for the
 // guest. WasmEdge gives names without their first slash.
-func folderName(name string) string {
+func directoryName(name string) string {
 	name = joinPath("/", name)
 	for len(name) > 1 && isDir(name) {
 		name = name[:len(name)-1]
@@ -14,10 +14,10 @@ func folderName(name string) string {
 	return name
 }
 
-// holds reports whether path is folder or lies below it.
-func holds(folder, path string) bool {
-	return stringslite.HasPrefix(path, folder) &&
-		(folder == "/" || len(path) == len(folder) || path[len(folder)] == '/')
+// holds reports whether path is directory or lies below it.
+func holds(directory, path string) bool {
+	return stringslite.HasPrefix(path, directory) &&
+		(directory == "/" || len(path) == len(directory) || path[len(directory)] == '/')
 }
 
 // openWriteRights are those for which WasmEdge opens a file for writing.

@@ -31,7 +31,7 @@ const (
 	IPPROTO_UDP  = 0x11
 )
 
-// SOMAXCONN is what the host cuts to its own limit.
+// SOMAXCONN is cut by the host to its own limit.
 const SOMAXCONN = 4096
 
 const (
@@ -239,7 +239,7 @@ func Listen(fd int, backlog int) error { return errnoErr(sock_listen(int32(fd), 
 
 // Accept gives the host no flags: WasmEdge applies them to the listener. A peer that
 // has gone already leaves no address, and callers rely on one: as accept(2) may, this
-// says that the connection was aborted, upon which package poll accepts the next.
+// says that the connection was aborted, after which package poll accepts the next.
 func Accept(fd int) (int, Sockaddr, error) {
 	if e := sock_accept(int32(fd), 0, &scratch.fd); e != 0 {
 		return -1, nil, errnoErr(e)

@@ -227,12 +227,12 @@ func gatherEnd(fd int, shut bool) (e Errno, later bool)
 func gatherClose(fd int) (e Errno, later bool)
 
 // notSocket is a descriptor that sock_send refused, the latest. The numbers of
-// sockets are random, or far from those of files, so one that comes to mean a socket
+// sockets are random, or far from those of files, so one that is later a socket
 // later is not to be feared.
 var notSocket = -1
 
 // Write writes to sockets by sock_send, and to nothing else: WasmEdge dies of SIGPIPE
-// where fd_write meets a peer that has gone. What is no socket, the host says.
+// where fd_write meets a peer that has gone. What is not a socket, the host says.
 func Write(fd int, p []byte) (int, error) {
 	beforeIO(-1)
 	if fd <= 2 || fd == notSocket {
@@ -294,7 +294,7 @@ func sendBuffers(fd int, bufs [][]byte) (int, error) {
 	return int(scratch.n), nil
 }
 
-// Chmod fails with ENOSYS, which is errors.ErrUnsupported, for the file of a socket, whose mode tells who may connect: WASI
+// Chmod fails with ENOSYS, which is errors.ErrUnsupported, for the file of a socket, whose mode decides who may connect: WASI
 // changes no modes, and Go's own Chmod, which serves other files, succeeds all the same.
 // wazero calls sockets FILETYPE_UNKNOWN.
 func Chmod(path string, mode uint32) error {

@@ -16,7 +16,7 @@ const (
 )
 
 // hasOption is ENOPROTOOPT for an option that the host lacks. WasmEdge would say
-// EINVAL, which is what a wrong value is.
+// EINVAL, as for a wrong value.
 func hasOption(fd, level, name int) Errno {
 	switch o, ok := sockabi.OptionOf(uint32(level), uint32(name)); {
 	case !ok:
@@ -100,7 +100,7 @@ func senderPort(fd int) uint16 {
 }
 
 // learnPortOrder asks the host, and if it does not say, sends a datagram to itself
-// over loopback. A port of two equal bytes tells nothing, so then from another.
+// over loopback. A port of two equal bytes shows nothing, so then from another.
 func learnPortOrder(fd int) int {
 	if order, err := GetsockoptInt(fd, SOL_SOCKET, sockabi.SO_PORTORDER); err == nil {
 		return order
@@ -118,7 +118,7 @@ func learnPortOrder(fd int) int {
 	return sockabi.PORTORDER_NETWORK
 }
 
-// loopbackPortOrder is 0 if there is nothing to tell.
+// loopbackPortOrder is 0 if there is nothing to report.
 func loopbackPortOrder(loopback Sockaddr) int {
 	family := AF_INET
 	if _, ok := loopback.(*SockaddrInet6); ok {
@@ -141,7 +141,7 @@ func loopbackPortOrder(loopback Sockaddr) int {
 		return 0
 	}
 	// Loopback delivers before Sendto returns; the repetitions are for a host where it
-	// does not, and for what strangers send to the port.
+	// does not, and for what others send to the port.
 	for range 1000 {
 		if _, _, e := recv(fd, nil, 0); e != 0 {
 			continue

@@ -2,7 +2,7 @@
 
 package syscall
 
-// linuxStat is what Stat_t has on Linux besides.
+// linuxStat has the fields that Stat_t has on Linux alone.
 type linuxStat struct {
 	Atim    Timespec
 	Mtim    Timespec

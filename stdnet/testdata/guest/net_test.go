@@ -179,7 +179,7 @@ func TestFile(t *testing.T) {
 }
 
 // TestSenders holds the ports of datagrams against what the senders say, among them
-// such as tell nothing about the order of their bytes.
+// such as show nothing about the order of their bytes.
 func TestSenders(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0", "127.0.0.1:28784", "127.0.0.1:25956"} {
 		to := must[net.PacketConn](t)(net.ListenPacket("udp", "127.0.0.1:0"))

@@ -1,4 +1,4 @@
-// Poller does, with package net, what the runtime's network poller has to be right
+// Poller does, with package net, what the runtime's network poller must be right
 // for: one behaviour per argument. It says on stdout where it listens, then what
 // happened.
 package main
@@ -113,7 +113,7 @@ func sender(args []string) error {
 	return echo(nil)
 }
 
-// ticker is echo, and tells after 100 ticks of 10 ms how late the middle one was.
+// ticker is echo, and reports after 100 ticks of 10 ms how late the middle one was.
 func ticker([]string) error {
 	go func() {
 		const every = 10 * time.Millisecond

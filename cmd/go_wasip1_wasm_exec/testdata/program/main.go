@@ -1,4 +1,4 @@
-// Command program is what the tests run by go run and go test.
+// Command program is the program that the tests run by go run and go test.
 package main
 
 import (

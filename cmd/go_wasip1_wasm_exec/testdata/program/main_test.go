@@ -57,7 +57,7 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
-func TestUnixSocketsInTheTemporaryFolder(t *testing.T) {
+func TestUnixSocketsInTheTemporaryDirectory(t *testing.T) {
 	l, err := socket.Listen(socket.Addr{Path: filepath.Join(t.TempDir(), "s")}, 1)
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// word is what the server answers; a test replaces it.
+// word is the server's answer; a test replaces it.
 var word = "hello"
 
 func main() {

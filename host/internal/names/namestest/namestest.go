@@ -117,7 +117,7 @@ func Query(t testing.TB, name string, kind dnsmessage.Type, payload int) []byte 
 	return b
 }
 
-// Said is what an answer says, such as "success A 192.0.2.1".
+// Said returns an answer as text, such as "success A 192.0.2.1".
 func Said(t testing.TB, b []byte) string {
 	t.Helper()
 	if b == nil {

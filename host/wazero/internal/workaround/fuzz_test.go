@@ -12,7 +12,7 @@ import (
 )
 
 // FuzzApply holds that a module that can be parsed and that wazero accepts is followed, and that
-// wazero accepts what becomes of it.
+// wazero accepts the result.
 func FuzzApply(f *testing.F) {
 	for seed := range uint64(10) {
 		f.Add(wasmtest.Random(seed))

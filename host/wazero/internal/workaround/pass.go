@@ -7,7 +7,7 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// A kind is what wazero may know of a value when it compiles.
+// A kind is a fact that wazero may derive about a value when it compiles.
 type kind uint8
 
 const (

@@ -42,7 +42,7 @@ func compareRandom(t *testing.T, seed uint64) {
 	}
 }
 
-// A result is what main returns, or why it does not.
+// A result is the result of main, or the reason why there is none.
 type result struct {
 	value uint64
 	trap  string

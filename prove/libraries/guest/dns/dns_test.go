@@ -163,7 +163,7 @@ func TestServer(t *testing.T) {
 	})
 	given.Serving(p.LocalAddr(), l.Addr())
 	go dns.ActivateAndServe(l, nil, answer)
-	// The wrapping hides that it is a *net.UDPConn, of which the library wants control
+	// The wrapping hides that it is a *net.UDPConn, and the library wants control of it
 	// messages, which golang.org/x/net does not have for wasip1.
 	t.Fatal(dns.ActivateAndServe(nil, struct{ net.PacketConn }{p}, answer))
 }

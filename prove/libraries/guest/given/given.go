@@ -1,4 +1,4 @@
-// Package given is what the tests of libraries are given, by the environment: the
+// Package given reads from the environment what the tests of libraries get: the
 // addresses of servers, and a line to the program that has started them. The same tests
 // run natively and as guests.
 package given
@@ -57,7 +57,7 @@ func Listen(t testing.TB) net.Listener {
 	return l
 }
 
-// Serving tells the addresses of servers that now listen. They serve until they are
+// Serving prints the addresses of servers that now listen. They serve until they are
 // killed.
 func Serving(addrs ...net.Addr) { fmt.Println(append([]any{"serving"}, anys(addrs)...)...) }
 
@@ -154,7 +154,7 @@ func Together(t testing.TB, n int, f func(i int) error) {
 	}
 }
 
-// Expires checks that f ends because a time is over, of which it gets told.
+// Expires checks that f ends because the time that it gets has passed.
 func Expires(t testing.TB, after time.Duration, f func() error) {
 	t.Helper()
 	start := time.Now()

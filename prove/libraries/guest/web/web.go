@@ -1,4 +1,4 @@
-// Package web is what a client does to each of the HTTP servers, which offer
+// Package web is the client that tests each of the HTTP servers, which offer
 //
 //	GET  /hello/{name}  "hello NAME"
 //	POST /echo          the body

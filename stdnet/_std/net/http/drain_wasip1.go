@@ -11,7 +11,7 @@ import (
 )
 
 // A program that handles no signal ends when the accepting of its servers does, since
-// nothing else tells it to. The host therefore asks here first: servers then have no more
+// nothing else makes it. The host therefore asks here first: servers then have no more
 // requests on their connections than those in work, or on their way, and accepting fails
 // once the last has been answered.
 
@@ -92,7 +92,7 @@ func (d *drainer) step() (busy bool) {
 	return busy
 }
 
-// drain makes each answer of HTTP/1 the last of its connection, and tells the clients of
+// drain makes each answer of HTTP/1 the last of its connection, and sends to the clients of
 // HTTP/2 to ask elsewhere. It is Shutdown, but for the listeners and for connections that
 // are idle.
 func (s *Server) drain() {
