@@ -13,104 +13,99 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A Cmd is one run of a guest, much as an exec.Cmd is one of a program. The zero
-// value of all but Module is a guest without arguments, environment, files or network,
-// whose output is discarded. A Cmd runs once; nothing in it may be changed after Start,
-// and nothing that it was given is closed.
+// A Cmd is one run of a guest, as an exec.Cmd is one run of a program. With the zero value of
+// all fields but Module, the guest has no arguments, environment, files or network, and its
+// output is discarded. A Cmd runs once. Its fields must not be changed after Start, and it
+// closes none of them.
 type Cmd struct {
 	Module Module
 
 	Args []string // Args[0] is the program's name
 	Env  []string // each "KEY=value"
 
-	// Stdin is empty when nil. A Read that blocks outlives a guest that is stopped
-	// meanwhile, and its data is lost, except on a terminal, pipe or socket that is
-	// an *os.File: nothing is read from such a file but on the guest's demand.
+	// Stdin is empty if nil. A Read that blocks may outlive the guest, and its data is then
+	// lost. An *os.File that is a terminal, pipe or socket loses nothing: it is read only when
+	// the guest reads.
 	Stdin io.Reader
 
-	// Stdout and Stderr discard when nil. A Write that blocks blocks the whole guest,
-	// which then cannot be stopped, except on an *os.File that the guest made
-	// non-blocking, as Go guests do. The file itself stays as it is.
+	// Stdout and Stderr discard their data if nil. A Write that blocks blocks the whole guest,
+	// which then cannot be stopped, except on an *os.File that the guest made non-blocking, as
+	// Go guests do. The flags of the file do not change.
 	Stdout, Stderr io.Writer
 
 	Dirs []Dir
 
-	// Policy decides on every use of the network. Nil denies everything.
+	// Policy decides on every use of the network. Nil refuses everything.
 	Policy Policy
 
-	// Dial makes the connections that the guest makes, TCP and UNIX streams, in the
-	// operating system's place: in memory, or through a VPN. The network is "tcp" or
-	// "unix", and the address, which Policy has allowed, is numeric or a path. The
-	// context ends when the guest has closed the socket, or ends; Dial must return
-	// then. It runs on a goroutine of its own.
+	// Dial replaces net.Dialer for the guest's TCP and UNIX streams, for example by connections
+	// in memory or through a VPN. The network is "tcp" or "unix", and the address, which Policy
+	// has allowed, is numeric or a path. The context ends when the guest has closed the socket,
+	// or ends; Dial must return then. It runs on a goroutine of its own.
 	//
-	// The guest is told the errno in an error, ETIMEDOUT for a timeout and ECONNREFUSED
-	// for others. The connection is the Cmd's to close, and needs a method CloseWrite
-	// if its peer is to learn that the guest has only ended sending. What the guest has
-	// sent is delivered for a minute after it closed the socket, and for a second after
-	// its end, which waits for that. Options that the guest sets do not reach the
-	// connection. Nil dials as net.Dialer does.
+	// The guest gets the errno that an error wraps, ETIMEDOUT for a timeout, and ECONNREFUSED
+	// for other errors. The Cmd closes the connection. A method CloseWrite, if it has one, is
+	// called when the guest shuts down sending. Data that the guest has sent is delivered for
+	// up to a minute after it closed the socket; at its end Wait allows a second for that.
+	// Options that the guest sets do not reach the connection. Nil dials as net.Dialer does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Listeners are the host's own: a guest that listens at the address of one gets a
-	// copy of it instead of a listener of its own, whatever Policy says. So nothing is
-	// bound twice, several guests can share one, and none of them can close it or
-	// change its options. A guest that listens at all addresses of IPv4 or of IPv6
-	// gets a listener at all of either.
+	// Listeners are listeners of the host. A guest that listens at the address of one gets a
+	// copy of it, without asking Policy. So several guests can share a port, and none of them
+	// can close it or change its options. A guest that listens at all addresses of IPv4 or of
+	// IPv6 gets a listener at all addresses of either.
 	//
 	// A guest that sees the directory of a UNIX socket can remove its file, and Go programs
 	// do so when they close.
 	//
-	// One that is not a socket of the operating system, as *net.TCPListener and
-	// *net.UnixListener are, is accepted from until it fails or is closed, which Cmd does
-	// not do: such a listener, in memory or of a VPN, gives connections that are carried
-	// to the guest and back as those of Dial, and what comes between two guests waits for
-	// the second.
+	// A listener need not be a *net.TCPListener or *net.UnixListener: it can be in memory, or
+	// of a VPN. Cmd accepts from such a listener until it fails or its owner closes it, and
+	// copies the data of its connections as for Dial. A connection that arrives between two
+	// guests waits for the second.
 	Listeners []net.Listener
 
-	// ListenFDs gives the guest the Listeners as descriptors 3 and up from the beginning, as
-	// systemd does; those of Dirs follow. LISTEN_FDS and LISTEN_PID in its environment say
-	// so: 3 is the number that Go programs for wasip1 take for that of their process.
+	// ListenFDs passes the Listeners to the guest as descriptors 3 and up, as systemd does; the
+	// descriptors of Dirs follow. It sets LISTEN_FDS, and LISTEN_PID to 3, which os.Getpid
+	// returns on wasip1.
 	ListenFDs bool
 
 	// Resolver looks up the names that the guest asks for. Nil is net.DefaultResolver.
 	Resolver *net.Resolver
 
-	// NoNameserver leaves the guest its own /etc/resolv.conf, if it has one, and its
-	// DNS messages are datagrams as others are, which need permission to be sent.
-	// Otherwise a guest that has a directory at / or /etc sees a file there that names the
-	// host itself: the host then answers such messages by Resolver, under the policy,
-	// without blocking the guest.
+	// NoNameserver makes the guest's DNS messages ordinary datagrams, which Policy must allow,
+	// and leaves it the /etc/resolv.conf of its directories. Otherwise a guest with a directory
+	// at / or /etc sees a resolv.conf that names the host, which answers DNS messages by
+	// Resolver, under Policy, without blocking the guest.
 	NoNameserver bool
 
 	Limits Limits
 
-	// OnListen is called when the guest has begun to listen at a TCP or UNIX address,
-	// or has bound a UDP or unixgram socket to one, with the address that it really
-	// has: its port is never 0. The guest waits for it to return. It may be nil.
+	// OnListen is called when the guest listens at a TCP or UNIX address, or has bound a UDP or
+	// unixgram socket. It gets the actual address, with a port that is never 0. The guest waits
+	// for it to return. It may be nil.
 	OnListen func(net.Addr)
 
-	// OnStop is called when the guest is to end while it runs: by Stop, at a limit or with
-	// Start's context. Wait then returns cause. The guest may go on for a while, and
-	// one that computes for good: see ErrNotInterruptible. It is called in a goroutine of its
-	// own. Nil is for those who need not know.
+	// OnStop is called when the guest is stopped: by Stop, at a limit or by the end of Start's
+	// context. Wait returns the same cause. The guest may run on for a while, or without end if
+	// it computes: see ErrNotInterruptible. OnStop runs in a goroutine of its own. It may be
+	// nil.
 	OnStop func(cause error)
 
-	// OnLimit is called when a field of Limits has refused or delayed something, with its
-	// name, such as "Connections": for each field once. The guest waits for it to return.
-	// It may be nil.
+	// OnLimit is called once for each field of Limits that has refused or delayed something,
+	// with the field's name, such as "Connections". The guest waits for it to return. It may be
+	// nil.
 	OnLimit func(field string)
 
 	// Faults are injected into the guest's network; the zero value injects none.
 	Faults hostfault.Faults
 
-	// Calls is told of each use of a socket and each wait when it has ended: which
-	// function of sockabi it was, with which errno, 0 for success, and how long it took,
-	// waiting included. The guest waits for it to return. Nil costs nothing.
+	// Calls is called after each use of a socket and each wait, with the name of the function
+	// in sockabi, its errno, 0 for success, and its duration, waiting included. The guest waits
+	// for it to return. Nil costs nothing.
 	Calls func(name string, errno sockabi.Errno, took time.Duration)
 
-	// Trace is told of each use of a socket and each wait; package hosttrace writes
-	// them down. Nil costs nothing.
+	// Trace is called after each use of a socket and each wait. Package hosttrace writes
+	// traces. Nil costs nothing.
 	Trace Tracer
 
 	// ProcessState describes how the guest ended, after Wait or Run.
@@ -124,36 +119,36 @@ type Cmd struct {
 	unwatch func() bool   // ends the watch for OnStop
 }
 
-// A Published is a listener, for Cmd.Listeners, that a guest gets when it listens at Port
-// of whatever address. The guest believes to be at Port; Cmd.Addrs and Cmd.OnListen report
-// where the Listener is.
+// A Published is a listener for Cmd.Listeners that a guest gets when it listens at Port of any
+// address. The guest sees Port as its own; Cmd.Addrs and Cmd.OnListen report the address of the
+// Listener.
 type Published struct {
 	net.Listener
 	Port uint16
 }
 
-// A Dir is a directory of the host that the guest sees. Symbolic links that lead out of
-// it are not followed. Paths of UNIX sockets in it lead to the host's directory; the
-// Policy is asked about the path on the host.
+// A Dir is a directory of the host that the guest sees. Symbolic links that lead out of it are
+// not followed. UNIX sockets in it are those of the host's directory; Policy gets their paths
+// on the host.
 type Dir struct {
 	Host     string // path on the host
 	Guest    string // absolute path in the guest, such as "/" or "/data"
 	ReadOnly bool   // every change is refused, and creating what exists too
 }
 
-// Command returns a Cmd of the module with arguments; the first is the program's
-// name. What is not mentioned has its zero value.
+// Command returns a Cmd of the module with arguments; the first is the program's name. All
+// other fields have their zero values.
 func Command(m Module, args ...string) *Cmd { return &Cmd{Module: m, Args: args} }
 
-// ErrStopped is why a guest ended that Stop has ended.
+// ErrStopped is returned by Wait for a guest that Stop has ended.
 var ErrStopped = errors.New("the guest was stopped")
 
-// ErrNotInterruptible is returned if a guest was stopped while it computed, in code that cannot
-// be interrupted, or was not in time: it ends at its next call of the host, never if it
-// makes none. Modules are compiled so that this does not happen with Config.Interruptible.
+// ErrNotInterruptible is returned if a guest was stopped while it computed and its code cannot
+// be interrupted, at all or in time. It ends at its next call of the host, never if it makes
+// none. Modules compiled with Config.Interruptible always stop.
 var ErrNotInterruptible = errors.New("the guest computes in code that cannot be interrupted: it ends at its next call of the host, never if it makes none; compile its module with Config.Interruptible")
 
-// Run starts the guest and waits for its end.
+// Run starts the guest and waits for its end. It returns the errors of Start and Wait.
 func (c *Cmd) Run(ctx context.Context) error {
 	if err := c.Start(ctx); err != nil {
 		return err
@@ -161,13 +156,13 @@ func (c *Cmd) Run(ctx context.Context) error {
 	return c.Wait()
 }
 
-// Start begins to run the guest. It ends early when ctx does: what it waits for ends
-// at once, save a Stdout or Stderr that blocks and a FIFO being opened; a guest that
-// computes ends at its next call of the host, or at once where its code can be
-// interrupted. After Start without an error, Wait must be called.
+// Start starts the guest and does not wait for it. When ctx ends, the guest is stopped: a wait
+// ends at once, except a Write to Stdout or Stderr that blocks and a FIFO being opened. A guest
+// that computes ends at its next call of the host, or at once if its code can be interrupted.
+// After Start has returned nil, Wait must be called.
 //
-// An error says that the Cmd is wrong or that the host could not start it, and is
-// errors.ErrUnsupported on an operating system that sockets do not work on.
+// Start returns an error if the Cmd is invalid or the host cannot start the guest, and
+// errors.ErrUnsupported on an operating system without support for guests.
 func (c *Cmd) Start(ctx context.Context) error {
 	switch {
 	case c.ctx != nil:
@@ -197,14 +192,14 @@ func (c *Cmd) Start(ctx context.Context) error {
 	return nil
 }
 
-// Wait waits for the guest to end. By then everything that it held is closed and
-// freed. The error is nil if the guest ended by itself with exit code 0, else
+// Wait waits for the guest to end, and until everything that it held is closed and freed. It
+// returns nil if the guest ended by itself with exit code 0, and otherwise
 //
-//   - an *ExitError if it ended by itself with another;
+//   - an *ExitError if it ended by itself with another exit code;
 //   - a *TrapError if it did what wasm forbids;
 //   - a *ModuleError if the module cannot run, which engines report before, except of
 //     its start function;
-//   - a *LimitError if it had used up what Limits gives it;
+//   - a *LimitError if it had used up its Limits.WallTime or CPUTime;
 //   - ErrStopped after Stop, or the cause of Start's context;
 //   - another error if the host failed.
 func (c *Cmd) Wait() error {
@@ -228,13 +223,13 @@ func (c *Cmd) Wait() error {
 // ErrEnded is returned by a call of a function of a guest that has ended. Wait returns why.
 var ErrEnded = errors.New("the guest has ended")
 
-// Call calls a function that the guest of a library exports. Arguments and results are
-// those of wasm, in 64 bits each: an i32 in the lower half, a float by its bits. A guest
-// makes one call at a time, and others wait; between calls it does nothing, and its
-// sockets stay as they are. Call may be called from any goroutine after Start.
+// Call calls a function that the guest of a library exports. Arguments and results are values
+// of wasm in 64 bits each: an i32 in the lower half, a float by its bits. A guest makes one
+// call at a time; other calls wait. Between calls the guest does not run, and its sockets stay
+// open. Call may be called from any goroutine after Start.
 //
-// A call that traps or exits ends the guest. One that has begun goes on when ctx ends,
-// but Call does not wait for it.
+// A call that traps or exits ends the guest. If ctx ends, Call returns its cause at once; a
+// call that has begun runs on.
 func (c *Cmd) Call(ctx context.Context, name string, args ...uint64) ([]uint64, error) {
 	if c.guest == nil {
 		return nil, errors.New("there is no guest to call; call Start before")
@@ -242,11 +237,10 @@ func (c *Cmd) Call(ctx context.Context, name string, args ...uint64) ([]uint64, 
 	return c.guest.Call(ctx, name, args)
 }
 
-// Stop ends the guest as the end of Start's context does. It may be called from any
-// goroutine after Start, and by what Cmd calls; before, the context is for that. It does
-// not wait, but for 100 ms at most to find out what it answers. It returns ErrNotInterruptible
-// if the guest may go on, and nil if it ends, or has ended, save in a Stdout or Stderr
-// that blocks.
+// Stop stops the guest as the end of Start's context does. It may be called from any goroutine
+// after Start, also by functions that Cmd calls. It waits at most 100 ms, to find out whether
+// the guest ends. It returns ErrNotInterruptible if the guest may go on, and nil if it ends or
+// has ended, except in a Stdout or Stderr that blocks.
 func (c *Cmd) Stop() error {
 	if c.cancel == nil {
 		return nil
@@ -259,8 +253,8 @@ func (c *Cmd) Stop() error {
 	return c.guest.Stop()
 }
 
-// Addrs is the addresses at which the guest listens now or has bound datagram sockets.
-// It may be called from any goroutine between Start and the return of Wait.
+// Addrs returns the addresses at which the guest listens now or has bound datagram sockets. It
+// may be called from any goroutine between Start and the return of Wait.
 func (c *Cmd) Addrs() []net.Addr { return c.guest.Addrs() }
 
 // Stats returns what the guest has used until now: zero if it could not be started. It may be
@@ -274,8 +268,8 @@ func (c *Cmd) Stats() Stats {
 
 // Stats are a guest's resources used so far.
 type Stats struct {
-	// WallTime is since its start. CPUTime is that of its own work and of its calls of
-	// the host; 0 on systems that do not report it: all but Linux.
+	// WallTime is the time since its start. CPUTime is the CPU time of its own work and of its
+	// calls of the host. It is measured on Linux, and 0 elsewhere.
 	WallTime, CPUTime time.Duration
 
 	Memory uint64 // bytes of its linear memory, which never shrinks
@@ -298,7 +292,7 @@ type ProcessState struct {
 	Stats
 }
 
-// An ExitError is the end of a guest with another exit code than 0.
+// An ExitError reports an exit code other than 0.
 type ExitError struct{ *ProcessState }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d", e.ExitCode) }

@@ -15,43 +15,43 @@ const DefaultMaxFiles = 1 << 15
 
 // Limits are the resources that a guest may use. 0 means no limit, except for Sockets and Files.
 type Limits struct {
-	// Sockets is how many the guest may have open; opening or accepting one more is
-	// EMFILE. 0 is DefaultMaxSockets.
+	// Sockets is the number of sockets that the guest may have open; opening or accepting one
+	// more fails with EMFILE. 0 means DefaultMaxSockets.
 	Sockets int
 
-	// Files is how many files and directories the guest may have open besides those that
-	// it was given; opening one more is EMFILE. 0 is DefaultMaxFiles.
+	// Files is the number of files and directories that the guest may have open besides
+	// Cmd.Dirs and the standard streams; opening one more fails with EMFILE. 0 means
+	// DefaultMaxFiles.
 	Files int
 
-	// Listeners is how many sockets may listen at once; one more is ENOBUFS.
-	// Connections is how many that one listener accepted may be open at once. Others stay
-	// in the queue until one closes: meanwhile the listener is not readable, and accepting
-	// is EAGAIN, or EMFILE where it would block.
+	// Listeners is the number of sockets that may listen at once; one more fails with ENOBUFS.
+	// Connections is the number of connections of one listener that may be open at once. Others
+	// stay in the queue until one closes: meanwhile the listener is not readable, and accepting
+	// fails with EAGAIN, or with EMFILE on a blocking listener.
 	Listeners, Connections int
 
-	// ReadRate and WriteRate are in bytes per second through all sockets. A guest that
-	// is faster is delayed in its calls, some 100 ms each; calls of streams take less
-	// then than they are given. A datagram counts as a whole, and as 28 bytes more for its
-	// headers.
+	// ReadRate and WriteRate are in bytes per second, summed over all sockets. The calls of a
+	// faster guest are delayed, by about 100 ms each, and calls on streams then transfer less
+	// than asked. A datagram counts whole, and 28 bytes more for its headers.
 	ReadRate, WriteRate uint64
 
-	// LookupRate is look-ups of names per second; one more is EAI_AGAIN, and SERVFAIL
-	// of the nameserver.
+	// LookupRate is in look-ups of names per second; one more fails with EAI_AGAIN, or with
+	// SERVFAIL from the nameserver.
 	LookupRate uint64
 
-	// Memory is in bytes, of the guest's memory and of what its tables can grow to. The
-	// memory is rounded down to pages of 64 KiB: memory.grow fails beyond. 0 is the limit
-	// of wasm itself, 4 GiB. All tables of a guest together have at most 10 million
-	// elements, of 8 bytes on wazero and 16 on WasmEdge: table.grow fails beyond.
+	// Memory is in bytes: the guest's memory, and the size to which its tables can grow. The
+	// memory is rounded down to pages of 64 KiB; memory.grow fails beyond it. 0 means the limit
+	// of wasm itself, 4 GiB. All tables of a guest together have at most 10 million elements,
+	// of 8 bytes on wazero and 16 on WasmEdge; table.grow fails beyond that.
 	Memory uint64
 
-	// WallTime is from Start on, and CPUTime that of Stats, looked at every 10 ms. A
-	// guest that has used up either is ended as by Cmd.Stop: one that cannot be
-	// interrupted goes on, and so does Cmd.Wait. CPUTime needs Linux.
+	// WallTime is counted from Start on. CPUTime is that of Stats, checked every 10 ms; it
+	// needs Linux. A guest that has used up either is stopped as by Cmd.Stop: one that cannot
+	// be interrupted runs on, and Cmd.Wait waits for it.
 	WallTime, CPUTime time.Duration
 }
 
-// A LimitError is the end of a guest that had used up a limit.
+// A LimitError reports that the guest was stopped because it had used up a limit.
 type LimitError struct {
 	Limit string // "WallTime" or "CPUTime"
 	Value time.Duration

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// A Policy decides on a request before anything is done. A nil error allows it;
-// with any other the guest gets EACCES, and the error's text stands in the trace.
-// A Policy may be called by several guests at once.
+// A Policy decides on a request before anything is done. A nil error allows it. With any other
+// error the guest gets EACCES, and the error's text is in the trace. A Policy may be called by
+// several guests at once.
 type Policy func(Request) error
 
 // An Op is the kind of a guest's request.
@@ -22,8 +22,8 @@ const (
 	OpResolve Op = "resolve" // look up a name
 )
 
-// A Request is one use of the network. The address is the one that will be used:
-// an engine copies it out of the guest's memory before it asks.
+// A Request is one use of the network. Its address is the one that will be used: the engine
+// copies it out of the guest's memory before it asks the policy.
 type Request struct {
 	Op      Op
 	Network string // "tcp", "udp", "unix" or "unixgram"; "" for OpResolve
@@ -35,33 +35,31 @@ type Request struct {
 	Addr netip.AddrPort
 
 	// Route reports that the guest connects a UDP socket to port 9, discard, and has sent
-	// nothing: so resolvers learn from which address the host would send there, to choose
-	// among the addresses of a name (RFC 6724). Guests do without if it is refused, which
-	// is not counted. The first datagram is asked about again, without Route.
+	// nothing. Resolvers do so to learn the source address for a destination (RFC 6724). A
+	// refusal is harmless, and is not counted. The first datagram is a request again, without
+	// Route.
 	Route bool
 
-	// Names is the names that the host has told this guest to mean Addr, not long ago.
-	// They are why a dial or send may be allowed that no address allows.
+	// Names are the names for which the host has returned Addr to this guest in the last
+	// minutes. A rule with one of them allows a dial or send to Addr.
 	Names []string
 
-	// Path is the path of unix and unixgram, on the host: absolute, and as the guest
-	// wrote it. A path in one of Cmd.Dirs becomes the path on the host.
-	// An abstract name begins with '@'.
+	// Path is the path of unix and unixgram on the host: absolute, and spelled as the guest
+	// wrote it. A path in one of Cmd.Dirs becomes the path on the host. An abstract name begins
+	// with '@'.
 	Path string
 
-	// Resolve returns where Path leads, with symbolic links resolved, or "" if it leads
-	// nowhere. That path will be used. Nil stands for Path itself. It is there during
-	// the call of the Policy only.
+	// Resolve returns Path with symbolic links resolved, which is the path that will be used,
+	// or "" if it does not exist. Nil means Path itself. Call it only within the Policy.
 	Resolve func() string
 
-	// Host is the name of OpResolve. An address in digits is not looked up, and not
-	// asked for.
+	// Host is the name of OpResolve. A numeric address is not looked up and causes no request.
 	Host string
 }
 
-// Rule is the narrowest rule that allows r, such as "listen tcp 127.0.0.1:1234".
-// It is one line without commas or single quotes. Where no rule can allow r,
-// because r is not valid, it is a description of r that ParsePolicy refuses.
+// Rule returns the narrowest rule that allows r, such as "listen tcp 127.0.0.1:1234". It is one
+// line without commas or single quotes. If r is invalid, so that no rule can allow it, Rule
+// returns a description of r that ParsePolicy rejects.
 func (r Request) Rule() string {
 	switch {
 	case r.Op == OpResolve:
@@ -85,9 +83,9 @@ func (r Request) Rule() string {
 	return fmt.Sprintf("%s %s %s:%d", r.Op, r.Network, text, r.Addr.Port())
 }
 
-// Internal reports whether r is about an address that a rule has to name, since * and
-// wide prefixes do not allow to dial it: a link-local one, one at which clouds give
-// machines their credentials, or multicast. So is a name by which clouds document it.
+// Internal reports whether r is about an address that a rule must name, because * and wide
+// prefixes leave it out: a link-local or multicast address, or one at which clouds give
+// machines their credentials. It also reports the names that clouds document for those.
 func (r Request) Internal() bool {
 	if r.Op == OpResolve {
 		return slices.Contains(internalNames, foldName(r.Host))
@@ -98,7 +96,7 @@ func (r Request) Internal() bool {
 // AllowAll allows everything.
 func AllowAll(Request) error { return nil }
 
-// RuleGrammar is the forms of rules, a line each.
+// RuleGrammar lists the forms of rules, one per line.
 const RuleGrammar = `dial|listen|send tcp|udp ADDRESS:PORT
 dial|send tcp|udp NAME:PORT [in ADDRESS]
 dial|listen|send unix|unixgram PATH
@@ -106,48 +104,45 @@ resolve NAME
 all
 deny RULE`
 
-// ParsePolicy makes a policy that allows what at least one of the rules allows and
-// none denies, and nothing without rules. A rule is of one of the forms of RuleGrammar and
-// allows that, save that "deny" before a rule denies what the rule says. The order does not
-// matter. "all" is every use of the network.
+// ParsePolicy makes a policy that allows what at least one of the rules allows and none denies,
+// and nothing without rules. A rule has one of the forms of RuleGrammar. "deny" before a rule
+// denies what the rule would allow. The order does not matter. "all" means every use of the
+// network.
 //
-// ADDRESS is an address (127.0.0.1), a prefix (10.0.0.0/8), either in brackets
-// when it is IPv6 ([::1], [fd00::/8]), or * for all. An IPv4-mapped address or
-// prefix is the IPv4 one, and an IPv6 prefix holds no IPv4 address. To listen
-// at 0.0.0.0 or [::], which is at all addresses of the host, needs a rule for just
-// that. To dial or send there means 127.0.0.1 or [::1], and needs a rule for those.
-// A socket that listens at [::] serves IPv4 too. Zones are refused.
+// ADDRESS is an address (127.0.0.1), a prefix (10.0.0.0/8), either in brackets when it is IPv6
+// ([::1], [fd00::/8]), or * for all. An IPv4-mapped address or prefix is the IPv4 one, and an
+// IPv6 prefix holds no IPv4 address. Listening at 0.0.0.0 or [::], all addresses of the host,
+// needs a rule for exactly that address. Dialling or sending to them means 127.0.0.1 or [::1],
+// and needs a rule for those. A socket that listens at [::] serves IPv4 too. Zones are refused.
 //
-// NAME in the place of an address, not after deny, allows to look it up, and to use the addresses that
-// the host then reports to the guest, for some minutes. Those are public addresses or, where
-// NAME is not *.something, private ones too, as a name that somebody else answers
-// for must not lead into the host's own network. In front of "in" it is the addresses of
-// the name that lie there. localhost is the loopback addresses, and no other
-// name is.
+// NAME in place of an address, not after deny, allows the guest to look it up, and to use the
+// addresses that the host has returned for it, for some minutes. Only public addresses count if
+// NAME is *.something, since whoever answers for such names must not reach the host's own
+// network; otherwise private ones count too. NAME in ADDRESS means those addresses of the name
+// that are in the prefix. localhost means the loopback addresses, and no other name does.
 //
-// Link-local addresses, those at which clouds give machines their credentials
-// (169.254.0.0/16 and fe80::/10 hold most of them), multicast and broadcast are not among
-// what * and prefixes allow to dial and to send to, except a prefix that lies within such a
-// range: name them. So it is with an IPv6 address that stands for an IPv4 address, as those of
-// NAT64, 6to4 and Teredo do, if it stands for one of these. A rule for an IPv4 address does
-// not allow the IPv6 addresses that stand for it, but deny denies them.
+// For dialling and sending, * and prefixes leave out link-local, multicast and broadcast
+// addresses, and those at which clouds give machines their credentials, most of which are in
+// 169.254.0.0/16 and fe80::/10. Name such an address, or a prefix within such a range. The same
+// holds for IPv6 addresses that stand for one of these IPv4 addresses, as in NAT64, 6to4 and
+// Teredo. A rule for an IPv4 address does not allow the IPv6 addresses that stand for it, but
+// deny denies them.
 //
-// PORT is a number, a range (8000-8999) or * for all. 0 lets the system choose;
-// no range holds it that does not begin with it.
+// PORT is a number, a range (8000-8999) or * for all. Port 0, with which the system chooses
+// one, is in no range that does not begin with 0.
 //
-// PATH is an absolute path on the host, also for what a guest has in a directory of its
-// own. It allows a path that is written so, and one that ends in /* everything below that
-// directory, of paths without "..", "." or "//" in them. After deny it denies what leads
-// there, whatever the path: the same name in the same directory, the same file, and with
-// /* all that lies in that directory. * is all. Abstract names begin with @. A path with
-// spaces or such is put in double quotes, with Go's escapes; between them * is nothing
-// special.
+// PATH is an absolute path on the host, also for the sockets in a guest's directories. It
+// allows a path that is written the same; a PATH that ends in /* allows all paths below that
+// directory without "..", "." or "//" in them. After deny it denies every path to the same
+// socket: the same name in the same directory, the same file, and with /* everything in that
+// directory. * means all paths. Abstract names begin with @. Put a path with spaces or other
+// special characters in double quotes, with Go's escapes; * has no special meaning in quotes.
 //
-// NAME is a host name or *.example.com for everything below one, and of resolve also *
-// for all. Neither letter case nor a final dot matters.
+// NAME is a host name, or *.example.com for all names below example.com. In resolve it can also
+// be * for all names. Letter case and a final dot do not matter.
 //
-// The error names the rule, the part that is wrong and what to write instead.
-// A refusal by the policy is fs.ErrPermission to errors.Is.
+// The error names the rule, its invalid part and what to write instead. errors.Is reports a
+// refusal of the policy as fs.ErrPermission.
 func ParsePolicy(rules ...string) (Policy, error) {
 	var allow, deny []rule
 	for _, text := range rules {
@@ -180,8 +175,8 @@ func ParsePolicy(rules ...string) (Policy, error) {
 	}, nil
 }
 
-// A Refusal is why a policy that ParsePolicy made refuses a request. It is
-// fs.ErrPermission to errors.Is.
+// A Refusal is the error of a policy of ParsePolicy for a request that it refuses. errors.Is
+// reports it as fs.ErrPermission.
 type Refusal struct {
 	Request Request
 	Rule    string // that denies it; "" where no rule allows it

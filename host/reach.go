@@ -2,8 +2,8 @@ package host
 
 import "path"
 
-// A Reach is an upper bound of what rules allow, in terms in which an operating system can confine a
-// whole process: it knows no names, and not which guest asks.
+// A Reach is an upper bound of what rules allow, in terms in which an operating system can
+// confine a whole process: it has no names, and is the same for all guests.
 type Reach struct {
 	Dial   []PortRange // ports of tcp, of whatever address
 	Listen []PortRange // the same
@@ -15,11 +15,11 @@ type Reach struct {
 	Abstract bool
 }
 
-// A PortRange is the ports from Low to High.
+// A PortRange is the range of ports from Low to High, inclusive.
 type PortRange struct{ Low, High uint16 }
 
-// ReachOf returns the Reach of the rules that ParsePolicy takes, and its errors. Rules that
-// deny do not lessen it.
+// ReachOf returns the Reach of the rules that ParsePolicy takes, and its errors. Rules with
+// deny do not reduce it.
 func ReachOf(rules ...string) (Reach, error) {
 	var r Reach
 	if _, err := ParsePolicy(rules...); err != nil {

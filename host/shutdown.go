@@ -8,28 +8,27 @@ import (
 	"time"
 )
 
-// Shutdown lets a guest that serves end by itself, without losing a request: from now
-// on it gets no new connections, those that it has accepted go on, and once none is open,
-// its accept fails with EINVAL, as on a listener that was shut down. http.Serve returns
-// then, and with it most programs. Shutdown waits for the guest to end, and returns nil; but
-// when ctx ends before, the guest is ended as by Stop, and Shutdown returns the cause, and
-// Stop's error, without waiting.
+// Shutdown lets a server end by itself, without losing a request. The guest gets no new
+// connections, and those that it has accepted go on. Once none is open, its accept fails with
+// EINVAL, as on a listener that was shut down; http.Serve then returns. Shutdown waits for the
+// guest to end and returns nil. If ctx ends first, Shutdown stops the guest and returns the
+// cause, joined with Stop's error, without waiting.
 //
-// Programs of wasisock build that serve with net/http close the connections themselves: an
-// answer of HTTP/1 is the last of its connection, clients of HTTP/2 are sent GOAWAY, and a
+// Programs of wasisock build that serve with net/http close their connections themselves: the
+// next answer of HTTP/1 is the last of its connection, clients of HTTP/2 get GOAWAY, and a
 // connection that waits for its next request is closed after a quarter of a second. A request
-// of HTTP/1 that is on its way just then fails, as with every server that closes
-// connections; clients make it again if it changes nothing. Other guests can do the same:
-// see sockabi.SIGDRAIN.
+// of HTTP/1 that is sent in that moment fails, as with every server that closes connections;
+// clients repeat it if it is idempotent. Other guests can do the same: see sockabi.SIGDRAIN.
 //
-// Of other protocols the host knows nothing: a connection is open until the guest has closed
-// it. When a tenth of the time until ctx's deadline is left, a second at most, accept fails
-// nevertheless, and so that the guest can still end by itself, it reads the ends of its
-// connections. Stats.Connections is how many were open in the end.
+// With other protocols a connection is open until the guest closes it. When a tenth of the time
+// until ctx's deadline is left, at most a second, accept fails even with open connections, and
+// the guest reads their ends, so that it can still end by itself. Stats.Connections then counts
+// those that were open at the end.
 //
-// New connections to one of Cmd.Listeners wait for whoever accepts them next, unless
-// Release was called before. Those to the guest's own listeners are refused, but what is
-// in their queue at first is still served. A guest that never waits, nor accepts, learns of nothing.
+// New connections to one of Cmd.Listeners wait for the next guest that accepts there, unless
+// Release was called. Those to the guest's own listeners are refused; connections that are
+// queued already are still served. A guest that never waits or accepts does not notice the
+// shutdown.
 //
 // Shutdown may be called from any goroutine after Start, and beside Wait.
 func (c *Cmd) Shutdown(ctx context.Context) error {
@@ -59,11 +58,11 @@ func (c *Cmd) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Release lets a socket of Cmd.Listeners end with the guests that accept from it: when nobody
-// else is to. Close the listener then. New connections are refused as soon as all guests
-// that have it have closed it, ended, or are shutting down; a guest that is shutting down
-// serves those that have come before. A guest cannot begin to listen there any more. Release
-// may be called from any goroutine after Start.
+// Release gives up a socket of Cmd.Listeners: use it when no other guest will accept from it,
+// then close the listener. New connections are refused as soon as all guests that have the
+// socket have closed it, have ended or shut down. A guest that shuts down serves the
+// connections that arrived before. No guest can begin to listen there any more. Release may be
+// called from any goroutine after Start.
 func (c *Cmd) Release(l net.Listener) {
 	if c.guest != nil {
 		c.guest.Release(l)

@@ -1,13 +1,12 @@
-// Package hostfault says which faults of the network a guest is to meet, so that tests
-// can see how it copes.
+// Package hostfault describes faults of the network that the host injects into a guest, to test
+// how it handles them.
 //
 //	cmd.Faults = hostfault.Faults{Seed: 1, ShortRead: 0.1, Reset: 0.01}
 //
-// Each is one that a real network can show, and no data is changed. What a guest meets
-// depends on the seed and on what it does: the dice are thrown for each socket and each
-// direction by themselves, once for each call that finds something to receive or room
-// to send. How often a guest finds nothing, and how its connections take turns, changes
-// nothing.
+// Each fault can happen in a real network, and none changes data. Which calls fail depends on
+// the seed and on the guest's calls: each socket and direction has its own sequence of random
+// numbers, with one for each call that finds something to receive or room to send. Calls that
+// find nothing, and the order in which connections are served, change nothing.
 package hostfault
 
 import (
@@ -18,38 +17,38 @@ import (
 	"time"
 )
 
-// Faults are probabilities, from 0 for never to 1 for always. The zero value is a
-// network without faults.
+// Faults holds the probability of each fault, from 0 for never to 1 for always. The zero value
+// means no faults.
 type Faults struct {
 	// Seed decides which calls fail.
 	Seed uint64
 
-	// ShortRead is of a call that receives from a stream: it gives less than there is
-	// and the guest has room for, and at least 1 byte. The rest comes later.
+	// ShortRead is for calls that receive from a stream: the call returns less than it could,
+	// and at least 1 byte. The next calls return the rest.
 	ShortRead float64
 
-	// ShortWrite is of a call that sends on a stream: it sends less than it is given,
-	// and at least 1 byte, and says so.
+	// ShortWrite is for calls that send on a stream: the call sends less than it was given, and
+	// at least 1 byte, and returns that number.
 	ShortWrite float64
 
-	// Again is of a call on a non-blocking socket that is ready: it answers EAGAIN. The
-	// socket stays ready, and the next such call is spared.
+	// Again is for calls on a non-blocking socket that is ready: the call fails with EAGAIN.
+	// The socket stays ready, and its next such call does not fail.
 	Again float64
 
-	// Reset is of a call that receives or sends on a connection: it answers ECONNRESET,
-	// and the connection is over. Then there is nothing more to receive, and sending is
-	// EPIPE. The peer sees a reset, or the end where the connection is not TCP or the
-	// host no Linux.
+	// Reset is for calls that receive or send on a connection: the call fails with ECONNRESET,
+	// and the connection is over. Receiving then returns the end, and sending fails with EPIPE.
+	// The peer sees a reset; if the connection is not TCP, or the host is not Linux, it sees
+	// the end.
 	Reset float64
 
-	// Delay is of a call that receives or sends, which begins DelayTime later, during
-	// which the whole guest waits; and of a lookup of addresses.
+	// Delay is for calls that receive or send, and for lookups of addresses: the call begins
+	// DelayTime later, and the whole guest waits.
 	Delay     float64
 	DelayTime time.Duration
 
-	// DNS is of a lookup of addresses: sock_getaddrinfo of a name answers EAI_AGAIN, the
-	// host's nameserver SERVFAIL, and sending to another on a connected UDP socket, to
-	// port 53, is ECONNREFUSED.
+	// DNS is for lookups of addresses: sock_getaddrinfo fails with EAI_AGAIN, the host's
+	// nameserver answers SERVFAIL, and sending on a UDP socket connected to port 53 of another
+	// nameserver fails with ECONNREFUSED.
 	DNS float64
 }
 
@@ -70,9 +69,9 @@ var keys = []key{
 
 const known = "seed, short-read, short-write, short (both), eagain, reset, delay and dns"
 
-// Parse reads faults such as "seed=1,reset=0.01,short=0.1,delay=5ms@0.1". There are the
-// names of the fields, short for both ShortRead and ShortWrite, and TIME@PROBABILITY for
-// a delay. Without a seed it chooses one, which String returns.
+// Parse reads faults such as "seed=1,reset=0.01,short=0.1,delay=5ms@0.1". The names are those
+// of the fields, with short for both ShortRead and ShortWrite, and a delay is TIME@PROBABILITY.
+// Without a seed it chooses one, which String returns.
 func Parse(text string) (Faults, error) {
 	f := Faults{Seed: 1 + rand.Uint64N(1e9)}
 	seen := map[string]bool{}
@@ -124,7 +123,7 @@ func Parse(text string) (Faults, error) {
 	return f, nil
 }
 
-// String is f as Parse reads it.
+// String returns f in the form that Parse reads.
 func (f Faults) String() string {
 	text := "seed=" + strconv.FormatUint(f.Seed, 10)
 	for _, k := range keys {
@@ -141,13 +140,13 @@ func (f Faults) String() string {
 	return text
 }
 
-// Any reports whether there is any fault at all.
+// Any reports whether any probability is above 0.
 func (f Faults) Any() bool {
 	f.Seed, f.DelayTime = 0, 0
 	return f != Faults{}
 }
 
-// Valid says what is wrong with f, or nil.
+// Valid returns an error that names the invalid field of f, or nil.
 func (f Faults) Valid() error {
 	for _, k := range keys {
 		if p := *k.p(&f); !(p >= 0 && p <= 1) {

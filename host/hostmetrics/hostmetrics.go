@@ -1,4 +1,4 @@
-// Package hostmetrics shows guests to Prometheus.
+// Package hostmetrics exports metrics of guests to Prometheus.
 //
 //	metrics, err := hostmetrics.New(prometheus.DefaultRegisterer)
 //	…
@@ -23,10 +23,10 @@
 //	wasisock_guests_abandoned_total            as Abandoned was told
 //	wasisock_guest_exits_total{kind}           ok, exit, trap, stopped, limit or failed
 //
-// An exit is "ok" with exit code 0 and "exit" with another, "stopped" by Cmd.Stop or
-// the end of the context, "limit" at one of host.Limits, and "failed" where the host
-// could not run the guest. A restart has the end of the guest before as its reason, or
-// "swap" when that was stopped for the new one.
+// An exit is "ok" with exit code 0 and "exit" with another, "stopped" by Cmd.Stop or the end of
+// the context, "limit" at one of host.Limits, and "failed" if the host could not run the guest.
+// The reason of a restart is the exit of the guest before, or "swap" if it was stopped for the
+// new one.
 package hostmetrics
 
 import (
@@ -44,7 +44,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Metrics are those of the guests of some modules.
+// Metrics collects the metrics of the guests of its modules.
 type Metrics struct {
 	calls     *prometheus.CounterVec
 	durations *prometheus.HistogramVec
@@ -67,8 +67,8 @@ type series struct {
 	duration prometheus.Observer
 }
 
-// New registers the metrics. Several in one registry all need a label in which they
-// differ, as prometheus.WrapRegistererWith gives.
+// New registers the metrics. To have several in one registry, give each a label of its own by
+// prometheus.WrapRegistererWith.
 func New(r prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -109,8 +109,8 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 // that one's Cmd.Wait, or host.ErrStopped if the new guest replaces it.
 func (m *Metrics) Restarted(before error) { m.restarts.WithLabelValues(reason(before)).Inc() }
 
-// Abandoned counts a guest that should have ended, and that nobody waits for: it is in a
-// call of the host that does not return. It is one of those that run until it does.
+// Abandoned counts a guest that was stopped but is in a call of the host that does not return,
+// so that nobody waits for it. It counts as running until the call returns.
 func (m *Metrics) Abandoned() { m.abandoned.Inc() }
 
 func reason(before error) string {

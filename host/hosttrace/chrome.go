@@ -9,11 +9,10 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Chrome writes the Trace Event Format, which ui.perfetto.dev and chrome://tracing
-// open, for one guest. Each descriptor has a track of its own. One more is for the
-// calls that are about none, as waits are, or about a number that is not open. Time
-// begins with the first call. Without Close, as after the process was killed, the file
-// lacks its last bracket, which the format allows.
+// Chrome writes the Trace Event Format, which ui.perfetto.dev and chrome://tracing open, for
+// one guest. Each descriptor has a track of its own. One more track has the calls without an
+// open descriptor, such as waits. Time begins with the first call. Without Close, as after the
+// process was killed, the file lacks its last bracket, which the format allows.
 func Chrome(w io.Writer) *Writer {
 	tracks := map[int64]int{-1: 1}
 	var began time.Time

@@ -11,17 +11,17 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Filter is next for the calls that spec chooses: names of functions and numbers of
-// descriptors, separated by commas, with '!' before what to leave out.
+// Filter returns a Tracer that calls next for the calls that spec selects: names of functions
+// and numbers of descriptors, separated by commas, with '!' before those to leave out.
 //
 //	sock_*,!sock_recv    uses of sockets, but for receiving
 //	1048576,1048577      what is about these two
 //	sock_*,1048576       uses of this socket
 //	!poll_oneoff         all but waits
 //
-// A name can have the wildcards of [path.Match], and without "_v2" it means that
-// version too. If there are names to choose a call has one of them, and if there are
-// descriptors it is about one of them.
+// A name can have the wildcards of [path.Match], and a name without "_v2" includes that
+// version. A selected call has one of the names, if there are any, and uses one of the
+// descriptors, if there are any.
 func Filter(next host.Tracer, spec string) (host.Tracer, error) {
 	var chosen, left filter
 	for term := range strings.SplitSeq(spec, ",") {

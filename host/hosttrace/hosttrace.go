@@ -1,5 +1,4 @@
-// Package hosttrace writes the calls of guests down, for people, programs and viewers
-// of traces.
+// Package hosttrace writes the calls of guests as text, as JSON or for viewers of traces.
 //
 //	w := hosttrace.Text(os.Stderr)
 //	cmd.Trace, err = hosttrace.Filter(w.Trace, "sock_*,!sock_recv")
@@ -14,9 +13,9 @@ import (
 	"github.com/wasisock/wasisock/internal/printable"
 )
 
-// A Writer writes calls down in one form, each in one Write and at once, so that what
-// ends the process loses none. After an error it writes nothing more. Its methods can
-// be called from any goroutine at any time.
+// A Writer writes calls in one form. It writes each call at once, by one Write, so none is lost
+// when the process ends. After an error it writes nothing more. Its methods may be called from
+// any goroutine at any time.
 type Writer struct {
 	mu     sync.Mutex
 	w      io.Writer
@@ -38,9 +37,9 @@ func (t *Writer) Trace(c host.Call) {
 	t.write(t.buf)
 }
 
-// Close ends the trace, as the form for Chrome requires, and returns the first
-// error of all writing. Calls that come later are not written. It does not close the
-// io.Writer below, and closing again does nothing more.
+// Close ends the trace, as the form for Chrome requires, and returns the first error of all
+// writing. Later calls are not written. It does not close the io.Writer. A second Close does
+// nothing.
 func (t *Writer) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,7 +61,7 @@ func (t *Writer) write(b []byte) {
 //	sock_connect_v2(1048576, 127.0.0.1:80) = EINPROGRESS <0.000041>
 //	sock_connect_v2(1048577, 10.0.0.1:80) = EACCES (denied: no rule allows it) <0.000003>
 //
-// What cannot be printed is escaped as in a Go string, and long texts are cut.
+// Unprintable characters are escaped as in a Go string, and long texts are cut.
 func Text(w io.Writer) *Writer { return &Writer{w: w, form: appendText} }
 
 func appendText(b []byte, c host.Call) []byte {

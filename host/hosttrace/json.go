@@ -8,8 +8,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// JSON writes an object per line. Its fields stay as they are; there can be more one
-// day.
+// JSON writes an object per line. Later versions may add fields, and change none:
 //
 //	time         when the call began, as RFC 3339 has it, in UTC
 //	duration_ns  how long it took, in nanoseconds
@@ -20,7 +19,7 @@ import (
 //	result       a text; absent if there is none
 //	reason       what else is known of a failure; absent if there is nothing
 //
-// Texts are as host.Call has them: what cannot be printed is escaped as in a Go string.
+// Texts are those of host.Call, with unprintable characters escaped as in a Go string.
 func JSON(w io.Writer) *Writer {
 	return &Writer{w: w, form: func(b []byte, c host.Call) []byte {
 		line := jsonCall{Time: c.Start.UTC(), Duration: int64(c.Duration), Name: c.Name, Args: args(c.Args), Errno: c.Errno, Result: safe(c.Result), Reason: safe(c.Reason)}

@@ -32,7 +32,7 @@ import (
 
 func init() { wasmedge.SetLogOff() }
 
-// Version is that of libwasmedge; it is "" in a program built without it.
+// Version returns the version of libwasmedge, or "" in a program built without it.
 func Version() string { return wasmedge.GetVersion() }
 
 // checkVersion refuses a libwasmedge that was never tried: its functions could be others

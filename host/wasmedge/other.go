@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Version is that of libwasmedge; it is "" in a program built without it.
+// Version returns the version of libwasmedge, or "" in a program built without it.
 func Version() string { return "" }
 
 // ServeCompiler compiles a module and exits, if this process was started as a Config.Compiler.
@@ -24,5 +24,5 @@ func Compile(ctx context.Context, wasm []byte, cfg Config) (*Module, error) {
 // A Module is a guest's code.
 type Module struct{ host.Module }
 
-// Compiled is whether guests that start now run compiled code.
+// Compiled reports whether guests that start now run compiled code.
 func (*Module) Compiled() bool { return false }

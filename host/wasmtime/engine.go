@@ -20,7 +20,7 @@ import (
 
 var _ = cengine.Header // which C includes
 
-// Version is that of wasmtime; it is "" in a program built without it.
+// Version returns the version of wasmtime, or "" in a program built without it.
 func Version() string { return C.WASMTIME_VERSION }
 
 // engine returns the engine of this process, for this CPU. It is never freed.

@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Version is that of wasmtime; it is "" in a program built without it.
+// Version returns the version of wasmtime, or "" in a program built without it.
 func Version() string { return "" }
 
 // ServeCompiler compiles a module and exits, if this process was started as a Config.Compiler.

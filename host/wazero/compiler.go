@@ -28,8 +28,8 @@ const (
 // codeDir is the directory in that of a job that has the code.
 const codeDir = "code"
 
-// ServeCompiler compiles a module and exits, if this process was started as a
-// Config.Compiler. A program that calls it first in main can be named there, also by itself.
+// ServeCompiler compiles a module and exits if this process was started as a Config.Compiler,
+// and otherwise returns. A program that calls it first in main can be its own Config.Compiler.
 func ServeCompiler() {
 	compiler.Serve(engineName, func(wasm []byte, dir string, args []string) (err error) {
 		defer inspect.Recover("wazero", &err)

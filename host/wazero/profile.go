@@ -20,13 +20,13 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// A CPUProfile gathers where the guests of modules compute, a hundred times per second.
-// Calls of the host do not count, and so neither does waiting. It is for one or several
-// modules, and works while their guests run.
+// A CPUProfile samples the code that guests run, a hundred times per second. Calls of the host
+// do not count, so waiting does not either. It may be given to several modules, and read while
+// their guests run.
 //
-// Of guests that Go has built, stacks are those of their goroutines, with functions that
-// were inlined, files and lines, so that go build -pgo takes the profile. Of others they
-// are wasm's, with the names of the module's name section.
+// Stacks of guests built by Go are those of their goroutines, with inlined functions, files and
+// lines, and go build -pgo takes the profile. Stacks of other guests are wasm's, with the names
+// of the module's name section.
 type CPUProfile struct {
 	began time.Time
 
@@ -63,12 +63,12 @@ func (p place) frames() []pclntab.Frame {
 
 const samplePeriod = 10 * time.Millisecond
 
-// NewCPUProfile is one that has nothing yet.
+// NewCPUProfile returns an empty profile.
 func NewCPUProfile() *CPUProfile {
 	return &CPUProfile{began: time.Now(), counts: map[string]*sampled{}, places: map[place]uint64{}}
 }
 
-// WriteTo writes what was gathered until now, as go tool pprof reads it.
+// WriteTo writes the samples so far in the format of go tool pprof.
 func (p *CPUProfile) WriteTo(w io.Writer) (n int64, err error) {
 	counter := &counter{w: w}
 	err = p.profile().Write(counter)

@@ -1,8 +1,8 @@
 // Package wazero compiles guests with wazero, in pure Go, to machine code.
 //
-// Files, clocks, arguments and random numbers are wazero's own; sockets and waiting
-// are wasisock's. It works on Linux and macOS. Elsewhere the package compiles, and
-// starting a guest answers errors.ErrUnsupported.
+// Files, clocks, arguments and random numbers are wazero's own; sockets and waiting are
+// wasisock's. It works on Linux and macOS. Elsewhere the package compiles, and starting a guest
+// returns errors.ErrUnsupported.
 package wazero
 
 import (
@@ -35,7 +35,8 @@ const CacheOff = codecache.Off
 // cacheName is the name of the default of Config.CacheDir in the user's cache.
 const cacheName = "wazero"
 
-// Config is how a module is compiled, and what holds for all its guests.
+// A Config says how to compile a module, and holds the settings of all its guests. The zero
+// Config is valid.
 type Config struct {
 	// Interruptible lets guests be stopped while they compute. Without it a guest
 	// stops at its next wait or use of a socket, never if there is none, and a
@@ -44,64 +45,65 @@ type Config struct {
 	// serving needs about 3 times the CPU, a tight loop up to 90 times.
 	Interruptible bool
 
-	// Alone is for a process that runs guests and does nothing else, such as a command:
-	// how many it runs at once, at most. Garbage is then collected while all guests are
-	// in calls only, and so one that computes without end does not stop the process
-	// from heeding signals. It changes settings of the whole process until the last
-	// guest ends.
+	// Alone is for a process that only runs guests, such as a command: the number of guests
+	// that it runs at once, at most; 0 means another process. Garbage is then collected only
+	// while all guests are in calls of the host, so a guest that computes without end does not
+	// keep the process from handling signals. It changes settings of the whole process until
+	// the last guest ends.
 	Alone int
 
-	// Library is for a module such as go build -buildmode=c-shared makes: Cmd.Call calls
-	// the functions that its guests export, once Cmd.Start has begun to initialize them.
+	// Library is for a module that exports functions, as go build -buildmode=c-shared makes:
+	// Cmd.Start initializes the guest, and Cmd.Call calls its functions.
 	Library bool
 
-	// AsIs compiles Go's code as Go's compiler made it. Otherwise the functions of a module that
-	// says that Go made it, and that wasisock build has not rewritten already, get bodies which
-	// run nearly twice as fast; they do the same. It takes 0.1 s for each MB, once.
+	// AsIs compiles a module without rewriting it. Otherwise each function of a module built by
+	// Go gets a second body, which does the same and runs nearly twice as fast. Rewriting takes
+	// 0.1 s for each MB; modules that wasisock build has rewritten are not rewritten again.
 	AsIs bool
 
-	// CPUProfile gathers where the guests compute. They take about twice the time then,
-	// and functions that make many calls seem to take more than they do. Nil costs
-	// nothing.
+	// CPUProfile samples the code that the guests run. They then take about twice the time, and
+	// functions that make many calls appear slower than they are. Nil costs nothing.
 	CPUProfile *CPUProfile
 
-	// Compiler is the path of a wasisock program of this version, or of another that calls
-	// ServeCompiler. Compile starts it to read and compile the module, and loads what it made.
+	// Compiler is the path of the command wasisock of this version, or of another program that
+	// calls ServeCompiler. Compile starts it to read and compile the module, and loads the
+	// result.
 	//
-	// "" compiles in this process, which is unsafe for untrusted modules: there are small ones
-	// that take minutes and gigabytes, and what ends the compiler ends the process.
+	// "" compiles in this process, which is unsafe for untrusted modules: a small one can take
+	// minutes and gigabytes, and a crash of the compiler ends the process.
 	Compiler string
 
-	// CompileMemory is how many bytes Compiler may use; 0 is 1 GiB and 64 times the size of the
-	// module. CompileTimeout is how long it may take; 0 is a minute, and 10 s for each MB of the
-	// module. A module that takes more is a *host.ModuleError.
+	// CompileMemory is the number of bytes that Compiler may use; 0 means 1 GiB and 64 times
+	// the size of the module. CompileTimeout is the time that it may take; 0 means a minute,
+	// and 10 s for each MB of the module. Compile returns a *host.ModuleError for a module that
+	// needs more.
 	CompileMemory  uint64
 	CompileTimeout time.Duration
 
 	// Name is the module's name in messages of Progress.
 	Name string
 
-	// Progress receives a line when compiling takes more than two seconds, and more
-	// until it ends. Nil is silent.
+	// Progress receives a line when compiling takes more than two seconds, and further lines
+	// until it ends. Nil means none.
 	Progress io.Writer
 
-	// CacheDir is the directory for compiled code. "" is wasisock/wazero in the user's cache
-	// directory, and CacheOff means no cache. A module is compiled every time where the
-	// directory cannot be made or written to; Progress receives a line if the directory was named.
+	// CacheDir is the directory for compiled code. "" means wasisock/wazero in the user's cache
+	// directory, and CacheOff no cache. If the directory cannot be made or written to, each
+	// Compile compiles, and Progress receives a line if CacheDir is not "".
 	//
 	// Whoever can write to the directory can change the code that runs. If it is neither
 	// root's nor this user's, or its group or others can write to it, Compile returns an
 	// error; with "" it writes a line to Progress, once in a process, and uses no cache.
 	CacheDir string
 
-	// CacheSize is how many bytes CacheDir may have: the code that was not used for longest
-	// is deleted for new code. 0 is 1 GiB.
+	// CacheSize is the number of bytes that CacheDir may hold: the least recently used code is
+	// deleted for new code. 0 means 1 GiB.
 	CacheSize int64
 }
 
-// Compile makes wasm ready to run. If ctx ends before, Compile returns its cause at once,
-// and compiling goes on in the background without use. The error is a *host.ModuleError if
-// wasm is not a module that can run here, also if wazero panics while it reads or compiles it.
+// Compile compiles wasm. If ctx ends first, Compile returns its cause at once, while compiling
+// runs on in the background and its result is dropped. It returns a *host.ModuleError if wasm
+// is not a module that can run here, also if wazero panics while it reads or compiles it.
 func Compile(ctx context.Context, wasm []byte, cfg Config) (host.Module, error) {
 	m := &module{alone: cfg.Alone, interruptible: cfg.Interruptible, library: cfg.Library, asIs: cfg.AsIs}
 	if cfg.CPUProfile != nil {
