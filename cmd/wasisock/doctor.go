@@ -76,7 +76,7 @@ const (
 	stateBroken = "broken" // something does not work
 )
 
-// A patient is what doctor has found.
+// A patient holds the findings of doctor.
 type patient []finding
 
 // add adds a finding. As in all messages, a remedy follows the first semicolon.
