@@ -1,12 +1,11 @@
-// Package stdnet makes Go's own package net real on wasip1: it generates an overlay
-// for the go command, with which programs are compiled as they are, and net/http,
-// database drivers and whatever else stands on net use the sockets of WasmEdge's
-// extension.
+// Package stdnet makes Go's package net work on wasip1. It generates an overlay for the go
+// command: unmodified programs compiled with it, with net/http, database drivers and everything
+// else that uses net, use the sockets of WasmEdge's extension.
 //
-// The overlay is made from the Go installation that will use it, whose files it reads
-// and patches as text; no source of Go's is kept here. What it replaces is compiled
-// for wasip1 and js alone, so native builds with the same overlay, in GOFLAGS for
-// example, do not change.
+// The overlay is made from the Go installation that will use it: it patches that installation's
+// files as text, and this package contains no source of Go. It replaces only files that are
+// compiled for wasip1 and js, so native builds with the same overlay, for example in GOFLAGS,
+// do not change.
 package stdnet
 
 import (
@@ -25,14 +24,14 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// Config says which Go the overlay is for. The zero Config is the go command of PATH,
-// as the current directory's go.mod chooses it.
+// A Config says which Go the overlay is for. The zero Config means the go command in PATH and
+// the toolchain that the current directory's go.mod chooses.
 type Config struct {
 	// Go is the go command; "" means the one in PATH.
 	Go string
 
-	// Dir is the directory in which the go command will run, whose go.mod may choose
-	// another toolchain.
+	// Dir is the directory in which the go command will run; its go.mod may choose another
+	// toolchain. "" means the current directory.
 	Dir string
 
 	// Cache is the directory for what is generated; "" means wasisock below the user's
@@ -40,7 +39,7 @@ type Config struct {
 	Cache string
 }
 
-// An Overlay is one that has been made.
+// An Overlay is a generated overlay.
 type Overlay struct {
 	File    string // for the go command's -overlay
 	Version string // of Go, such as go1.26.8
@@ -51,11 +50,10 @@ type Overlay struct {
 	Linked bool
 }
 
-// Go is the path of the go command that the overlay is for.
+// Go returns the path of the go command that the overlay is for.
 func (o *Overlay) Go() string { return filepath.Join(o.GOROOT, "bin", "go") }
 
-// Env holds the variables with which the go command builds for wasip1 with the
-// overlay.
+// Env returns the variables with which the go command builds for wasip1 with the overlay.
 func (o *Overlay) Env() []string {
 	return []string{"GOOS=wasip1", "GOARCH=wasm", "GOROOT=" + o.GOROOT, "GOTOOLCHAIN=local"}
 }
@@ -63,8 +61,8 @@ func (o *Overlay) Env() []string {
 // ErrNoGo is returned if there is no go command.
 var ErrNoGo = errors.New("no go command in PATH; install Go 1.24 or newer and put its bin directory in PATH")
 
-// Make makes an overlay, or finds one that was made before. A Go that is not what is
-// expected is an error that names the version and the file.
+// Make generates an overlay, or finds it in the cache. If the files of Go differ from what it
+// expects, it returns an error with the version and the file.
 func Make(ctx context.Context, cfg Config) (*Overlay, error) {
 	env, err := goEnv(ctx, cfg)
 	if err != nil {

@@ -1,31 +1,28 @@
-// Package poll reports which descriptors are ready, for wasip1 programs that are one
-// thread and one loop.
+// Package poll reports which descriptors are ready, for wasip1 programs with an event loop.
 //
-// While [Poll.Wait] waits, the whole module waits, every goroutine. A program that
-// uses goroutines for its connections wants Go's own poller instead, not this one.
+// While [Poll.Wait] waits, the whole module waits, every goroutine. A program with goroutines
+// for its connections uses Go's own poller instead: see wasisock build.
 //
-// What to rely on:
+// Guarantees:
 //
-//   - Readiness is told for as long as it lasts. Draining a descriptor until it
-//     would block saves a wake-up, but is not required.
-//   - An event may be spurious: a descriptor reported ready can still answer that
-//     it would block. One that is not reported within a Wait may be in the next.
-//   - Deregister before closing. A closed descriptor that is still registered is an
-//     Event with Err at some later Wait, or, if the host has given its number to
-//     another socket meanwhile, that socket's events.
-//   - A Poll allocates nothing once it has seen as many descriptors as it will.
-//   - A Poll is not for several goroutines.
+//   - Readiness is reported as long as it lasts: a poll is level-triggered. Reading until a
+//     call would block saves a wake-up, but is not required.
+//   - An event may be spurious: a call on a ready descriptor can still fail with EAGAIN. A
+//     ready descriptor may be missing in one Wait and reported by the next.
+//   - Deregister a descriptor before you close it. Otherwise a later Wait returns an Event
+//     with Err, or, if the host has reused the number, the events of another socket.
+//   - A Poll allocates nothing once it has held its greatest number of descriptors.
+//   - A Poll must be used by one goroutine at a time.
 //
 // # Many idle descriptors
 //
-// WasmEdge spends about a microsecond on every descriptor of every poll. So a Poll
-// times the host's polls, and where watching all descriptors costs much, it watches
-// those that were active lately, and asks the others once in a while whether there is
-// something to read. They may then be noticed late, by [Poll.ColdLatency] at the
-// most, and by nothing at all when no other descriptor is busy. Only connections
-// that are non-blocking and awaited for reading alone are treated so, and never in
-// the first moments after Register or Modify. A host that keeps its interest set from
-// poll to poll, as wasisock's does, is polled plainly.
+// WasmEdge spends about a microsecond on every descriptor of every poll. So a Poll times the
+// host's polls. If watching all descriptors costs much, it watches those that were active
+// lately, and asks the others now and then whether there is something to read. They may then be
+// reported late: by [Poll.ColdLatency] at most, and not at all late while no other descriptor
+// is busy. This concerns only non-blocking connections that are watched for reading alone, and
+// not in the first moments after Register or Modify. It does not happen on a host that keeps
+// its interest set from poll to poll, as wasisock's does.
 package poll
 
 import (
@@ -46,8 +43,8 @@ type Token uint64
 // An Interest is a set of readiness kinds.
 type Interest uint8
 
-// The kinds of readiness. A listener with a connection to accept is Readable; a
-// connection that has been made, or not made, is Writable.
+// The kinds of readiness. A listener with a connection to accept is Readable. A connection is
+// Writable when connecting has succeeded or failed.
 const (
 	Readable Interest = 1 << iota
 	Writable
@@ -58,13 +55,13 @@ type Event struct {
 	Token Token
 	Ready Interest
 
-	// Hangup is a hint that both directions of the connection are over, or that it
-	// was never made. A peer that only stops sending is not that.
+	// Hangup is a hint that both directions of the connection are over, or that it was never
+	// made. It is not set when the peer only stops sending.
 	Hangup bool
 
-	// Err is why the host cannot watch this descriptor, such as EBADF for a closed
-	// one, or an error of the connection, such as ECONNRESET, that was used up by
-	// finding out. Close what has one. Other descriptors are unaffected.
+	// Err is the reason why the host cannot watch this descriptor, such as EBADF for a closed
+	// one, or an error of the connection, such as ECONNRESET, that the poll has cleared. Close
+	// the descriptor then. Other descriptors are unaffected.
 	Err error
 
 	// Signal is a signal that has arrived, and 0 in events of descriptors: see
@@ -81,9 +78,8 @@ var ErrIdle = errors.New("poll: nothing is registered, and there is no timeout")
 // A Poll watches descriptors. The zero Poll watches none and is ready for use; it
 // must not be copied after that.
 type Poll struct {
-	// ColdLatency bounds how late an idle descriptor is noticed while others are
-	// busy; see the package comment. 0 means DefaultColdLatency, less than 0 that
-	// every poll watches every descriptor.
+	// ColdLatency bounds how late an idle descriptor is noticed while others are busy; see the
+	// package comment. 0 means DefaultColdLatency. Below 0 every poll watches every descriptor.
 	ColdLatency time.Duration
 
 	sys   host
@@ -137,10 +133,9 @@ const (
 	kindOther // no socket
 )
 
-// Register begins to watch fd. The zero Interest, and a bit that has no name, are
-// EINVAL. fs.ErrExist is a descriptor that is registered already; EBADF one that the
-// host does not know; EPERM a file or directory, which is always ready and cannot be
-// watched.
+// Register begins to watch fd. It fails with EINVAL for the zero Interest and for unknown bits,
+// fs.ErrExist if fd is registered already, EBADF if it is not open, and EPERM if it is a file
+// or directory, which is always ready and cannot be watched.
 func (p *Poll) Register(fd int, token Token, interest Interest) error {
 	if err := valid(interest); err != nil {
 		return err
@@ -168,8 +163,8 @@ func (p *Poll) Register(fd int, token Token, interest Interest) error {
 	return nil
 }
 
-// Modify changes the token and the interest of a descriptor. fs.ErrNotExist is one
-// that is not registered. Events not yet told are forgotten.
+// Modify changes the token and the interest of a descriptor, and drops its events that Wait has
+// not returned yet. It returns fs.ErrNotExist if fd is not registered.
 func (p *Poll) Modify(fd int, token Token, interest Interest) error {
 	if err := valid(interest); err != nil {
 		return err
@@ -186,8 +181,8 @@ func (p *Poll) Modify(fd int, token Token, interest Interest) error {
 	return nil
 }
 
-// Deregister ends watching fd: no event of it is told any more. fs.ErrNotExist is a
-// descriptor that is not registered.
+// Deregister stops watching fd: Wait reports no more events of it. It returns fs.ErrNotExist if
+// fd is not registered.
 func (p *Poll) Deregister(fd int) error {
 	i, ok := p.slotOf(fd)
 	if !ok {

@@ -19,17 +19,16 @@ type signals struct {
 	arrived uint64 // 1<<number of each that must be reported
 }
 
-// Notify makes Wait report signals: as an [Event] of token whose Signal is set, also while
-// it waits. They no longer stop the guest, which decides for itself. sigs replaces the
-// signals of an earlier call; without any, none is reported. The numbers are WASI's, as
-// package syscall has them on wasip1, and a signal that arrives several times before Wait
-// is reported once.
+// Notify makes Wait report signals: as an [Event] of token whose Signal is set, also while it
+// waits. They then no longer stop the guest. sigs replaces the signals of an earlier call;
+// without any, none is reported. The numbers are WASI's, as package syscall has them on wasip1,
+// and a signal that arrives several times before Wait is reported once.
 //
-// A host without signals, as WasmEdge's own program, is errors.ErrUnsupported (ENOSYS). A
-// number that is not a signal's is EINVAL.
+// It fails with errors.ErrUnsupported (ENOSYS) on a host without signals, such as the program
+// wasmedge, and with EINVAL for an unknown signal.
 //
-// The host knows one set of signals for the whole module. In a program of wasisock build
-// that of os/signal is it whenever Go's poller runs, so such a program uses os/signal.
+// The host keeps one set of signals for the whole module. In a program of wasisock build Go's
+// poller sets it to that of os/signal, so use os/signal there.
 func (p *Poll) Notify(token Token, sigs ...syscall.Signal) error {
 	var set uint64
 	for _, s := range sigs {

@@ -9,15 +9,15 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Wait waits until a registered descriptor is ready or a signal of Notify arrives, fills events and returns how
-// many it filled. A timeout below 0 waits forever and 0 asks and returns at once;
-// otherwise Wait returns 0 when it has passed, never earlier, and later by what the
-// host's clock and scheduling add. What does not fit into events is told by the next
-// Wait, before anything else is asked. With nothing registered Wait sleeps for the
-// timeout, or answers ErrIdle if there is none.
+// Wait waits until a registered descriptor is ready or a signal of Notify arrives, fills events
+// and returns how many it filled. A timeout below 0 waits forever, and 0 returns at once;
+// otherwise Wait returns 0 when the timeout has passed, never earlier. Events that do not fit
+// are returned by the next Wait, before it asks the host. With nothing registered Wait sleeps
+// for the timeout, or returns ErrIdle if there is none.
 //
-// A signal to the host's process does not end Wait, unless Notify asked for it. EINVAL is not a room for events;
-// any other error is the host's own, from poll_oneoff, and will hardly go away.
+// A signal to the host's process does not end Wait, unless Notify asked for it. Wait fails with
+// EINVAL if events is empty. Any other error comes from the host's poll_oneoff, and usually
+// persists.
 func (p *Poll) Wait(events []Event, timeout time.Duration) (int, error) {
 	if len(events) == 0 {
 		return 0, os.NewSyscallError("poll_oneoff", syscall.EINVAL)

@@ -25,8 +25,8 @@ type Addr struct {
 	Path string
 }
 
-// String is the path, or the address and port as netip.AddrPort writes them, or
-// "" for no address.
+// String returns the path, the address and port as netip.AddrPort writes them, or "" for no
+// address.
 func (a Addr) String() string {
 	if a.Path != "" || !a.IsValid() {
 		return a.Path

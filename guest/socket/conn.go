@@ -15,19 +15,16 @@ type Conn struct {
 	err       error // why connecting failed
 }
 
-// Dial begins to connect to an address: TCP, or a UNIX stream for a Path. The
-// Conn becomes writable when that has ended, one way or the other, and Connected
-// returns the outcome. Until then Read and Write are EAGAIN. There is no time limit but
-// the host's.
+// Dial begins to connect to an address, by TCP, or by a UNIX stream for a Path. The Conn
+// becomes writable when connecting has succeeded or failed; Connected returns the outcome.
+// Until then Read and Write fail with EAGAIN. Only the host limits the time.
 //
-// Each of before runs in order on the open socket, still unbound and unconnected,
-// which is theirs during the call only. The first error ends the Dial and is
-// returned as it is.
+// Each of before runs in order on the open socket, which is unbound and unconnected, and must
+// not keep it. Dial returns the first error unchanged.
 //
-// An address that cannot be reached may fail at once, or later in Connected. A
-// UNIX listener whose queue is full is EAGAIN at once: there is nothing to wait
-// for but time. No address is EDESTADDRREQ; a path that is too long is
-// ENAMETOOLONG.
+// An unreachable address may fail at once, or later in Connected. Dial fails with EAGAIN if the
+// queue of a UNIX listener is full: try again later. It fails with EDESTADDRREQ without an
+// address, and with ENAMETOOLONG if the path is too long.
 func Dial(to Addr, before ...func(*Socket) error) (*Conn, error) {
 	family, e := to.family()
 	if e != 0 {
@@ -48,10 +45,9 @@ func Dial(to Addr, before ...func(*Socket) error) (*Conn, error) {
 	}
 }
 
-// Connected asks whether connecting has ended: false and nil mean not yet. Ask
-// when the Conn is writable. The error of a connection that was not made is kept
-// and told again, after Close too. A connection that was made stays Connected
-// even when the peer has gone.
+// Connected reports whether the connection was made: false and nil mean not yet. Call it when
+// the Conn is writable. If connecting failed, it returns the error, each time, after Close too.
+// A Conn stays Connected when the peer has gone.
 func (c *Conn) Connected() (bool, error) {
 	switch {
 	case c.err != nil:
@@ -88,13 +84,13 @@ func (c *Conn) failed(call string, e syscall.Errno) error {
 	return err
 }
 
-// Read reads what is there, at most len(p) bytes. It is 0 and io.EOF when the
-// peer has stopped sending or CloseRead was called, and EAGAIN when nothing has
-// arrived. With an empty p it is never io.EOF.
+// Read reads what is there, at most len(p) bytes. It returns 0 and io.EOF if the peer has
+// stopped sending or CloseRead was called, and fails with EAGAIN if nothing has arrived. With
+// an empty p it never returns io.EOF.
 func (c *Conn) Read(p []byte) (int, error) { return c.ReadV([][]byte{p}) }
 
-// ReadV is Read into several buffers, each filled before the next. It uses at
-// most sockabi.MaxIOVecs of those that are not empty.
+// ReadV reads as Read does into several buffers, each filled before the next. It uses at most
+// sockabi.MaxIOVecs buffers that are not empty.
 func (c *Conn) ReadV(bufs [][]byte) (int, error) {
 	n, _, e := sysRecv(c.fd(), bufs)
 	switch {
@@ -117,13 +113,13 @@ func room(bufs [][]byte) bool {
 	return false
 }
 
-// Write gives data to the host to send, as much as fits: n may be less than
-// len(p) without an error, and 0 with EAGAIN. EPIPE is a connection that the peer
-// or CloseWrite has ended.
+// Write passes as much of p to the host as fits: n may be less than len(p) without an error,
+// and is 0 with EAGAIN. It fails with EPIPE if the peer has closed the connection or CloseWrite
+// was called.
 func (c *Conn) Write(p []byte) (int, error) { return c.WriteV([][]byte{p}) }
 
-// WriteV is Write of several buffers, one after another. It uses at most
-// sockabi.MaxIOVecs of those that are not empty: more is a short write.
+// WriteV writes several buffers, one after another, as Write does. It uses at most
+// sockabi.MaxIOVecs buffers that are not empty; more make a short write.
 func (c *Conn) WriteV(bufs [][]byte) (int, error) {
 	n, e := sysSend(c.fd(), bufs, false)
 	if e != 0 {
@@ -132,22 +128,22 @@ func (c *Conn) WriteV(bufs [][]byte) (int, error) {
 	return n, nil
 }
 
-// CloseRead ends receiving: Read is then io.EOF once what had arrived is read.
-// The peer is not told. ENOTCONN is a connection that is over. One that is still
-// being made may be given up by it, and Connected an error.
+// CloseRead ends receiving: Read returns io.EOF once it has returned what had arrived. The peer
+// does not notice. It fails with ENOTCONN if the connection is over. A connection in progress
+// may be given up; Connected then returns an error.
 func (c *Conn) CloseRead() error {
 	return fail("sock_shutdown", sysShutdown(c.fd(), sockabi.SHUT_RD))
 }
 
-// CloseWrite ends sending: the peer reads to the end of the stream, and Write is
-// EPIPE. ENOTCONN is a connection that is over. One that is still being made may
-// be given up by it, and Connected an error.
+// CloseWrite ends sending: the peer reads to the end of the stream, and Write fails with EPIPE.
+// It fails with ENOTCONN if the connection is over. A connection in progress may be given up;
+// Connected then returns an error.
 func (c *Conn) CloseWrite() error {
 	return fail("sock_shutdown", sysShutdown(c.fd(), sockabi.SHUT_WR))
 }
 
-// RemoteAddr is the peer's address. ENOTCONN is a connection that is not made, or
-// that was reset: whoever will need the address then must ask before.
+// RemoteAddr returns the peer's address. It fails with ENOTCONN before the connection is made
+// and after it was reset: to use the address then, keep it.
 func (c *Conn) RemoteAddr() (Addr, error) { return c.remoteAddr() }
 
 // A Listener accepts TCP or UNIX streams.
@@ -158,9 +154,9 @@ type Listener struct{ Socket }
 // that a server can start again at once. Each of before runs on the open socket
 // after that, still unbound; as for Dial.
 //
-// As many as backlog connections wait to be accepted, but no more than the host
-// allows (net.core.somaxconn on Linux); less than 1 means as many as that. No
-// address is EDESTADDRREQ.
+// Up to backlog connections wait to be accepted, and no more than the host allows
+// (net.core.somaxconn on Linux); a backlog below 1 means the host's limit. Listen fails with
+// EDESTADDRREQ without an address.
 func Listen(at Addr, backlog int, before ...func(*Socket) error) (*Listener, error) {
 	s, err := bound(at, sockabi.SOCK_STREAM, before)
 	if err != nil {
@@ -189,10 +185,10 @@ func bound(at Addr, kind int32, before []func(*Socket) error) (Socket, error) {
 	return open(family, kind, append(append(steps, before...), Bind(at)))
 }
 
-// Accept takes the next connection, which is connected and non-blocking. EAGAIN
-// is an empty queue. ECONNABORTED is a peer that has gone while it waited: accept
-// again. EMFILE leaves the connection in the queue and the Listener readable, so
-// that whoever only polls and accepts will spin.
+// Accept takes the next connection, which is connected and non-blocking. It fails with EAGAIN
+// if the queue is empty, and with ECONNABORTED if a peer has gone while it waited: accept
+// again. EMFILE leaves the connection in the queue and the Listener readable, so a loop that
+// only polls and accepts spins.
 func (l *Listener) Accept() (*Conn, error) {
 	fd, e := sysAccept(l.fd())
 	if e != 0 {

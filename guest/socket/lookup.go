@@ -11,15 +11,13 @@ import (
 
 // Lookup resolves a host name with the host's resolver, files and DNS included.
 //
-// It blocks the whole module, every goroutine, for as long as the resolver takes,
-// which may be many seconds and has no limit here. Call it before a program
-// serves anyone. An IP address in text is not asked of the host and returns at
-// once.
+// It blocks the whole module, every goroutine, until the resolver answers, which may take many
+// seconds and has no timeout. Call it before the program serves. A numeric address is returned
+// at once, without asking the host.
 //
-// The host's addresses are in its order of preference, each once, without zones;
-// no more than 64. A name that does not exist is syscall.Errno of
-// sockabi.EAI_NONAME, a resolver that cannot say now of sockabi.EAI_AGAIN, each
-// in an *os.SyscallError.
+// It returns at most 64 addresses, each once, without zones, in the host's order of preference.
+// The error is an *os.SyscallError with the syscall.Errno of sockabi.EAI_NONAME if the name
+// does not exist, and of sockabi.EAI_AGAIN if the resolver has no answer now.
 func Lookup(host string) ([]netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{ip}, nil

@@ -8,15 +8,15 @@ import (
 
 // An Option is a socket option with values of type T.
 //
-// A value that the ABI cannot carry is EINVAL, and so is an option that the host
-// does not have. Setting what is read-only is ENOPROTOOPT. A duration is rounded
-// up to the option's unit.
+// Set fails with EINVAL for a value that the ABI cannot carry, and with ENOPROTOOPT for a
+// read-only option. Get and Set fail with EINVAL for an option that the host does not have. A
+// duration is rounded up to the option's unit.
 type Option[T bool | int | time.Duration | Linger | string] struct {
 	level, name int32
 	form        form[T]
 }
 
-// Get asks for the option's value.
+// Get returns the option's value.
 func (o Option[T]) Get(s *Socket) (T, error) {
 	v, e := o.form.get(s, o.level, o.name)
 	return v, fail("sock_getsockopt", e)
@@ -27,22 +27,22 @@ func (o Option[T]) Set(s *Socket, v T) error {
 	return fail("sock_setsockopt", o.form.set(s, o.level, o.name, v))
 }
 
-// With is Set for the sockets that Dial, Listen, ListenPacket and DialPacket
-// open: pass it to them.
+// With returns a function that sets the option, for the parameter before of Dial, Listen,
+// ListenPacket and DialPacket.
 func (o Option[T]) With(v T) func(*Socket) error {
 	return func(s *Socket) error { return o.Set(s, v) }
 }
 
-// Linger is whether Close of a stream waits for data that the peer has not yet
-// taken, and how long, in seconds. A Timeout of 0 throws the data away and resets
-// the connection. Any other stops the whole guest during Close.
+// A Linger says whether Close of a stream waits until the peer has taken all data, and for how
+// long, in whole seconds. A Timeout of 0 discards the data and resets the connection. With any
+// other the whole guest waits in Close.
 type Linger struct {
 	On      bool
 	Timeout time.Duration
 }
 
-// Options of every host. Where nothing is said they may be set at any time and
-// mean what POSIX says.
+// Options of every host. They have the meaning of POSIX, and may be set at any time unless
+// noted.
 var (
 	ReuseAddr  = flag(sockabi.SOL_SOCKET, sockabi.SO_REUSEADDR) // before binding; Listen sets it for TCP
 	DontRoute  = flag(sockabi.SOL_SOCKET, sockabi.SO_DONTROUTE)
@@ -58,9 +58,8 @@ var (
 	// Type is sockabi.SOCK_STREAM or sockabi.SOCK_DGRAM. Read-only.
 	Type = number(sockabi.SOL_SOCKET, sockabi.SO_TYPE)
 
-	// Error is the syscall.Errno of what went wrong, or 0. Read-only. The host
-	// forgets it when asked. Connected does not, nor does a Read that would
-	// otherwise take a reset for the end of the stream.
+	// Error is the pending error as a syscall.Errno, or 0. Read-only. Reading it clears it on
+	// the host, but not for Connected or Read, which still return it.
 	Error = Option[int]{sockabi.SOL_SOCKET, sockabi.SO_ERROR, form[int]{getError, setInt}}
 
 	// CloseLinger decides what Close does with data that the peer has not yet taken.
@@ -71,8 +70,8 @@ var (
 	ReceiveTimeout = Option[time.Duration]{sockabi.SOL_SOCKET, sockabi.SO_RCVTIMEO, form[time.Duration]{getTimeval, setTimeval}}
 	SendTimeout    = Option[time.Duration]{sockabi.SOL_SOCKET, sockabi.SO_SNDTIMEO, form[time.Duration]{getTimeval, setTimeval}}
 
-	// BindToDevice is the network interface that the socket is confined to, such
-	// as "lo"; "" means none. EPERM is a host that may not do that.
+	// BindToDevice is the only network interface that the socket uses, such as "lo"; "" means
+	// all. It fails with EPERM if the host lacks the privilege.
 	BindToDevice = Option[string]{sockabi.SOL_SOCKET, sockabi.SO_BINDTODEVICE, form[string]{getString, setString}}
 )
 

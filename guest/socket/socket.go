@@ -41,28 +41,27 @@ func own(fd int32, family uint16) (Socket, error) {
 
 func (s *Socket) fd() int32 { return ^s.notFD }
 
-// FD is the descriptor, for polling. It is -1 after Close or Detach. It may be
-// any other number up to 1<<31-1: index nothing by it.
+// FD returns the descriptor, for polling, or -1 after Close or Detach. It may be any number up
+// to 1<<31-1: do not index an array by it.
 func (s *Socket) FD() int { return int(^s.notFD) }
 
-// Detach hands the descriptor over to the caller, who must close it; s is then
-// closed. The descriptor stays non-blocking. It is -1 if s was closed already.
+// Detach returns the descriptor to the caller, who must close it; s is then closed. The
+// descriptor stays non-blocking. Detach returns -1 if s was closed already.
 func (s *Socket) Detach() int {
 	fd := s.FD()
 	s.notFD = 0
 	return fd
 }
 
-// Close closes the descriptor, which must not be registered with a poller any
-// more. Data that the peer has not yet taken is still sent, by the host. Whatever
-// the error, s is closed; EBADF is a Socket that was closed already.
+// Close closes the descriptor, which must not be registered with a poller any more. Data that
+// the peer has not yet taken is still sent, by the host. s is closed whatever the error. Close
+// fails with EBADF if s was closed already.
 func (s *Socket) Close() error {
 	return fail("fd_close", sysClose(int32(s.Detach())))
 }
 
-// LocalAddr is the address that the socket is bound to: after Listen or
-// ListenPacket at port 0, the port that the host chose. A socket that is not
-// bound has the unspecified address and port 0, or no path.
+// LocalAddr returns the address that the socket is bound to, with the port that the host chose
+// for port 0. An unbound socket has the unspecified address and port 0, or no path.
 func (s *Socket) LocalAddr() (Addr, error) {
 	st, port, e := sysLocalAddr(s.fd())
 	if e != 0 {
@@ -79,8 +78,8 @@ func (s *Socket) remoteAddr() (Addr, error) {
 	return decode(&st, port, s.family), nil
 }
 
-// Bind binds a socket to a local address before it connects: pass it to Dial or
-// DialPacket. Its family is that of the remote address, or EAFNOSUPPORT.
+// Bind binds a socket to a local address before it connects: pass it to Dial or DialPacket. It
+// fails with EAFNOSUPPORT if the remote address has another family.
 func Bind(at Addr) func(*Socket) error {
 	return func(s *Socket) error { return s.bind(at) }
 }

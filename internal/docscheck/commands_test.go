@@ -139,7 +139,7 @@ func TestCommands(t *testing.T) {
 						script += command
 					}
 				}
-			case "go", "text", "ini", "wat", "yaml", "json", "c":
+			case "go", "text", "ini", "wat", "yaml", "json", "c", "diff":
 				continue
 			default:
 				t.Errorf("%s:%d: write sh, console, go or text after the fence, not %q", page, b.line, b.info)
