@@ -66,7 +66,7 @@ func TestSmallWrites(t *testing.T) {
 	})
 }
 
-// An answer is what one request takes.
+// An answer counts the time and the reads of one request.
 type answer struct {
 	took  time.Duration
 	reads int
