@@ -124,7 +124,7 @@ func (o *runOptions) flags() []cli.Flag {
 		{Group: "Observing", Name: "live-after", Value: "DURATION", Default: "10s", Rare: true, Set: options.Time(&o.monitor.LiveAfter, 1),
 			Short: "report a guest as stuck that makes no call for this time",
 			Long: "It is about guests that have accepted connections which are open: one that computes, or is in a call that does not return, for so long is not live. A guest that waits in poll_oneoff is live. " +
-				"A guest that only receives and sends, without ever waiting, is live too; reading the clock is no call here."},
+				"A guest that only receives and sends, without ever waiting, is live too; reading the clock does not count as a call here."},
 		{Group: "Observing", Name: "metrics", Value: "ADDRESS", Set: cli.Text(&o.endpoints.metrics),
 			Short: "serve metrics for Prometheus at http://ADDRESS/metrics",
 			Long:  "They are about the guest's calls, connections, bytes, memory and CPU time, and about wasisock itself."},

@@ -82,7 +82,7 @@ func (s *supervisor) live() error {
 	return nil
 }
 
-// An activity is what changes when a guest calls the host.
+// An activity changes when a guest calls the host.
 type activity struct{ calls, received, sent uint64 }
 
 // watchCalls notes which guests call the host, wait for it, or have nothing to do.
