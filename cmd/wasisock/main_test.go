@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/wasisock/wasisock/cmd/internal/engine"
@@ -35,6 +37,12 @@ func TestMain(m *testing.M) {
 	engine.ServeCompiler()
 	if os.Getenv("WASISOCK_TEST_COMMAND") != "" {
 		main()
+	}
+	// A shell's background job ignores some signals, and the commands that it starts would, too.
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
 	}
 	var err error
 	if scratch, err = os.MkdirTemp("", "wasisock"); err != nil {
