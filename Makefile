@@ -15,14 +15,18 @@ foreign := wasip1/wasm darwin/arm64 windows/amd64
 
 tree_state = { [ ! -e .git ] || { git status --porcelain && git diff; }; }
 
-# The minutes are those of two quiet cores, with empty caches of Go's and of what is compiled
-# ahead of time.
+# A target with "## GROUP: text" is in the help. The minutes are those of two quiet cores, with
+# empty caches of Go's and of code compiled ahead of time.
 .PHONY: help
-help: ## print what each target does, and the minutes that it takes
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## build: print this list
+	@for group in build test check prove measure release; do \
+		printf '\n%s\n' "$${group^}" && \
+		sed -nE "s/^([a-z0-9-]+):.*## $$group: (.*)/\1\t\2/p" $(MAKEFILE_LIST) | \
+		awk -F '\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'; \
+	done
 
 .PHONY: wasm
-wasm: ## compile the guests into build/; seconds
+wasm: ## build: compile the guests into build/; seconds
 	@scripts/build-wasm.sh
 
 # What runs inside wasm, and is tested there too.
@@ -36,7 +40,7 @@ alone := /(stdnet|internal/rewrite|internal/wasm|prove)(/|$$)
 unraced := github.com/tetratelabs/wazero/... ./internal/rewrite ./internal/wasm
 SHORT := -short
 .PHONY: test
-test: wasm ## run the tests natively and on wazero, without those that take long; 5 minutes
+test: wasm ## test: run the tests natively and on wazero, without the slow ones; 5 minutes
 ifdef RACE
 	go test -vet=off $(SHORT) $(RACE) $(unraced:%=-gcflags=%=-race=false) -timeout 60m $$(go list $(packages) | grep -Ev '$(alone)') & racing=$$!; \
 	go test -vet=off $(SHORT) -p 1 -timeout 60m $$(go list $(packages) | grep -E '$(alone)') && status=0 || status=$$?; \
@@ -57,7 +61,7 @@ wasmedge_versions := $(shell scripts/get-wasmedge.sh --list)
 
 # WasmEdge's programs are engines of the tests where the environment names them.
 .PHONY: test-engines
-test-engines: wasm ## run make test with those that take long, and on the programs of WasmEdge too, which it fetches; 19 minutes
+test-engines: wasm ## test: run all tests, on the programs of WasmEdge too, which it fetches; 19 minutes
 	@for version in $(wasmedge_versions); do \
 		wasmedge=$$(scripts/get-wasmedge.sh $$version | tail -n1) && \
 		export WASISOCK_WASMEDGE_$${version/./}=$$wasmedge || exit 1; \
@@ -71,13 +75,13 @@ test-engines: wasm ## run make test with those that take long, and on the progra
 	cd bench && go test ./...
 
 .PHONY: test-wasmtime
-test-wasmtime: ## test what embeds wasmtime by wasmtime-go, without what takes long; 4 minutes
+test-wasmtime: ## test: test what embeds wasmtime, without the slow tests; 4 minutes
 	go test -count=1 -short -timeout 30m -tags wasmtime ./host/wasmtime ./cmd/internal/engine ./cmd/wasisock/withwasmtime
 
 # Both versions at once: compiling ahead of time takes one core each. CONFORMANCE=-args -all
 # runs what an engine is slow at, too.
 .PHONY: test-wasmedge
-test-wasmedge: ## test what embeds WasmEdge by WasmEdge-go, which it fetches; 12 minutes
+test-wasmedge: ## test: test what embeds WasmEdge, which it fetches; 12 minutes
 	@$(MAKE) --no-print-directory -j2 --output-sync=target $(wasmedge_versions:%=test-wasmedge-%)
 
 .PHONY: $(wasmedge_versions:%=test-wasmedge-%)
@@ -89,12 +93,12 @@ $(wasmedge_versions:%=test-wasmedge-%): test-wasmedge-%:
 	cd examples/embed-wasmedge && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...
 
 .PHONY: test-all
-test-all: ## run all tests on every engine, also what takes minutes to compile or to interpret
+test-all: ## test: run all tests on every engine, compiled and interpreted
 	@$(MAKE) --no-print-directory test-engines
 	@$(MAKE) --no-print-directory test-wasmedge CONFORMANCE='-args -all'
 
 .PHONY: check
-check: ## check format, words, vet, staticcheck, shellcheck, actionlint, tidy and that it builds for every system; must change no file; 3 minutes
+check: ## check: check format, words, vet, linters, tidiness and builds for every system; 3 minutes
 	@mkdir -p build && $(tree_state) >build/tree-before
 	@$(MAKE) --no-print-directory -j2 --output-sync=target check-format check-build check-tidy check-static check-style
 	@$(tree_state) | diff build/tree-before - || { echo "make check: the steps above changed these files" >&2; exit 1; }
@@ -106,7 +110,7 @@ check-format:
 
 .PHONY: check-style
 check-style:
-	@echo "docs/style.md" && go test -count=1 -run 'TestStyle|TestBanned' ./internal/docscheck
+	@echo "docs/style.md" && go test -count=1 -run 'TestStyle|TestBanned|TestNav' ./internal/docscheck
 
 # Modules of their own.
 modules := bench prove/libraries
@@ -139,7 +143,7 @@ check-static:
 	@echo "actionlint" && go run $(actionlint) .github/workflows/*.yml
 
 .PHONY: vuln
-vuln: ## look for known vulnerabilities in the code and what it depends on, by vuln.go.dev; a minute
+vuln: ## check: look up known vulnerabilities at vuln.go.dev; a minute
 	go run $(govulncheck) ./...
 
 .PHONY: check-tidy
@@ -148,31 +152,38 @@ check-tidy:
 	@scripts/third-party-licenses.sh | diff THIRD_PARTY_LICENSES - || { echo "THIRD_PARTY_LICENSES is not what scripts/third-party-licenses.sh prints; run it" >&2; exit 1; }
 
 .PHONY: docs-check
-docs-check: ## check links, commands, code and messages of the documentation, and run the README's first hour; 2 minutes
+docs-check: ## check: check links, commands, code and messages of the docs, and the README; 2 minutes
 	go test -count=1 ./internal/docscheck
 
+.PHONY: site
+site: ## build: build the static site of docs/ into build/site, by mkdocs, and check its links; seconds
+	@type -P mkdocs >/dev/null || { echo "make site: no mkdocs in PATH; install Debian's packages mkdocs and mkdocs-material" >&2; exit 1; }
+	mkdocs build -q
+	WASISOCK_SITE=$(CURDIR)/build/site go test -count=1 -run TestSite ./internal/docscheck
+	@echo "open build/site/index.html, or serve it: mkdocs serve"
+
 .PHONY: demo
-demo: wasm ## show the server and the client at work; seconds
+demo: wasm ## build: show the server and the client at work; seconds
 	@scripts/demo.sh
 
 .PHONY: prove-random
 SEEDS ?= 100
-prove-random: ## compare SEEDS (100) random Go programs between native code and wazero; 10 minutes
+prove-random: ## prove: compare SEEDS (100) random Go programs with native code; 10 minutes
 	go run ./prove/random -seeds $(SEEDS)
 
 .PHONY: prove-rewrite
-prove-rewrite: ## compare rewritten modules of every Go with plain ones, and SEEDS (100) random programs with native code, and prove every suite on wazero; an hour
+prove-rewrite: ## prove: compare rewritten modules with plain ones, on every suite; an hour
 	WASISOCK_GO_VERSIONS=$(other_go) go test -count=1 ./internal/rewrite
 	go run ./prove/random -seeds $(SEEDS) -rewrite -park 3
 	go run ./prove -rewrite
 
 .PHONY: prove-modules
 FOR ?= 1m
-prove-modules: ## compare random modules between wazero's compiler and its interpreter, FOR as long (1m)
+prove-modules: ## prove: compare random modules between wazero's compiler and interpreter, for FOR (1m)
 	go test -count=1 -timeout 0 ./host/wazero/internal/workaround -args -random.for=$(FOR)
 
 .PHONY: test-arm64
-test-arm64: ## test what wazero compiles for arm64, and link wasmtime there, with qemu-aarch64; 2 minutes
+test-arm64: ## test: test what wazero compiles for arm64, and link wasmtime, by qemu-aarch64; 2 minutes
 	@type -P qemu-aarch64 >/dev/null || { echo "make test-arm64: no qemu-aarch64 in PATH; install Debian's package qemu-user" >&2; exit 1; }
 	@type -P aarch64-linux-gnu-gcc >/dev/null || { echo "make test-arm64: no aarch64-linux-gnu-gcc in PATH; install Debian's packages gcc-aarch64-linux-gnu and libc6-dev-arm64-cross" >&2; exit 1; }
 	GOARCH=arm64 CGO_ENABLED=0 go test -count=1 -short -exec qemu-aarch64 ./host/wazero/internal/workaround
@@ -182,12 +193,12 @@ test-arm64: ## test what wazero compiles for arm64, and link wasmtime there, wit
 # The branch prod/testsuite-base of github.com/WebAssembly/wasi-testsuite has the
 # programs compiled. Nothing of it is kept here.
 .PHONY: wasi-testsuite
-wasi-testsuite: ## run the programs of preview 1 of a copy of wasi-testsuite: DIR=/path/to/it
+wasi-testsuite: ## prove: run the preview 1 programs of a copy of wasi-testsuite: DIR=/path/to/it
 	@[ -d "$(DIR)/tests" ] || { echo "make wasi-testsuite: DIR must be a copy of github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base" >&2; exit 1; }
 	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v -tags wasmtime ./prove/testsuite
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME each (10s); 7 minutes
+fuzz: ## check: run every fuzz target for FUZZTIME (10s); 7 minutes
 	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(packages)); do \
 		targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz' || [ $$? -eq 1 ]) || exit 1; \
 		for target in $$targets; do \
@@ -197,7 +208,7 @@ fuzz: ## run every fuzz target for FUZZTIME each (10s); 7 minutes
 	done
 
 .PHONY: bench
-bench: ## measure the servers side by side
+bench: ## measure: measure the servers side by side; 10 minutes
 	@bench/run.sh
 
 # Go's own tests, and those of golang.org/x/net: see prove/README.md.
@@ -207,18 +218,18 @@ wasmedges := $(subst $(space),$(comma),$(wasmedge_versions:%=wasmedge-%))
 wasisocks := $(subst $(space),$(comma),$(wasmedge_versions:%=wasisock-wasmedge-%))
 
 .PHONY: prove
-prove: ## prove every suite on every engine, and net with every Go; takes hours once, to compile for WasmEdge
+prove: ## prove: run Go's suites on every engine, and net with every Go; hours the first time
 	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) -aot
 	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) -aot -module prove/xnet
 	go run ./prove -go $(other_go) net
 
 .PHONY: prove-net
-prove-net: ## prove package net with every Go, and on every engine
+prove-net: ## prove: run the suite of net with every Go and on every engine
 	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) net
 	go run ./prove -go $(other_go) net
 
 .PHONY: prove-ci
-prove-ci: ## prove every suite on wazero, net with every Go there, and a part with WasmEdge; 10 minutes
+prove-ci: ## prove: run every suite on wazero, and a part on WasmEdge; 10 minutes
 	cd prove/xnet && go mod tidy -diff && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./...
 	go run ./prove -p 2
 	go run ./prove -p 2 -module prove/xnet
@@ -231,9 +242,9 @@ prove-ci: ## prove every suite on wazero, net with every Go there, and a part wi
 # WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is
 # for a few of the libraries there, and PROVE_FLAGS='-engine wazero' for none.
 .PHONY: prove-libraries
-prove-libraries: ## run libraries that others wrote, as guests, with real servers; 5 minutes
+prove-libraries: ## prove: run third-party libraries as guests, with real servers; 5 minutes
 	cd prove/libraries && go test -count=1 -timeout 60m $(PROVE_FLAGS) -v .
 
 .PHONY: clean
-clean: ## remove build/
-	rm -rf build
+clean: ## build: remove build/ and dist/
+	rm -rf build dist
