@@ -36,7 +36,7 @@ guests := ./sockabi ./guest/...
 # is done by one goroutine, or by other processes. What compiles modules is compiled without
 # it, since it would take three times as long, and its goroutines are another project's. Who
 # asks for all that has run make check, which vets.
-alone := /(stdnet|internal/rewrite|internal/wasm|prove)(/|$$)
+alone := /(stdnet|internal/docscheck|internal/rewrite|internal/wasm|prove)(/|$$)
 unraced := github.com/tetratelabs/wazero/... ./internal/rewrite ./internal/wasm
 SHORT := -short
 .PHONY: test
