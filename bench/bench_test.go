@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -187,5 +189,61 @@ func TestTablesNameEveryServerAtEveryLevel(t *testing.T) {
 	}
 	if strings.Contains(got, "GET") || strings.Contains(got, "Faults") {
 		t.Errorf("a table of what was not measured:\n%s", got)
+	}
+}
+
+func TestPlotsShowEveryServer(t *testing.T) {
+	s := &session{plan: plan{
+		servers: []Server{{Name: "native"}, {Name: "sandbox"}},
+		jobs:    []job{{"compiler", "", "compile"}, {"native", "", "memory"}, {"sandbox", "", "memory"}},
+		levels:  []int{0, 9000}, conns: []int{1, 64}, out: t.TempDir(),
+	}}
+	// The sandbox takes twice the CPU in one round, and four times in the next.
+	for round, times := range []float64{2, 4} {
+		for _, idle := range s.levels {
+			for _, conns := range s.conns {
+				for _, load := range loads {
+					for i, server := range s.servers {
+						cpu := 1.0
+						if i == 1 {
+							cpu = times
+						}
+						s.samples = append(s.samples, sample{server: server.Name, load: load.name, idle: idle, conns: conns, round: round,
+							result: result{requests: 1000, took: time.Second}, cpu: cpu})
+					}
+				}
+			}
+			for _, server := range s.servers {
+				s.samples = append(s.samples, sample{server: server.Name, load: "rest", idle: idle, round: round, rss: 1e6, wall: 1})
+			}
+		}
+		for _, server := range s.servers {
+			s.samples = append(s.samples, sample{server: server.Name, load: "start", round: round, wall: 0.25})
+		}
+		s.samples = append(s.samples, sample{server: "compiler", load: "compile", round: round, cpu: 12},
+			sample{server: "native", load: "memory", round: round, result: result{requests: 1000}, cpu: 1},
+			sample{server: "sandbox", load: "memory", round: round, result: result{requests: 1000}, cpu: 4 * times})
+	}
+	if err := s.plots(); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string][]string{
+		"cpu-memory": {"CPU for a request from memory", "native", "sandbox", ">12<"},
+		"cpu-POST":   {"CPU for a POST, 64 connections; native is 1", "native", "sandbox", ">3.0<"},
+		"cpu-GET":    {"CPU for a GET", "sandbox", ">3.0<"},
+		"start":      {"native", "sandbox", ">0.25<"},
+		"compile":    {"compiler", ">12<"},
+		"idle":       {"1 active", "native", "sandbox", "idle connections"},
+		"memory":     {"native", "sandbox", ">MB<"},
+	} {
+		text, err := os.ReadFile(filepath.Join(s.out, file+".svg"))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, want := range want {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s.svg does not say %q", file, want)
+			}
+		}
 	}
 }

@@ -23,11 +23,13 @@ import (
 type plan struct {
 	servers      []Server
 	interpreters []Server // by name, what a server of that name must outrun
-	levels       []int    // idle connections
-	conns        []int    // active connections
+	jobs         []job
+	levels       []int // idle connections
+	conns        []int // active connections
 	rounds       int
 	window       time.Duration
 	rest         time.Duration
+	requests     int    // from memory
 	out          string // directory for the results
 }
 
@@ -39,12 +41,17 @@ func parse(args []string) (plan, error) {
 		addServer(&p.servers))
 	set.Func("interpreter", "`NAME=COMMAND`: server NAME must do at least twice as much per CPU second as this command, which interprets the same program, or else it does not run compiled code",
 		addServer(&p.interpreters))
+	set.Func("compile", "`NAME=COMMAND` that compiles a program, run by sh; {out} in it is an empty directory. May be repeated",
+		addJob(&p.jobs, "compile"))
+	set.Func("memory", "`NAME=COMMAND` that answers {requests} requests from memory and ends, run by sh. The first is the yardstick. May be repeated",
+		addJob(&p.jobs, "memory"))
+	set.IntVar(&p.requests, "requests", 100_000, "how many requests -memory means")
 	levels := set.String("idle", "0,1000,5000", "idle keep-alive connections, a list")
 	conns := set.String("conns", "1,64", "active connections, a list")
 	set.IntVar(&p.rounds, "rounds", 3, "how often everything is measured")
 	set.DurationVar(&p.window, "window", 4*time.Second, "length of one measurement, in whole seconds")
 	set.DurationVar(&p.rest, "rest", 3*time.Second, "how long to watch the servers at rest")
-	set.StringVar(&p.out, "out", ".", "directory for results.md and results.tsv")
+	set.StringVar(&p.out, "out", ".", "directory for results.md, results.tsv and the plots")
 	if err := set.Parse(args); err != nil {
 		if err == flag.ErrHelp {
 			set.SetOutput(os.Stdout)
@@ -66,6 +73,8 @@ func parse(args []string) (plan, error) {
 		return p, fmt.Errorf("-rounds %d is less than 1", p.rounds)
 	case p.window < time.Second || p.window%time.Second != 0:
 		return p, fmt.Errorf("-window %v is not whole seconds", p.window)
+	case p.requests < 1:
+		return p, fmt.Errorf("-requests %d is less than 1", p.requests)
 	case p.rest <= 0:
 		return p, fmt.Errorf("-rest %v is not more than 0", p.rest)
 	}
@@ -80,6 +89,17 @@ func addServer(to *[]Server) func(string) error {
 		}
 		*to = append(*to, Server{name, command})
 		return nil
+	}
+}
+
+func addJob(to *[]job, load string) func(string) error {
+	return func(s string) error {
+		var one []Server
+		err := addServer(&one)(s)
+		for _, named := range one {
+			*to = append(*to, job{named.Name, named.Command, load})
+		}
+		return err
 	}
 }
 

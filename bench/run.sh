@@ -3,20 +3,17 @@ set -euo pipefail
 
 usage() {
 	cat <<'USAGE'
-usage: bench/run.sh [--net-http|--wasmedge|--hosts|--instances] [--smoke] [BENCH OPTION]...
+usage: bench/run.sh [--net-http|--instances] [--smoke] [BENCH OPTION]...
        bench/run.sh --soak [TIME]
 
 Measures guest/server side by side with a native server that does the same work,
-and leaves results.md and results.tsv in build/bench. About ten minutes on two
-cores, which should have nothing else to do. The first run also fetches WasmEdge
-and compiles the server for it, some minutes more.
+and leaves results.md, results.tsv and plots in build/bench/server. About ten minutes
+on two cores, which should have nothing else to do. The first run also fetches
+WasmEdge and compiles the server for it, some minutes more.
 
-  --net-http    measures an ordinary server on net/http instead, bench/nethttp,
-                beside itself compiled natively
-  --wasmedge    measures that server on WasmEdge, by its own program and by wasisock
-                with WasmEdge inside
-  --hosts       measures hosts that are written in Go: that server on wasi-go, as
-                released and on our wazero, and on wasisock
+  --net-http    measures an ordinary server on net/http instead, bench/nethttp, into
+                build/bench/net-http: beside itself compiled natively, on every
+                engine, by WasmEdge's own programs and by wasi-go. Half an hour
   --instances   measures one, two and 200 guests in one process
   --soak        loads that server for TIME, 30m by default, with wrk and others, with
                 clients that reset, and with a new guest every 20 seconds: an error
@@ -48,18 +45,25 @@ quoted() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
 # server FILE: the rest of a command that serves FILE.
 server() { printf '%s -addr 127.0.0.1:{port} %s' "$(quoted "$out/$1")" "$flags"; }
 
-# row NAME COMMAND…
-row() { rows+=(-server "$1=$2"); }
-
-# wasmedge_rows MINOR PROGRAM RUN_MODE: WasmEdge on compiled code.
-wasmedge_rows() {
-	local name
-	name="WasmEdge $(version_of "$2") AOT"
-	row "$name" "$(quoted "$2") $3 $(server "$program.aot-$1.wasm")"
-	rows+=(-interpreter "$name=$(quoted "$2") $(server "$program.wasm")")
+# row NAME COMMAND FILE: a row of the tables, COMMAND with the program in FILE; peer: of one
+# that can answer from memory, too; compiler NAME COMMAND: a compiler's.
+row() { rows+=(-server "$1=$2 $(server "$3")"); }
+compiler() { rows+=(-compile "$1=$2"); }
+peer() {
+	row "$@"
+	rows+=(-memory "$1=$2 $(quoted "$out/$3") -memory {requests}")
 }
 
-version_of() { "$1" --version | sed -n '1s/.*version //p'; }
+# wasmedge_rows row|peer FILE [WORDS]: FILE.wasm on WasmEdge's own programs, compiled ahead of
+# time.
+wasmedge_rows() {
+	local minor name
+	for minor in $(minors); do
+		name="WasmEdge $minor${3:-}"
+		"$1" "$name" "$(quoted "$(wasmedge "$minor")") $(run_flags "$minor")" "$2.aot-$minor.wasm"
+		rows+=(-interpreter "$name=$(quoted "$(wasmedge "$minor")") $(server "$2.wasm")")
+	done
+}
 
 # wasmedge MINOR: the one that the environment names, or else what is fetched.
 wasmedge() {
@@ -67,114 +71,116 @@ wasmedge() {
 	if [ -n "${!variable:-}" ]; then printf '%s' "${!variable}"; else scripts/get-wasmedge.sh "$1" | tail -n1; fi
 }
 
-# minors: the versions of WasmEdge that are tested; build_aot: build_guest for all of them;
-# run_flags MINOR: the flags with which the program runs what was compiled ahead of time.
+# minors: the versions of WasmEdge that are tested; run_flags MINOR: the flags with which the
+# program runs what was compiled ahead of time.
 minors() { scripts/get-wasmedge.sh --list; }
-build_aot() {
-	local minor versions=()
-	for minor in $(minors); do versions+=(--aot "$minor"); done
-	build_guest "${versions[@]}"
-}
 run_flags() { awk -v minor="$1" '$1 == "wasmedge" && $2 == minor { $1 = $2 = $3 = ""; sub(/^ +/, ""); print }' internal/engines/versions.txt; }
 
-# build_guest [--aot MINOR]...
-build_guest() {
+# build FILE [FLAG]...: the program, into FILE.wasm; build_aot: for each WasmEdge, too.
+build() {
+	local file=$1
+	shift
 	if [ "$program" = server ]; then
 		scripts/build-wasm.sh -o "$out" "$@" server
 	else
-		"$out/wasisock" build -C bench -trimpath -ldflags='-s -w' "$@" -o "$out/nethttp.wasm" ./nethttp
+		"$out/wasisock" build -C bench -trimpath -ldflags='-s -w' "$@" -o "$out/$file.wasm" ./nethttp
 	fi
 }
-
-# host_rows: the guest that is built with stealthrocket/net runs on both hosts.
-host_rows() {
-	local guest=$out/nethttp-stealthrocket.wasm
-	(
-		cd bench
-		GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags='-s -w' -tags stealthrocket -o "$guest" ./nethttp
-		go build -o "$out/wasirun" github.com/stealthrocket/wasi-go/cmd/wasirun
-		go build -modfile=wazero.mod -o "$out/wasirun-wazero" github.com/stealthrocket/wasi-go/cmd/wasirun
-	)
-	build_guest
-	row 'wasi-go' "$(quoted "$out/wasirun") --max-open-files 65536 $(quoted "$guest") -- -addr 127.0.0.1:{port}"
-	row 'wasi-go, our wazero' "$(quoted "$out/wasirun-wazero") --max-open-files 65536 $(quoted "$guest") -- -addr 127.0.0.1:{port}"
-	row 'wasisock, same guest' "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server nethttp-stealthrocket.wasm)"
-	row wasisock "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
-	row 'wasisock, wasmtime' "$(quoted "$(with_wasmtime)") run --engine wasmtime --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
-	[ -n "$smoke" ] || rows+=(-idle '0,5000,9000' -rest 10s)
+build_aot() {
+	local minor versions=()
+	for minor in $(minors); do versions+=(--aot "$minor"); done
+	build "$@" "${versions[@]}"
 }
 
 instance_rows() {
 	local n
-	build_guest
+	build nethttp
 	for n in 1 2 200; do
-		row "$n" "$(quoted "$out/wasisock") run --listen tcp:127.0.0.1:{port} --instances $n $(server nethttp.wasm)"
+		row "$n" "$(quoted "$out/wasisock") run --listen tcp:127.0.0.1:{port} --instances $n" nethttp.wasm
 	done
 	[ -n "$smoke" ] || rows+=(-idle 0 -rest 10s)
 }
 
-# embedded_rows: compiled code on WasmEdge's own program, and under wasisock.
-embedded_rows() {
-	local minor
-	build_aot
+# run, run_wasmtime: the start of a command that runs a guest.
+run() { printf '%s run %s' "$(quoted "$out/wasisock")" "$allow"; }
+run_wasmtime() { printf '%s run --engine wasmtime %s' "$(quoted "$out/wasisock-wasmtime")" "$allow"; }
+
+# engine_rows: guest/server on every engine, beside a native server that does the same.
+engine_rows() {
+	flags='-quiet -idle-timeout 1h' # for as long as measuring takes
+	cc -O2 -Wall -Wextra -o "$out/epoll" bench/yardstick/epoll.c
+	rows+=(-server "C epoll=$(quoted "$out/epoll") 127.0.0.1 {port}")
+	if [ -n "$smoke" ]; then
+		build server
+		interpreter_rows
+	else
+		build_aot server
+		wasmedge_rows row server
+	fi
+	row wazero "$(run)" server.wasm
+	row wasmtime "$(run_wasmtime)" server.wasm
+}
+
+# peer_rows: net/http on all that runs it. A row is of the program as wasisock build makes it,
+# unless its name says that it is as Go made it.
+peer_rows() {
+	local host minor as_made=', as Go made it' build=build
+	[ -n "$smoke" ] || build=build_aot
+	$build nethttp
+	$build nethttp-plain --rewrite=off
+	(
+		cd bench
+		go build -o "$out/nethttp" ./nethttp
+		GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags='-s -w' -tags stealthrocket -o "$out/nethttp-stealthrocket.wasm" ./nethttp
+		go build -o "$out/wasirun" github.com/stealthrocket/wasi-go/cmd/wasirun
+		go build -modfile=wazero.mod -o "$out/wasirun-wazero" github.com/stealthrocket/wasi-go/cmd/wasirun
+	)
+	peer native 'env GOMAXPROCS=1' nethttp
+	peer wasmtime "$(run_wasmtime)" nethttp.wasm
+	peer "wasmtime$as_made" "$(run_wasmtime) --rewrite off" nethttp-plain.wasm
+	peer wazero "$(run)" nethttp.wasm
+	peer "wazero$as_made" "$(run) --rewrite off" nethttp-plain.wasm
+	peer 'wazero, interruptible' "$(run) --interruptible" nethttp.wasm
+	# The guest that is built with stealthrocket/net runs on both hosts.
+	row 'wazero, guest of wasi-go' "$(run)" nethttp-stealthrocket.wasm
+	for host in wasirun wasirun-wazero; do
+		rows+=(-server "${host/wasirun/wasi-go}=$(quoted "$out/$host") --max-open-files 65536 $(quoted "$out/nethttp-stealthrocket.wasm") -- -addr 127.0.0.1:{port}")
+	done
+	compiler wasmtime "$(quoted "$out/wasisock-wasmtime") compile --engine wasmtime -o {out} $(quoted "$out/nethttp.wasm")"
+	compiler wazero "$(quoted "$out/wasisock") compile -o {out} $(quoted "$out/nethttp.wasm")"
+	if [ -n "$smoke" ]; then
+		interpreter_rows
+		return
+	fi
+	wasmedge_rows peer nethttp
+	wasmedge_rows peer nethttp-plain "$as_made"
 	for minor in $(minors); do
-		wasmedge_rows "$minor" "$(wasmedge "$minor")" "$(run_flags "$minor")"
 		(
 			eval "$(scripts/get-wasmedge.sh --cgo-env "$minor")"
 			go build -tags wasmedge -o "$out/wasisock-$minor" ./cmd/wasisock
 		)
-		row "wasisock, WasmEdge $minor" "$(quoted "$out/wasisock-$minor") run --engine wasmedge --aot wait --allow 'listen tcp 127.0.0.1:*' $(server nethttp.wasm)"
+		peer "wasisock with WasmEdge $minor" "$(quoted "$out/wasisock-$minor") run --engine wasmedge --aot wait $allow" nethttp.wasm
+		compiler "WasmEdge $minor" "$(quoted "$(wasmedge "$minor")") compile $(quoted "$out/nethttp.wasm") {out}/nethttp.so"
 	done
-	[ -n "$smoke" ] || rows+=(-idle '0,5000')
+	rows+=(-idle '0,3000,9000')
 }
 
-# with_wasmtime: the path of a wasisock with wasmtime inside.
-with_wasmtime() {
-	go build -tags wasmtime -o "$out/wasisock-wasmtime" ./cmd/wasisock
-	printf %s "$out/wasisock-wasmtime"
-}
-
-# engine_rows: the program on every engine, and what is compiled natively beside it.
-engine_rows() {
+# interpreter_rows: the program on WasmEdge's own programs, where the environment names them.
+interpreter_rows() {
 	local minor variable
-	if [ "$program" = server ]; then
-		flags='-quiet -idle-timeout 1h' # for as long as measuring takes
-		cc -O2 -Wall -Wextra -o "$out/epoll" bench/yardstick/epoll.c
-		row 'C epoll' "$(quoted "$out/epoll") 127.0.0.1 {port}"
-	else
-		flags=''
-		(cd bench && go build -o "$out/nethttp" ./nethttp)
-		row 'native, one thread' "env GOMAXPROCS=1 $(server nethttp)"
-		[ -n "$smoke" ] || rows+=(-idle '0,2000')
-	fi
-	if [ -n "$smoke" ]; then
-		build_guest
-		for minor in $(minors); do
-			variable=WASISOCK_WASMEDGE_${minor/./}
-			if [ -n "${!variable:-}" ]; then
-				row "WasmEdge $(version_of "${!variable}") interpreter" "$(quoted "${!variable}") $(server "$program.wasm")"
-			elif [ "${WASISOCK_ENGINES:-}" = required ]; then
-				die "$variable is not set"
-			fi
-		done
-	else
-		for minor in $(minors); do
-			variable=WASISOCK_WASMEDGE_${minor/./}
-			printf -v "$variable" %s "$(wasmedge "$minor")"
-			export "${variable?}"
-		done
-		build_aot
-		for minor in $(minors); do
-			wasmedge_rows "$minor" "$(wasmedge "$minor")" "$(run_flags "$minor")"
-		done
-	fi
-	row wazero "$(quoted "$out/wasisock") run --allow 'listen tcp 127.0.0.1:*' $(server "$program.wasm")"
-	row wasmtime "$(quoted "$(with_wasmtime)") run --engine wasmtime --allow 'listen tcp 127.0.0.1:*' $(server "$program.wasm")"
+	for minor in $(minors); do
+		variable=WASISOCK_WASMEDGE_${minor/./}
+		if [ -n "${!variable:-}" ]; then
+			row "WasmEdge $minor, interpreted" "$(quoted "${!variable}")" "$program.wasm"
+		elif [ "${WASISOCK_ENGINES:-}" = required ]; then
+			die "$variable is not set"
+		fi
+	done
 }
 
 # soak TIME: wasisock and not a shell gets the signals.
 soak() {
-	build_guest
+	build nethttp
 	exec "$out/bench" soak "$(quoted "$out/wasisock") run --restart always --listen tcp:127.0.0.1:{port} $(server nethttp.wasm)" "$1"
 }
 
@@ -187,7 +193,7 @@ main() {
 			;;
 		--smoke) smoke=yes ;;
 		--soak) program=nethttp session=soak ;;
-		--net-http | --wasmedge | --hosts | --instances) program=nethttp session=${1#--} ;;
+		--net-http | --instances) program=nethttp session=${1#--} ;;
 		*) break ;;
 		esac
 		shift
@@ -202,16 +208,17 @@ main() {
 
 	(cd bench && go build -o "$out/bench" .)
 	go build -o "$out/wasisock" ./cmd/wasisock
-	if [ -n "$smoke" ]; then rows+=(-idle '0,100' -conns 8 -rounds 1 -window 1s -rest 1s); fi
+	go build -tags wasmtime -o "$out/wasisock-wasmtime" ./cmd/wasisock
+	if [ -n "$smoke" ]; then rows+=(-idle '0,100' -conns 8 -rounds 1 -window 1s -rest 1s -requests 100); fi
 	case $session in
-	wasmedge) embedded_rows ;;
-	hosts) host_rows ;;
+	net-http) peer_rows ;;
 	instances) instance_rows ;;
 	soak) soak "${1:-30m}" ;;
 	*) engine_rows ;;
 	esac
-	exec "$out/bench" -out "$out" "${rows[@]}" "$@"
+	exec "$out/bench" -out "$out/$session" "${rows[@]}" "$@"
 }
 
 out='' smoke='' rows=() program=server session=server flags=''
+allow="--allow 'listen tcp 127.0.0.1:*'"
 main "$@"

@@ -17,7 +17,7 @@ import (
 // A sample is one measurement of one server.
 type sample struct {
 	server      string
-	load        string // GET, POST, rest, or start
+	load        string // GET, POST, rest, start, or that of a job
 	idle, conns int
 	round       int
 	result                      // of wrk; nothing at rest
@@ -30,6 +30,7 @@ type sample struct {
 
 func (s sample) perSecond() float64    { return float64(s.requests) / s.took.Seconds() }
 func (s sample) perCPUSecond() float64 { return float64(s.requests) / max(s.cpu, 0.01) }
+func (s sample) perRequest() float64   { return 1 / s.perCPUSecond() }
 
 // usedCPU is how much the server used of the CPU that wrk left.
 func (s sample) usedCPU() float64 { return s.cpu / (s.cpus*s.wall - s.wrkCPU.Seconds()) }
@@ -73,6 +74,9 @@ func run(ctx context.Context, p plan) error {
 		return err
 	}
 	for round := range p.rounds {
+		if err := s.work(ctx, round); err != nil {
+			return err
+		}
 		if err := s.starts(ctx, round); err != nil {
 			return err
 		}
@@ -82,7 +86,7 @@ func run(ctx context.Context, p plan) error {
 			}
 		}
 	}
-	if err := s.write(); err != nil {
+	if err := errors.Join(s.write(), s.plots()); err != nil {
 		return err
 	}
 	if len(s.faults) > 0 {

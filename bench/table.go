@@ -49,6 +49,7 @@ func (s *session) markdown() string {
 	}
 	b.WriteString("\n### Start, and at rest: nobody asks\n\n")
 	s.restTable(&b)
+	s.jobTables(&b)
 	for i, fault := range s.faults {
 		if i == 0 {
 			b.WriteString("\n### Faults\n\n")
@@ -127,6 +128,26 @@ func (s *session) restTable(b *strings.Builder) {
 				median(values(x, func(x sample) float64 { return float64(x.rss) / 1e6 })))
 		}
 		b.WriteString("\n")
+	}
+}
+
+// jobTables tell how long each compiler takes, and what a request costs that comes from memory.
+func (s *session) jobTables(b *strings.Builder) {
+	for i, name := range s.named("memory") {
+		if i == 0 {
+			fmt.Fprintf(b, "\n### From memory, without a socket\n\n| program | CPU for a request | of %s |\n|---|---|---|\n", name)
+		}
+		x := s.find(name, "memory", 0, 0)
+		fmt.Fprintf(b, "| %s | %s | %s |\n", name, spread(values(x, sample.perRequest), 1e6, "%.1f", " us"),
+			spread(ratios(s.find(s.named("memory")[0], "memory", 0, 0), x), 1, "%.1f", ""))
+	}
+	for i, name := range s.named("compile") {
+		if i == 0 {
+			b.WriteString("\n### Compiling the program\n\n| compiler | CPU | time |\n|---|---|---|\n")
+		}
+		x := s.find(name, "compile", 0, 0)
+		fmt.Fprintf(b, "| %s | %s | %s |\n", name, spread(values(x, func(x sample) float64 { return x.cpu }), 1, "%.1f", " s"),
+			spread(values(x, func(x sample) float64 { return x.wall }), 1, "%.1f", " s"))
 	}
 }
 
