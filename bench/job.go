@@ -19,7 +19,7 @@ type job struct {
 	load    string // compile, or memory for one that answers requests from memory
 }
 
-// longJob is what is done once, and not in every round.
+// longJob is the time from which a job is done once, and not in every round.
 const longJob = 20 * time.Second
 
 // work does every job.

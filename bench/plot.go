@@ -152,7 +152,7 @@ func (s *session) drawLines(file, title, unit string, of func(server string, idl
 			return err
 		}
 		line.Color, line.Width = shade(i), 1.5
-		// As many colours as the eye tells apart, then dashes.
+		// As many colours as the eye distinguishes, then dashes.
 		if i >= len(shades) {
 			line.Dashes = []vg.Length{4, 3}
 		}
@@ -167,7 +167,7 @@ func (s *session) drawLines(file, title, unit string, of func(server string, idl
 	return p.Save(plotWidth, 14*vg.Centimeter, filepath.Join(s.out, file+".svg"))
 }
 
-// shades are the colours of Okabe and Ito, which colour-blind readers tell apart too.
+// shades are the colours of Okabe and Ito, which colour-blind readers can distinguish too.
 var shades = []color.Color{
 	color.NRGBA{0x00, 0x00, 0x00, 0xff}, color.NRGBA{0x00, 0x72, 0xb2, 0xff}, color.NRGBA{0xe6, 0x9f, 0x00, 0xff},
 	color.NRGBA{0x00, 0x9e, 0x73, 0xff}, color.NRGBA{0xd5, 0x5e, 0x00, 0xff}, color.NRGBA{0x56, 0xb4, 0xe9, 0xff},

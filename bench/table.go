@@ -131,7 +131,7 @@ func (s *session) restTable(b *strings.Builder) {
 	}
 }
 
-// jobTables tell how long each compiler takes, and what a request costs that comes from memory.
+// jobTables report how long each compiler takes, and what a request costs that comes from memory.
 func (s *session) jobTables(b *strings.Builder) {
 	for i, name := range s.named("memory") {
 		if i == 0 {
