@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -22,7 +22,7 @@ import (
 type endpoints struct{ health, metrics, pprof string }
 
 // serve listens, and reports where. m is nil without --metrics.
-func (e endpoints) serve(stderr io.Writer, monitor *supervisor.Monitor) (m *hostmetrics.Metrics, shutDown func(), err error) {
+func (e endpoints) serve(log *slog.Logger, monitor *supervisor.Monitor) (m *hostmetrics.Metrics, shutDown func(), err error) {
 	var servers []*http.Server
 	shutDown = func() {
 		const grace = 100 * time.Millisecond
@@ -53,7 +53,7 @@ func (e endpoints) serve(stderr io.Writer, monitor *supervisor.Monitor) (m *host
 			servers = append(servers, s)
 			go s.Serve(l)
 		}
-		fmt.Fprintf(stderr, "wasisock: %s is at http://%s%s\n", flag, p.at, path)
+		log.Info(fmt.Sprintf("%s is at http://%s%s", flag, p.at, path))
 		return p.mux, nil
 	}
 	if e.health != "" {

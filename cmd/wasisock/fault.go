@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
+	"log/slog"
 	"strings"
 
 	"github.com/wasisock/wasisock/host/hostfault"
@@ -18,14 +18,14 @@ func (f *faults) Set(v string) error {
 }
 
 // parse prints the seed that it chose if none was given, so that the run can be repeated.
-func (f *faults) parse(stderr io.Writer) (hostfault.Faults, error) {
+func (f *faults) parse(log *slog.Logger) (hostfault.Faults, error) {
 	if f.parts == nil {
 		return hostfault.Faults{}, nil
 	}
 	text := strings.Join(f.parts, ",")
 	all, err := hostfault.Parse(text)
 	if err == nil && !strings.HasPrefix(text, "seed=") && !strings.Contains(text, ",seed=") {
-		fmt.Fprintf(stderr, "wasisock: faults by chance; have the same again with --fault %s\n", all)
+		log.Info(fmt.Sprintf("faults by chance; have the same again with --fault %s", all))
 	}
 	return all, err
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
+	"log/slog"
 	"os"
 
 	"github.com/wasisock/wasisock/host/wazero"
@@ -12,7 +12,7 @@ import (
 type cpuProfile string
 
 // start makes the file, which finish writes.
-func (file cpuProfile) start(stderr io.Writer) (p *wazero.CPUProfile, finish func(), err error) {
+func (file cpuProfile) start(log *slog.Logger) (p *wazero.CPUProfile, finish func(), err error) {
 	if file == "" {
 		return nil, func() {}, nil
 	}
@@ -27,7 +27,7 @@ func (file cpuProfile) start(stderr io.Writer) (p *wazero.CPUProfile, finish fun
 			err = cerr
 		}
 		if err != nil {
-			failed(stderr, "--cpu-profile: %v", err)
+			log.Error(fmt.Sprintf("--cpu-profile: %v", err))
 		}
 	}, nil
 }

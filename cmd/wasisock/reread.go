@@ -52,10 +52,10 @@ func (r *running) reread() (change func(*supervisor.Command), err error) {
 	}
 	file := filepath.Base(r.config)
 	if len(live) > 0 {
-		fmt.Fprintf(r.messages, "wasisock: %s: changed for the new guest: %s\n", file, strings.Join(live, ", "))
+		r.log.Info(fmt.Sprintf("%s: changed for the new guest: %s", file, strings.Join(live, ", ")))
 	}
 	if len(late) > 0 {
-		fmt.Fprintf(r.messages, "wasisock: %s: needs another start of wasisock: %s\n", file, strings.Join(late, ", "))
+		r.log.Warn(fmt.Sprintf("%s: needs another start of wasisock: %s", file, strings.Join(late, ", ")))
 	}
 	return func(c *supervisor.Command) {
 		for _, name := range live {

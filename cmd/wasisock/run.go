@@ -12,6 +12,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/options"
 	"github.com/wasisock/wasisock/cmd/internal/report"
+	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host"
 )
 
@@ -32,14 +33,16 @@ func runGuest(o *runOptions, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err != nil {
 		return failed(messages, "%v", err)
 	}
-	r := running{runOptions: o, stdin: stdin, stdout: stdout, stderr: stderr, messages: messages}
+	log := report.NewLog(messages, "wasisock", o.logs.format, o.logs.level).With("guest", guestName(o.args))
+	r := running{runOptions: o, stdin: stdin, stdout: stdout, stderr: stderr, messages: messages, log: log}
 	defer r.close()
 	if err := r.open(); err != nil {
 		var failure *buildError
 		if errors.As(err, &failure) { // which the go command has reported
 			return failure.code
 		}
-		return failed(messages, "%v", err)
+		log.Error(err.Error())
+		return supervisor.ExitFailed
 	}
 	return r.command.Run()
 }
@@ -58,6 +61,14 @@ func sources(args []string) int {
 		return 0
 	}
 	return 1
+}
+
+// guestName returns the name of the guest of a command line, for messages.
+func guestName(args []string) string {
+	if sources(args) > 0 {
+		return programName(args[0]) + ".wasm"
+	}
+	return filepath.Base(args[0])
 }
 
 // programName returns the name of a program built from a package or a file, for messages.

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"log/slog"
+
 	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/options"
+	"github.com/wasisock/wasisock/cmd/internal/report"
 )
 
 // runCommand runs a guest as o says, which the flags set.
@@ -37,6 +40,12 @@ func runCommand(o *runOptions, s streams) *cli.Command {
 		},
 	}
 }
+
+// The levels of messages.
+var (
+	levelWords = []string{"info", "warn", "error"}
+	levels     = []slog.Level{slog.LevelInfo, slog.LevelWarn, slog.LevelError}
+)
 
 // flags returns the flags of wasisock run, which set o.
 func (o *runOptions) flags() []cli.Flag {
@@ -107,6 +116,18 @@ func (o *runOptions) flags() []cli.Flag {
 	flags = append(flags, options.Limits(&guest.Limits)...)
 	flags = append(flags, []cli.Flag{
 		{Group: "Observing", Name: "verbose", Letter: "v", Set: cli.Switch(&o.verbose), Short: "print which engine runs the guest, and why"},
+		{Group: "Observing", Name: "log-format", Value: "FORMAT", Words: report.Formats, Default: "plain",
+			Set:   options.Choice(report.Formats, func(i int) { o.logs.format = report.Formats[i] }),
+			Short: "print wasisock's messages as plain, text or json",
+			Long: "`plain` is lines that begin with `wasisock: `. `text` is `key=value` and `json` an object, a line each, with `time` (RFC 3339), `level` (INFO, WARN or ERROR), `msg`, `guest` (the name of its file) and, " +
+				"where the message is about one, `instance` (from 1). Errors in flags are always plain, and `--trace` has formats of its own. What the guest prints stays as it is."},
+		{Group: "Observing", Name: "log-level", Value: "LEVEL", Words: levelWords, Default: "info", Rare: true,
+			Set:   options.Choice(levelWords, func(i int) { o.logs.level = levels[i] }),
+			Short: "print no messages below info, warn or error"},
+		{Group: "Observing", Name: "log-guest", Rare: true, Set: cli.Switch(&o.logs.guest),
+			Short: "print what the guest prints as messages too",
+			Long: "Each line becomes a message on wasisock's standard error with the field `stream`, which is `stdout` or `stderr`. The guest does not wait for it: lines that nobody takes in time are dropped and counted. " +
+				"Lines of more than 16384 bytes become several messages. Needs `--log-format` text or json."},
 		{Group: "Observing", Name: "trace", Value: "FORMAT", Alone: "text", Words: traceWords, Set: o.traced.setForm,
 			Short: "print each use of a socket and each wait: text, json or chrome",
 			Long:  "`text` and `json` print a line each. `chrome` is for ui.perfetto.dev and chrome://tracing, and needs `--trace-file`. `true` is `text`, and `false` prints nothing."},

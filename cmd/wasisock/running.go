@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ type running struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	messages       *report.Output
+	log            *slog.Logger // on messages
 	closers        []func()
 	reads          rereading
 }
@@ -43,7 +45,7 @@ func (r *running) open() error {
 			return err
 		}
 	}
-	r.command.Name, r.command.Stderr = "wasisock", r.messages
+	r.command.Log, r.command.LogGuest = r.log, r.logs.guest
 	r.command.Remedy = func(rule string) string { return "allow it with --allow '" + rule + "'" }
 	r.printSummary()
 	if r.config != "" {
@@ -67,7 +69,7 @@ func (r *running) close() {
 }
 
 func (r *running) openFaults() (err error) {
-	if r.command.Guest.Faults, err = r.faults.parse(r.messages); err != nil {
+	if r.command.Guest.Faults, err = r.faults.parse(r.log); err != nil {
 		return fmt.Errorf("--fault: %v", err)
 	}
 	return nil
@@ -101,7 +103,7 @@ func (r *running) openListeners() (err error) {
 }
 
 func (r *running) openEndpoints() error {
-	metrics, shutDown, err := r.endpoints.serve(r.messages, &r.monitor)
+	metrics, shutDown, err := r.endpoints.serve(r.log, &r.monitor)
 	if err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ func (r *running) openModule(built int) error {
 			return err
 		}
 		r.onClose(func() { os.RemoveAll(temp) })
-		file = filepath.Join(temp, programName(file)+".wasm")
+		file = filepath.Join(temp, guestName(args))
 		build := func() error {
 			if code := buildTo(file, r.args[:built], r.stdin, r.stderr); code != 0 {
 				return &buildError{code}
@@ -140,7 +142,7 @@ func (r *running) openModule(built int) error {
 		r.command.Rebuild = build
 	}
 	r.command.File, r.command.Guest.Args = file, args
-	r.command.Engine.Name, r.command.Engine.Progress = filepath.Base(file), prefixed{r.messages}
+	r.command.Engine.Name, r.command.Engine.Progress = filepath.Base(file), report.Progress(r.log)
 	return nil
 }
 
@@ -158,7 +160,7 @@ func (r *running) openPIDFile() error {
 }
 
 func (r *running) openTrace() error {
-	trace, finish, err := r.traced.start(r.messages)
+	trace, finish, err := r.traced.start(r.messages, r.log)
 	if err != nil {
 		return err
 	}
@@ -168,7 +170,7 @@ func (r *running) openTrace() error {
 }
 
 func (r *running) openProfile() error {
-	profile, finish, err := cpuProfile(r.profile).start(r.messages)
+	profile, finish, err := cpuProfile(r.profile).start(r.log)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/options"
+	"github.com/wasisock/wasisock/cmd/internal/report"
 	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host"
 )
@@ -36,6 +38,7 @@ type runOptions struct {
 	profile   string
 	pidFile   string
 	monitor   supervisor.Monitor
+	logs      logOptions
 	verbose   bool
 
 	config      string
@@ -44,9 +47,16 @@ type runOptions struct {
 	confined confinement
 }
 
+// A logOptions has the values of the flags about messages.
+type logOptions struct {
+	format string // one of report.Formats
+	level  slog.Level
+	guest  bool // log what the guest prints
+}
+
 // newRunOptions returns those of a command line without flags.
 func newRunOptions() *runOptions {
-	o := &runOptions{}
+	o := &runOptions{logs: logOptions{format: report.Formats[0]}}
 	o.command.Grace, o.monitor.LiveAfter = 10*time.Second, 10*time.Second
 	return o
 }
@@ -148,6 +158,8 @@ func (o *runOptions) validate() (err error) {
 		return errors.New("--learn allows everything; leave out --allow and --allow-all")
 	case len(o.args) == 0 && !o.printConfig:
 		return errors.New("no guest was named; write wasisock run GUEST.wasm, or see wasisock run --help")
+	case o.logs.guest && o.logs.format == "plain":
+		return errors.New("--log-guest has no fields in plain messages; add --log-format text or json")
 	case o.command.Guest.ListenFDs && len(o.listeners) == 0:
 		return errors.New("--listen-fds needs --listen; name the address where the guest listens, as in --listen tcp:127.0.0.1:8080")
 	}

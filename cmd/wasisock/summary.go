@@ -15,12 +15,14 @@ const mostRules = 5
 // printSummary prints to a terminal what runs, where it serves, under which rules and on which
 // engine, one line each. With --verbose, the engine is printed everywhere.
 func (r *running) printSummary() {
-	paint := terminal.Painter(r.stderr)
-	line := func(what, text string) {
-		text = printable.Text("wasisock: "+what+": "+text, printable.MaxText, "")
-		fmt.Fprintln(r.messages, paint(terminal.Dim, text))
-	}
 	onTerminal := terminal.Is(r.stderr)
+	paint := func(_ terminal.Style, text string) string { return text }
+	if r.logs.format == "plain" {
+		paint = terminal.Painter(r.stderr)
+	}
+	line := func(what, text string) {
+		r.log.Info(paint(terminal.Dim, printable.Text(what+": "+text, printable.MaxText, "")))
+	}
 	if onTerminal {
 		line("guest", strings.Join(r.command.Guest.Args, " "))
 		if len(r.listeners) > 0 {

@@ -189,7 +189,7 @@ func TestRunOnATerminal(t *testing.T) {
 				}
 			}
 			got := strings.ReplaceAll(string(text[:n]), "\r\n", "\n")
-			if painted := strings.Contains(got, "\x1b[2mwasisock: guest"); painted != (env == "TERM=xterm") {
+			if painted := strings.Contains(got, "wasisock: \x1b[2mguest: "); painted != (env == "TERM=xterm") {
 				t.Errorf("%s: %q", env, got)
 			}
 			if got = strings.NewReplacer("\x1b[2m", "", "\x1b[0m", "").Replace(got); got != want {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -50,7 +51,7 @@ var traceForms = map[string]func(io.Writer) *hosttrace.Writer{
 
 // start returns the function that gets the guest's calls, nil if no flag asks for a trace.
 // finish ends the trace, even if the guest still runs.
-func (t tracing) start(stderr io.Writer) (trace host.Tracer, finish func(), err error) {
+func (t tracing) start(stderr io.Writer, log *slog.Logger) (trace host.Tracer, finish func(), err error) {
 	finish = func() {}
 	switch {
 	case t.form == "false" || t == tracing{}:
@@ -81,7 +82,7 @@ func (t tracing) start(stderr io.Writer) (trace host.Tracer, finish func(), err 
 				err = errors.New("the file takes no more")
 			}
 			if err != nil {
-				fmt.Fprintf(stderr, "wasisock: the trace is not complete: %v\n", err)
+				log.Error(fmt.Sprintf("the trace is not complete: %v", err))
 			}
 		}
 	}

@@ -18,7 +18,7 @@ const troubleshooting = "../../docs/troubleshooting.md"
 // The sources of messages that users of the command see, and the functions that make them there,
 // with the index of the text; -1 is the first text.
 var sources = map[string]map[string]int{
-	"../../cmd":              {"failed": -1, "Errorf": 0, "New": 0, "say": 0, "Say": 0, "bad": 1, "note": 1},
+	"../../cmd":              {"failed": -1, "Errorf": 0, "New": 0, "say": 0, "warn": 0, "complain": 0, "bad": 1, "note": 1},
 	"../../host":             {"Unusable": 0},
 	"../../host/rule.go":     {"Errorf": 0},
 	"../../host/name.go":     {"Errorf": 0},

@@ -3,6 +3,7 @@ package commandtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,8 +77,14 @@ func (s *Server) Output() string {
 func NewServer(t *testing.T, command string, change func(*exec.Cmd), flags ...string) *Server {
 	t.Helper()
 	at := "127.0.0.1:" + porttest.Free(t)
+	return newServerAt(t, command, at, change, append(flags, "--listen", at)...)
+}
+
+// newServerAt returns a server whose guest listens at an address.
+func newServerAt(t *testing.T, command, at string, change func(*exec.Cmd), flags ...string) *Server {
+	t.Helper()
 	s := &Server{T: t, URL: "http://" + at}
-	args := append([]string{"run", "--cache", filepath.Join(filepath.Dir(command), "cache"), "--listen", at}, flags...)
+	args := append([]string{"run", "--cache", filepath.Join(filepath.Dir(command), "cache")}, flags...)
 	s.Cmd = exec.Command(command, append(args, program(t, command), "serve", at)...)
 	s.Cmd.Stdout, s.Cmd.Stderr = s, s
 	if change != nil {
@@ -359,5 +367,78 @@ func ListenWhenReady(t *testing.T, command string) {
 		}
 		s.Signal(syscall.SIGTERM)
 		s.Exits(0)
+	}
+}
+
+// Logs tests --log-format, --log-level and --log-guest.
+func Logs(t *testing.T, command string) {
+	// run serves until the guest was refused a connection and has shut down.
+	run := func(flags ...string) (stdout, stderr string) {
+		var out, errs Server // for Write and Output
+		s := NewServer(t, command, func(c *exec.Cmd) { c.Stdout, c.Stderr = &out, &errs }, append(flags, "--health", "127.0.0.1:0", "--drain-delay", "1ms")...)
+		s.Eventually("it answers", func() bool { _, err := s.get(http.DefaultClient, "/"); return err == nil })
+		if text, err := s.get(http.DefaultClient, "/dial?192.0.2.1:7"); text != "true\n" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+		s.Signal(syscall.SIGTERM)
+		s.Exits(0)
+		return out.Output(), errs.Output()
+	}
+	type message struct {
+		Time                      time.Time
+		Level, Msg, Guest, Stream string
+		Instance                  int
+	}
+	messages := func(text string) (all []message) {
+		for line := range strings.Lines(text) {
+			var m message
+			d := json.NewDecoder(strings.NewReader(line))
+			d.DisallowUnknownFields()
+			if err := d.Decode(&m); err != nil || m.Guest != "server.wasm" || m.Time.IsZero() {
+				t.Errorf("%v: %q", err, line)
+			}
+			all = append(all, m)
+		}
+		return all
+	}
+	// has counts the messages with a beginning.
+	has := func(all []message, level, begin, stream string, instance int) (n int) {
+		for _, m := range all {
+			if m.Level == level && strings.HasPrefix(m.Msg, begin) && m.Stream == stream && m.Instance == instance {
+				n++
+			}
+		}
+		return n
+	}
+	const refused, told, drains = "refused: dial tcp 192.0.2.1:7; allow it with --allow", "--health is at http://127.0.0.1:", "server.wasm goes on for 1ms"
+
+	stdout, stderr := run("--log-format", "json")
+	own := regexp.MustCompile(`(?m)^accept tcp .*\n`) // of the guest
+	if !own.MatchString(stderr) {
+		t.Errorf("what the guest prints is not in %s", stderr)
+	}
+	if all := messages(own.ReplaceAllString(stderr, "")); has(all, "WARN", refused, "", 1) != 1 || has(all, "INFO", told, "", 0) != 1 || has(all, "INFO", drains, "", 0) != 1 {
+		t.Errorf("%s", stderr)
+	}
+	if !strings.HasPrefix(stdout, "127.0.0.1:") {
+		t.Errorf("the guest's own output is %q", stdout)
+	}
+
+	stdout, stderr = run("--log-format", "json", "--log-guest", "--log-level", "info")
+	if all := messages(stderr); has(all, "INFO", "127.0.0.1:", "stdout", 1) != 1 || has(all, "WARN", refused, "", 1) != 1 || has(all, "INFO", "accept tcp", "stderr", 1) != 1 || stdout != "" {
+		t.Errorf("%q, %s", stdout, stderr)
+	}
+
+	stdout, stderr = run("--log-format=text", "--log-level=warn")
+	if line := regexp.MustCompile(`(?m)^time=20\S+ level=WARN msg="refused: dial tcp 192\.0\.2\.1:7; allow .*" guest=server\.wasm instance=1$`); !line.MatchString(stderr) || strings.Contains(stderr, "level=INFO") || !strings.HasPrefix(stdout, "127.0.0.1:") {
+		t.Errorf("%q, %s", stdout, stderr)
+	}
+
+	if _, stderr = run("--log-level=warn"); !strings.HasPrefix(stderr, "wasisock: "+refused) || strings.Contains(stderr, "--health is at") {
+		t.Error(stderr)
+	}
+
+	if code, _, stderr := ExecuteFile(t, command, "run", "--log-guest", "server.wasm"); code != 125 || stderr != "wasisock: --log-guest has no fields in plain messages; add --log-format text or json\n" {
+		t.Errorf("%d, %q", code, stderr)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -82,7 +83,6 @@ func Run(name string, o Options, args []string, stdin io.Reader, stdout, stderr 
 		return failed("%v", err)
 	}
 	return supervisor.Command{
-		Name: name,
 		File: args[0],
 		Guest: host.Cmd{
 			Args:   args,
@@ -95,7 +95,7 @@ func Run(name string, o Options, args []string, stdin io.Reader, stdout, stderr 
 		},
 		Grace:  10 * time.Second,
 		Abrupt: true,
-		Stderr: messages,
+		Log:    report.NewLog(messages, name, "plain", slog.LevelInfo),
 		Remedy: func(rule string) string {
 			return "allow it with --allow '" + rule + "' or WASISOCK_ALLOW='" + rule + "'"
 		},

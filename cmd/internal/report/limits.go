@@ -2,15 +2,23 @@ package report
 
 import "sync"
 
-// Limits returns a function for host.Cmd.OnLimit that says once of each limit what it does.
-func Limits(say func(what string)) func(field string) {
-	var mu sync.Mutex
-	told := map[string]bool{}
+// A Limits says once of each limit what it does.
+type Limits struct {
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+// Watch returns a function for host.Cmd.OnLimit that calls say for limits of which none was
+// called before.
+func (l *Limits) Watch(say func(what string)) func(field string) {
 	return func(field string) {
-		mu.Lock()
-		defer mu.Unlock()
-		if what := consequences[field]; what != "" && !told[field] {
-			told[field] = true
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.told == nil {
+			l.told = map[string]bool{}
+		}
+		if what := consequences[field]; what != "" && !l.told[field] {
+			l.told[field] = true
 			say(what)
 		}
 	}

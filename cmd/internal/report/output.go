@@ -23,22 +23,27 @@ const (
 // whole lines.
 type Output struct {
 	w    io.Writer
-	name string
 	wake chan struct{} // has an element if there is something to do
 	done chan struct{} // closed when nothing more is written
 
 	mu      sync.Mutex
 	waiting []byte
 	dropped int // messages since the last one of waiting
+	missing func(dropped int) []byte
 	closed  bool
 }
 
-// NewOutput returns an Output whose own messages begin with name. The caller must close
-// it.
+// NewOutput returns an Output. The lines with which it counts what is dropped begin with name,
+// unless it is that of a log. The caller must close it.
 func NewOutput(w io.Writer, name string) *Output {
-	o := &Output{w: w, name: name, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	o := &Output{w: w, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	o.missing = func(n int) []byte { return fmt.Appendf(nil, "%s: %s\n", name, missing(n)) }
 	go o.run()
 	return o
+}
+
+func missing(messages int) string {
+	return fmt.Sprintf("%d messages are missing here: nothing took them in time", messages)
 }
 
 // Write takes a message, and does not wait. It returns no error.
@@ -81,11 +86,11 @@ func (o *Output) run() {
 	var spare []byte // the one of two buffers that is not waiting
 	for range o.wake {
 		o.mu.Lock()
-		batch, dropped, closed := o.waiting, o.dropped, o.closed
+		batch, dropped, missing, closed := o.waiting, o.dropped, o.missing, o.closed
 		o.waiting, o.dropped = spare[:0], 0
 		o.mu.Unlock()
 		if dropped > 0 {
-			batch = fmt.Appendf(batch, "%s: %d messages are missing here: nothing took them in time\n", o.name, dropped)
+			batch = append(batch, missing(dropped)...)
 		}
 		if len(batch) > 0 {
 			o.w.Write(batch)

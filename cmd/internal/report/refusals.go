@@ -29,30 +29,34 @@ const summaries = time.Minute
 // A Refusals shows what the policy refuses: each rule that a guest lacks once, but a
 // guest that asks for many cannot fill the log, nor hide what matters.
 type Refusals struct {
-	Say    func(format string, args ...any)
 	Remedy func(host.Request) string
 
 	mu     sync.Mutex
 	told   map[string]bool // rules, and targets that are internal
 	meters map[string]*meter
 	hidden int       // not counted in a summary yet
+	say    Say       // of the last refusal
 	next   time.Time // when the next summary may be
 }
 
-// Watch returns policy, which shows its refusals then.
-func (s *Refusals) Watch(policy host.Policy) host.Policy {
+// A Say prints a message.
+type Say func(format string, args ...any)
+
+// Watch returns policy, which shows its refusals by say then.
+func (s *Refusals) Watch(policy host.Policy, say Say) host.Policy {
 	return func(r host.Request) error {
 		err := policy(r)
 		if err != nil && !r.Route {
-			s.refused(r, err)
+			s.refused(r, err, say)
 		}
 		return err
 	}
 }
 
-func (s *Refusals) refused(r host.Request, err error) {
+func (s *Refusals) refused(r host.Request, err error, say Say) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.say = say
 	if s.told == nil || len(s.told) > mostRefusals || len(s.meters) > mostRefusals {
 		s.told, s.meters = map[string]bool{}, map[string]*meter{}
 	}
@@ -74,9 +78,9 @@ func (s *Refusals) refused(r host.Request, err error) {
 	s.told[rule] = true
 	var refusal *host.Refusal
 	if errors.As(err, &refusal) && refusal.Rule != "" {
-		s.Say("refused: %s; '%s' denies it", rule, refusal.Rule)
+		say("refused: %s; '%s' denies it", rule, refusal.Rule)
 	} else {
-		s.Say("refused: %s; %s", rule, s.Remedy(r))
+		say("refused: %s; %s", rule, s.Remedy(r))
 	}
 }
 
@@ -110,7 +114,7 @@ func targetOf(r host.Request) string {
 // summarize says how many refusals were not shown.
 func (s *Refusals) summarize() {
 	if s.hidden > 0 {
-		s.Say("refused: %d more uses of the network, which are not shown; --trace shows each", s.hidden)
+		s.say("refused: %d more uses of the network, which are not shown; --trace shows each", s.hidden)
 	}
 	s.hidden = 0
 }

@@ -16,14 +16,13 @@ func TestRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines []string
 		s := Refusals{
-			Say:    func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) },
 			Remedy: func(host.Request) string { return "" },
 		}
 		none, err := host.ParsePolicy()
 		if err != nil {
 			t.Fatal(err)
 		}
-		policy := s.Watch(none)
+		policy := s.Watch(none, func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) })
 		dial := func(network, addr string, port int) {
 			policy(host.Request{Op: host.OpDial, Network: network, Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(port))})
 		}
@@ -85,8 +84,8 @@ func TestRefusalsAreForgotten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := Refusals{Say: func(string, ...any) {}, Remedy: func(host.Request) string { return "" }}
-		policy := s.Watch(none)
+		s := Refusals{Remedy: func(host.Request) string { return "" }}
+		policy := s.Watch(none, func(string, ...any) {})
 		for i := range 3 * mostRefusals {
 			time.Sleep(time.Second)
 			policy(host.Request{Op: host.OpResolve, Host: fmt.Sprintf("a.b%d", i)})

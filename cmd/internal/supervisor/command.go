@@ -8,11 +8,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,11 +36,13 @@ const (
 
 // A Command is one run of a guest.
 type Command struct {
-	Name   string // what messages begin with
 	File   string // the guest
 	Guest  host.Cmd
 	Engine engine.Engine
-	Stderr io.Writer // for messages
+	Log    *slog.Logger
+
+	// LogGuest logs what guests print, line by line, in place of Guest.Stdout and Guest.Stderr.
+	LogGuest bool
 
 	// Learn prints at the end which rules would have allowed what was done.
 	Learn bool
@@ -95,8 +98,10 @@ type Command struct {
 	// DrainDelay.
 	OnStopping func()
 
-	better   func()                        // of Engine.Compile
-	reported func(host.Policy) host.Policy // returns a policy that reports what it refuses
+	better   func()                                    // of Engine.Compile
+	reported func(host.Policy, report.Say) host.Policy // returns a policy that reports what it refuses
+	limits   *report.Limits
+	voice    // without an instance
 
 	// Remedy says how a rule that a guest lacks can be given.
 	Remedy func(rule string) string
@@ -110,23 +115,17 @@ type Command struct {
 // Run runs the guest and reports what goes wrong. The result is the exit code, for
 // os.Exit at once: after a signal, a guest that computes may still run.
 func (c Command) Run() int {
-	say, file := c.say, c.File
-	refusals := report.Refusals{Say: say, Remedy: c.remedy}
+	refusals := report.Refusals{Remedy: c.remedy}
 	defer refusals.End()
 	c.reported = refusals.Watch
-	c.Guest.OnLimit = report.Limits(func(what string) { say("%s is at its limit: %s", file, what) })
 	if c.Learn {
 		lessons := report.NewLessons()
-		c.reported = func(policy host.Policy) host.Policy { return lessons.Watch(refusals.Watch(policy)) }
-		defer func() {
-			lines := lessons.Lines()
-			c.say("%s", lines[0])
-			for _, line := range lines[1:] {
-				c.print(line)
-			}
-		}()
+		c.reported = func(policy host.Policy, say report.Say) host.Policy {
+			return lessons.Watch(refusals.Watch(policy, say))
+		}
+		log := c.Log
+		defer func() { log.Info(printable.Text(strings.Join(lessons.Lines(), "\n"), maxLessons, "\n")) }()
 	}
-	c.Guest.Policy = c.reported(c.Guest.Policy)
 	signals := make(chan os.Signal, 8)
 	for _, s := range heeded {
 		if !signal.Ignored(s) {
@@ -134,6 +133,7 @@ func (c Command) Run() int {
 		}
 	}
 	defer signal.Stop(signals)
+	c.limits, c.voice = new(report.Limits), voice{c.Log}
 	s := newSupervisor(&c)
 	if c.Monitor != nil {
 		c.Monitor.running.Store(s)
@@ -147,7 +147,7 @@ func (c Command) Run() int {
 }
 
 // remedy returns what to do about a refusal.
-func (c Command) remedy(r host.Request) string {
+func (c *Command) remedy(r host.Request) string {
 	if c.Advise != nil {
 		if advice := c.Advise(r); advice != "" {
 			return advice
@@ -188,9 +188,9 @@ func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	return module, err
 }
 
-// exitCode returns the process's exit code. It has only 8 bits, and a
+// exitCode reports why the guest ended, and returns the process's exit code. It has only 8 bits, and a
 // failure must not become a success by losing the others.
-func (c Command) exitCode(err error) int {
+func (c *Command) exitCode(v voice, err error) int {
 	var exit *host.ExitError
 	var module *host.ModuleError
 	var trap *host.TrapError
@@ -200,40 +200,47 @@ func (c Command) exitCode(err error) int {
 	case err == nil:
 		return 0
 	case errors.As(err, &file):
-		c.say("%v", file)
+		v.complain("%v", file)
 		return file.code
 	case errors.As(err, &exit):
 		if c.withoutSockets && exit.ExitCode == exitFatal {
-			c.say("%s imports no sockets, so its network leads nowhere; build it with wasisock build", c.File)
+			v.complain("%s imports no sockets, so its network leads nowhere; build it with wasisock build", c.File)
 		}
 		return int(min(uint32(exit.ExitCode), 255))
 	case errors.As(err, &module):
-		c.say("%s: %v", c.File, module)
+		v.complain("%s: %v", c.File, module)
 		return ExitUnusable
 	case errors.As(err, &trap):
-		c.say("%s trapped: %v", c.File, trap)
+		v.complain("%s trapped: %v", c.File, trap)
 		return ExitTrapped
 	case errors.As(err, &limit):
-		c.say("%v", limit)
+		v.complain("%v", limit)
 		return ExitLimit
 	case errors.Is(err, errors.ErrUnsupported) && c.uses(engine.Wazero):
-		c.say("guests cannot run on this operating system; use Linux or macOS")
+		v.complain("guests cannot run on this operating system; use Linux or macOS")
 	default:
-		c.say("%v", confine.Explain(err))
+		v.complain("%v", confine.Explain(err))
 	}
 	return ExitFailed
 }
 
-func (c Command) uses(kind engine.Kind) bool {
+func (c *Command) uses(kind engine.Kind) bool {
 	chosen, _ := c.Engine.Choose()
 	return chosen == kind
 }
 
-// say prints a message. Parts of it can be the guest's, so it is escaped and cut.
-func (c Command) say(format string, args ...any) {
-	c.print(fmt.Sprintf(c.Name+": "+format, args...))
-}
+// maxLessons is the most bytes of the message of Learn.
+const maxLessons = 1 << 19
 
-func (c Command) print(text string) {
-	io.WriteString(c.Stderr, printable.Text(text, printable.MaxLines, "\n\t")+"\n")
+// A voice logs messages, perhaps about one instance. say, warn and complain are for messages
+// that are ever worse.
+type voice struct{ log *slog.Logger }
+
+func (v voice) say(format string, args ...any)      { v.print(slog.LevelInfo, format, args) }
+func (v voice) warn(format string, args ...any)     { v.print(slog.LevelWarn, format, args) }
+func (v voice) complain(format string, args ...any) { v.print(slog.LevelError, format, args) }
+
+// print logs a message. Parts of it can be the guest's, so it is escaped and cut.
+func (v voice) print(level slog.Level, format string, args []any) {
+	v.log.Log(context.Background(), level, printable.Text(fmt.Sprintf(format, args...), printable.MaxLines, "\n\t"))
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wasisock/wasisock/cmd/internal/report"
 	"github.com/wasisock/wasisock/host"
 )
 
@@ -22,6 +23,7 @@ type generation struct {
 
 // An instance is where one guest runs, and then the next.
 type instance struct {
+	voice      // that names the instance
 	generation *generation
 	cmd        *host.Cmd
 	began      time.Time
@@ -37,8 +39,8 @@ type instance struct {
 func (s *supervisor) newGeneration(m host.Module) *generation {
 	g := &generation{module: m, guest: s.Guest}
 	g.guest.Module = m
-	for range max(1, s.Instances) {
-		g.instances = append(g.instances, &instance{generation: g})
+	for n := range max(1, s.Instances) {
+		g.instances = append(g.instances, &instance{voice: voice{s.Log.With("instance", n+1)}, generation: g})
 	}
 	return g
 }
@@ -56,8 +58,11 @@ func (s *supervisor) start(i *instance) {
 			s.post(func() { s.listening(i) })
 		}
 	}
+	cmd.Policy = s.reported(cmd.Policy, i.warn)
+	cmd.OnLimit = s.limits.Watch(func(what string) { i.warn("%s is at its limit: %s", s.File, what) })
+	finish := s.logGuest(i, &cmd)
 	cmd.OnStop = func(cause error) { s.stopped(i, &cmd, cause) }
-	*i = instance{generation: i.generation, cmd: &cmd, began: time.Now(), acted: time.Now(), backoff: i.backoff}
+	*i = instance{voice: i.voice, generation: i.generation, cmd: &cmd, began: time.Now(), acted: time.Now(), backoff: i.backoff}
 	i.generation.guests.Add(1)
 	s.running[i] = true
 	err := cmd.Start(s.ctx)
@@ -65,9 +70,21 @@ func (s *supervisor) start(i *instance) {
 		if err == nil {
 			err = cmd.Wait()
 		}
+		finish()
 		i.generation.guests.Done()
 		s.post(func() { s.ended(i, &cmd, err) })
 	}()
+}
+
+// logGuest has what a guest prints logged, with LogGuest. finish is for when it has ended.
+func (s *supervisor) logGuest(i *instance, cmd *host.Cmd) (finish func()) {
+	if !s.LogGuest {
+		return func() {}
+	}
+	stdout := report.NewLines(i.log.With("stream", "stdout"))
+	stderr := report.NewLines(i.log.With("stream", "stderr"))
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	return func() { stdout.Close(); stderr.Close() }
 }
 
 func stream(a net.Addr) bool { return slices.Contains([]string{"tcp", "unix"}, a.Network()) }
@@ -82,25 +99,25 @@ func (s *supervisor) ended(i *instance, cmd *host.Cmd, err error) {
 	s.tellCut(i, cmd, err)
 	switch {
 	case errors.Is(err, host.ErrNotInterruptible): // another guest computes, and all wait for it
-		s.fail(s.exitCode(err))
+		s.fail(s.exitCode(i.voice, err))
 		s.stuck = true
 	case s.signal != nil && i.early && errors.Is(err, host.ErrStopped):
 	case s.signal != nil && errors.Is(err, host.ErrStopped):
 		s.fail(exitCodeOf(s.signal))
 	case s.signal != nil && (i.decides || !byItself(err)):
-		s.fail(s.exitCode(err))
+		s.fail(s.exitCode(i.voice, err))
 	case s.signal != nil:
 	case i.generation == s.next:
-		s.report(err)
+		s.report(i.voice, err)
 		s.drop("ended")
 	case i.generation != s.current && i.decides && errors.Is(err, host.ErrStopped):
-		s.say("%s: the old one did not end within %v of SIGTERM, and was stopped", s.name, s.Grace)
+		i.warn("%s: the old one did not end within %v of SIGTERM, and was stopped", s.name, s.Grace)
 	case i.generation != s.current:
-		s.report(err)
+		s.report(i.voice, err)
 	case s.Restart.after(err):
 		s.restart(i, err)
 	default:
-		s.fail(s.exitCode(err))
+		s.fail(s.exitCode(i.voice, err))
 	}
 }
 
@@ -108,7 +125,7 @@ func (s *supervisor) ended(i *instance, cmd *host.Cmd, err error) {
 // end. One that ended by itself after a signal that it handles has chosen so.
 func (s *supervisor) tellCut(i *instance, cmd *host.Cmd, err error) {
 	if n := cmd.Stats().Connections; n > 0 && i.released && (!i.decides || errors.Is(err, host.ErrStopped)) {
-		s.say("%s ended with %s open", s.name, connections(n))
+		i.warn("%s ended with %s open", s.name, connections(n))
 	}
 }
 
@@ -143,20 +160,20 @@ func (s *supervisor) listens() bool {
 }
 
 // report logs that an instance ended while the command goes on.
-func (s *supervisor) report(err error) {
+func (s *supervisor) report(v voice, err error) {
 	switch {
 	case errors.Is(err, host.ErrStopped):
 	case byItself(err):
-		s.say("%s ended with exit code %d", s.name, s.exitCode(err))
+		v.say("%s ended with exit code %d", s.name, s.exitCode(v, err))
 	default:
-		s.exitCode(err)
+		s.exitCode(v, err)
 	}
 }
 
 func (s *supervisor) restart(i *instance, err error) {
 	wait := i.backoff.after(time.Since(i.began))
-	s.report(err)
-	s.say("%s starts again in %v", s.name, wait)
+	s.report(i.voice, err)
+	i.say("%s starts again in %v", s.name, wait)
 	s.pending++
 	time.AfterFunc(wait, func() {
 		s.post(func() {

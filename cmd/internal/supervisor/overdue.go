@@ -22,10 +22,10 @@ func (s *supervisor) stopped(i *instance, cmd *host.Cmd, cause error) {
 // process alone: so that comes at once, if no other guest is to serve. One in a call that
 // does not return is abandoned: it harms no other, and its code does not go on.
 func (s *supervisor) overdue(i *instance, cause error) {
-	computes := s.tellOverdue(i.cmd.Stop())
+	computes := s.tellOverdue(i.voice, i.cmd.Stop())
 	switch {
 	case i.generation == s.current && computes:
-		s.fail(s.exitCode(cause))
+		s.fail(s.exitCode(i.voice, cause))
 		s.stuck = true
 		return
 	case i.generation == s.next:
@@ -53,18 +53,18 @@ func (s *supervisor) follow(i *instance, cause error) {
 		s.restart(i, cause)
 		return
 	default:
-		s.say("%s does not start again: %d are in calls that do not return", s.name, len(s.abandoned))
+		i.warn("%s does not start again: %d are in calls that do not return", s.name, len(s.abandoned))
 	}
-	s.fail(s.exitCode(cause))
+	s.fail(s.exitCode(i.voice, cause))
 }
 
 // tellOverdue reports what a guest does that does not end. computes is whether that is to
 // compute.
-func (s *supervisor) tellOverdue(err error) (computes bool) {
+func (s *supervisor) tellOverdue(v voice, err error) (computes bool) {
 	why := "it is in a call that does not return, such as a write to a terminal that shows nothing"
 	if computes = errors.Is(err, host.ErrNotInterruptible); computes {
 		why = "it computes, and cannot be interrupted without --interruptible"
 	}
-	s.say("%s goes on until wasisock ends: %s", s.name, why)
+	v.warn("%s goes on until wasisock ends: %s", s.name, why)
 	return computes
 }

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wasisock/wasisock/cmd/internal/report"
 	"github.com/wasisock/wasisock/host"
 )
 
@@ -49,7 +50,6 @@ func (s *supervisor) load(reread bool) {
 			s.loading = false
 			if err == nil && change != nil {
 				change(s.Command)
-				s.Guest.Policy = s.reported(s.Guest.Policy)
 			}
 			s.loaded(m, err)
 		})
@@ -62,14 +62,14 @@ func (s *supervisor) loaded(m host.Module, err error) {
 		m.Close()
 	case s.signal != nil:
 	case s.current == nil && err != nil:
-		s.fail(s.exitCode(err))
+		s.fail(s.exitCode(s.voice, err))
 	case s.current == nil:
 		s.current = s.newGeneration(m)
 		s.starts(s.current)
 		s.loadAgain()
 	case err != nil:
-		s.exitCode(err)
-		s.settle("the new one is not used; the old one goes on")
+		s.exitCode(s.voice, err)
+		s.settle(s.warn, "the new one is not used; the old one goes on")
 	default:
 		g := s.newGeneration(m)
 		s.next = g
@@ -128,7 +128,7 @@ func (s *supervisor) swap() {
 	}
 	s.release(old, syscall.SIGTERM)
 	go old.close()
-	s.settle("the new one serves, and the old one ends")
+	s.settle(s.say, "the new one serves, and the old one ends")
 }
 
 // drop ends guests on trial.
@@ -136,15 +136,15 @@ func (s *supervisor) drop(why string) {
 	g := s.next
 	s.release(g, syscall.SIGTERM)
 	go g.close()
-	s.settle("the new one " + why + "; the old one goes on")
+	s.settle(s.warn, "the new one "+why+"; the old one goes on")
 }
 
-func (s *supervisor) settle(outcome string) {
+func (s *supervisor) settle(say report.Say, outcome string) {
 	if s.next != nil {
 		s.next.limit.Stop() // which keeps the module's memory
 		s.next = nil
 	}
-	s.say("%s: %s", s.name, outcome)
+	say("%s: %s", s.name, outcome)
 	s.loadAgain()
 }
 

@@ -99,7 +99,7 @@ func (s *supervisor) run(signals <-chan os.Signal) int {
 		case <-late:
 			for i := range s.running {
 				if err := i.cmd.Stop(); err != nil {
-					s.tellOverdue(err)
+					s.tellOverdue(i.voice, err)
 					break
 				}
 			}

@@ -132,3 +132,5 @@ func TestListenWhenReady(t *testing.T) {
 		commandtest.ListenWhenReady(t, commandtest.Command)
 	}
 }
+
+func TestLogs(t *testing.T) { commandtest.Logs(t, commandtest.Command) }
