@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/bytecodealliance/wasmtime-go/v44 v44.0.0
+	github.com/coreos/go-systemd/v22 v22.6.0
 	github.com/google/pprof v0.0.0-20250403155104-27863c87afa6
 	github.com/landlock-lsm/go-landlock v0.10.1
 	github.com/prometheus/client_golang v1.23.2

@@ -146,6 +146,8 @@ func TestImportGraph(t *testing.T) {
 		{"internal", "github.com/landlock-lsm"},
 		{"stdnet", "github.com/landlock-lsm"},
 		{"host", "github.com/spf13"},
+		{"host", "github.com/coreos"},
+		{"host", "golang.org/x/term"},
 		{"internal", "github.com/spf13"},
 		{"stdnet", "github.com/spf13"},
 		{"host", "github.com/bytecodealliance"}, // without the tag wasmtime

@@ -85,6 +85,6 @@ func (c *confinement) needs(guest *host.Cmd, e *engine.Engine) (n confine.Needs,
 		n.Bind = append(n.Bind, confine.Existing(dir))
 	}
 	n.Dial = slices.Concat(reach.Dial, []host.PortRange{{Low: c.dns, High: c.dns}})
-	n.Listen, n.Abstract = reach.Listen, reach.Abstract
+	n.Listen, n.Abstract = reach.Listen, reach.Abstract || notifiesAbstract()
 	return n, err
 }

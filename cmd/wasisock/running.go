@@ -39,7 +39,7 @@ func (r *running) open() error {
 	for _, open := range []func() error{
 		r.openFaults, r.openRoots, r.openListeners, r.openEndpoints,
 		func() error { return r.openModule(built) },
-		r.openPIDFile, r.openTrace, r.openProfile,
+		r.openPIDFile, r.openTrace, r.openProfile, r.openSystemd,
 	} {
 		if err := open(); err != nil {
 			return err

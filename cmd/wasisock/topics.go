@@ -84,6 +84,7 @@ func topics() []cli.Topic {
 				{"SSL_CERT_FILE", "the certificates that `--tls-roots` gives a guest"},
 				{"XDG_CACHE_HOME, HOME", "where the user's cache directory is"},
 				{"TMPDIR", "where temporary files are made"},
+				{"NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID", "set by systemd for services of `Type=notify`: where `wasisock run` reports that it is ready, stops and is live"},
 				{"NO_COLOR", "if set and not empty, nothing is printed in colours; terminals alone get colours"},
 				{"TERM", "if it is `dumb` or not set, nothing is printed in colours"},
 			},

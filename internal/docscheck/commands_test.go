@@ -20,14 +20,15 @@ import (
 // unrun lists the commands of the pages that are not run here, with the reason. Of all other
 // commands the test checks that they exist, and that wasisock has their flags.
 var unrun = map[string]string{
-	"curl":      "needs the server of the line before",
-	"eval":      "changes the shell's environment",
-	"export":    "changes the shell's environment",
-	"kill":      "needs the process of the line before",
-	"systemctl": "needs root and systemd",
-	"tail":      "reads the output of a script",
-	"cat":       "reads the file of the line before",
-	"wasmedge":  "needs WasmEdge, which CI's engine tests run",
+	"curl":            "needs the server of the line before",
+	"eval":            "changes the shell's environment",
+	"export":          "changes the shell's environment",
+	"kill":            "needs the process of the line before",
+	"systemctl":       "needs root and systemd",
+	"systemd-analyze": "needs systemd, and its unit installed",
+	"tail":            "reads the output of a script",
+	"cat":             "reads the file of the line before",
+	"wasmedge":        "needs WasmEdge, which CI's engine tests run",
 }
 
 // placeholders are the reader's own packages in commands.

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -441,4 +442,94 @@ func Logs(t *testing.T, command string) {
 	if code, _, stderr := ExecuteFile(t, command, "run", "--log-guest", "server.wasm"); code != 125 || stderr != "wasisock: --log-guest has no fields in plain messages; add --log-format text or json\n" {
 		t.Errorf("%d, %q", code, stderr)
 	}
+}
+
+// Systemd tests socket activation, and the notifications and the watchdog of Type=notify.
+func Systemd(t *testing.T, command string) {
+	dir, err := os.MkdirTemp("", "systemd") // a short path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	sockets := []string{filepath.Join(dir, "notify")}
+	if runtime.GOOS == "linux" {
+		sockets = append(sockets, "@"+filepath.Join(dir, "abstract"))
+	}
+	for _, socket := range sockets {
+		systemd(t, command, socket)
+	}
+}
+
+// systemd is a systemd with a socket for notifications.
+func systemd(t *testing.T, command, socket string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	notifications, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer notifications.Close()
+	// next returns the next notification that is not of the watchdog, or "" if there is none in
+	// this time, and how many of the watchdog came before.
+	next := func(within time.Duration) (state string, alive int) {
+		notifications.SetReadDeadline(time.Now().Add(within))
+		for {
+			text := make([]byte, 100)
+			n, err := notifications.Read(text)
+			switch state := string(text[:n]); {
+			case err != nil:
+				return "", alive
+			case state != "WATCHDOG=1":
+				return state, alive
+			}
+			alive++
+		}
+	}
+	held, release := heldBack(t)
+	start := func(flags ...string) *Server {
+		return newServerAt(t, command, l.Addr().String(), func(c *exec.Cmd) {
+			// The variables name the number of the process.
+			c.Path, c.Args = "/bin/sh", append([]string{"sh", "-c", `export WATCHDOG_PID=$$ LISTEN_PID=$$; exec "$0" "$@"`, c.Path}, c.Args[1:]...)
+			c.Env = append(os.Environ(), "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=200000", "LISTEN_FDS=1")
+			c.ExtraFiles = []*os.File{file}
+		}, append(flags, "--listen", "fd:3", "--drain-delay", "500ms")...)
+	}
+
+	s := start(append(held, "--instances", "2")...)
+	s.Says("held\n")
+	if state, alive := next(time.Second); state != "" || alive == 0 {
+		t.Errorf("before the guest listens: %q, and the watchdog %d times", state, alive)
+	}
+	release()
+	if state, _ := next(patience); state != "READY=1" {
+		t.Errorf("%q; want READY=1", state)
+	}
+	if text, err := s.get(http.DefaultClient, "/"); text != "hello /\n" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	s.Signal(syscall.SIGTERM)
+	if state, _ := next(patience); state != "STOPPING=1" {
+		t.Errorf("%q; want STOPPING=1", state)
+	}
+	s.Exits(0)
+	if state, _ := next(100 * time.Millisecond); state != "" {
+		t.Errorf("%q after STOPPING=1", state)
+	}
+
+	// The socket is still there, for the next one. A guest that is stuck is not alive.
+	s = start("--live-after", "300ms")
+	if state, _ := next(patience); state != "READY=1" {
+		t.Errorf("%q; want READY=1", state)
+	}
+	go s.get(http.DefaultClient, "/spin")
+	s.Says("spins\n")
+	s.Eventually("the watchdog hears nothing", func() bool { _, alive := next(time.Second); return alive == 0 })
 }

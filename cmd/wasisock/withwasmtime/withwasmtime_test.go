@@ -134,3 +134,5 @@ func TestListenWhenReady(t *testing.T) {
 }
 
 func TestLogs(t *testing.T) { commandtest.Logs(t, commandtest.Command) }
+
+func TestSystemd(t *testing.T) { commandtest.Systemd(t, commandtest.Command) }
