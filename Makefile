@@ -245,6 +245,29 @@ prove-ci: ## prove: run every suite on wazero, and a part on WasmEdge; 10 minute
 prove-libraries: ## prove: run third-party libraries as guests, with real servers; 5 minutes
 	cd prove/libraries && go test -count=1 -timeout 60m $(PROVE_FLAGS) -v .
 
+# CGO_ENABLED=0 and every system that is named: see .goreleaser.yaml.
+goreleaser := github.com/goreleaser/goreleaser/v2@v2.15.1
+.PHONY: release
+release: ## release: build the files of the tag that is checked out, and draft its release on GitHub
+	go run $(goreleaser) release --clean
+
+.PHONY: release-snapshot
+release-snapshot: ## release: build the files of a release into dist/, and publish nothing; 10 minutes
+	go run $(goreleaser) check
+	go run $(goreleaser) release --snapshot --clean
+
+# The module cache has no versions of this module, so SINCE is any commit of this clone.
+apidiff := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
+.PHONY: api-diff
+SINCE ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
+api-diff: ## release: list the changes of the public API since SINCE (the last tag); a minute
+	@[ -n "$(SINCE)" ] || { echo "make api-diff: there is no tag; name a commit: make api-diff SINCE=COMMIT" >&2; exit 1; }
+	@mkdir -p build && before=$$(mktemp -d) && trap 'git worktree remove --force "$$before"' EXIT && \
+	git worktree add -q --detach "$$before" $(SINCE) && \
+	(cd "$$before" && go run $(apidiff) -m -w $(CURDIR)/build/api-before github.com/wasisock/wasisock) 2>/dev/null && \
+	go run $(apidiff) -m -w build/api-now github.com/wasisock/wasisock 2>/dev/null && \
+	go run $(apidiff) -m build/api-before build/api-now 2>/dev/null
+
 .PHONY: clean
 clean: ## build: remove build/ and dist/
 	rm -rf build dist

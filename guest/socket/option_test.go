@@ -31,7 +31,7 @@ func TestOptionsAreThoseOfTheTable(t *testing.T) {
 	}
 	for _, o := range sockabi.Options() {
 		if got := declared[o.Name]; len(got) != 1 || got[0] != forms[o.Form] {
-			t.Errorf("%s is declared as %q, want one %s", o.Name, got, forms[o.Form])
+			t.Errorf("%s is declared as %q, want one %s in option.go", o.Name, got, forms[o.Form])
 		}
 		delete(declared, o.Name)
 	}

@@ -16,7 +16,7 @@ func TestEveryOptionIsServed(t *testing.T) {
 	for _, table := range sockabi.Options() {
 		o, ok := OptionOf(table.Level, table.Number)
 		if !ok || o.Option != table || (o.code == code{}) != own[o.Name] {
-			t.Errorf("%s is %+v", table.Name, o)
+			t.Errorf("%s is %+v; add its constant of the operating system to codes in option.go", table.Name, o)
 		}
 	}
 	if _, ok := OptionOf(sockabi.SOL_TCP, 99); ok || len(codes) != len(sockabi.Options())-len(own) {
