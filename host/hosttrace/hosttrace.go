@@ -59,7 +59,7 @@ func (t *Writer) write(b []byte) {
 // Text writes a line per call, as strace does, with the seconds that it took:
 //
 //	sock_connect_v2(1048576, 127.0.0.1:80) = EINPROGRESS <0.000041>
-//	sock_connect_v2(1048577, 10.0.0.1:80) = EACCES (denied: no rule allows it) <0.000003>
+//	sock_connect_v2(1048577, 10.0.0.1:80) = EACCES (denied: no rule allows dial tcp 10.0.0.1:80) <0.000003>
 //
 // Unprintable characters are escaped as in a Go string, and long texts are cut.
 func Text(w io.Writer) *Writer { return &Writer{w: w, form: appendText} }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 
@@ -113,7 +114,7 @@ func (r *Recorder) Failed(err error) {
 // Denied notes the policy's reason.
 func (r *Recorder) Denied(err error) {
 	if r != nil {
-		r.reason = "denied: " + err.Error()
+		r.reason = "denied: " + strings.TrimPrefix(err.Error(), fs.ErrPermission.Error()+": ")
 	}
 }
 

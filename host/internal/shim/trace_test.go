@@ -4,7 +4,6 @@ package shim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -25,7 +24,7 @@ func TestTrace(t *testing.T) {
 	watch := Watch{Trace: func(c host.Call) { traced = append(traced, c) }}
 	g := newWatched(t, sockets.Config{Policy: func(r host.Request) error {
 		if r.Addr.Addr() == refused {
-			return errors.New("no rule allows it")
+			return &host.Refusal{Request: r}
 		}
 		return nil
 	}}, watch)
@@ -69,7 +68,7 @@ func TestTrace(t *testing.T) {
 		{"1048576 sock_listen(1048576, 9) = 0", func() { g.call("sock_listen", l, 9) }},
 		{"1048576 sock_accept(1048576, 4) = EAGAIN", func() { g.call("sock_accept", l, 4, g.alloc(4)) }},
 		{"1048577 sock_connect(1048577, 127.0.0.1:L) = EINPROGRESS", func() { g.call("sock_connect", c, g.addr("127.0.0.1"), lport) }},
-		{"1048577 sock_connect(1048577, 127.0.0.9:80) = EACCES (denied: no rule allows it)", func() { g.call("sock_connect", c, g.addr("127.0.0.9"), 80) }},
+		{"1048577 sock_connect(1048577, 127.0.0.9:80) = EACCES (denied: no rule allows dial tcp 127.0.0.9:80)", func() { g.call("sock_connect", c, g.addr("127.0.0.9"), 80) }},
 		{"1048577 sock_connect(1048577, 80) = EFAULT", func() { g.call("sock_connect", c, 1<<31, 80) }},
 		{"-1 poll_oneoff([write 1048577, read 77, clock 1m0s], 3) = 2 [write 1048577, read 77 EBADF]", func() {
 			g.call("poll_oneoff", g.put(write(c), read(77), timer(time.Minute)), g.alloc(96), 3, g.alloc(4))
