@@ -117,7 +117,7 @@
 //
 // poll_oneoff(subs*, events*, nsubs, nevents*) waits until at least one of the
 // subscriptions has happened, and reports all that have. It is level-triggered:
-// what is ready stays ready until drained. epoll_oneoff behaves the same, for all
+// what is ready stays ready until drained. epoll_oneoff behaves the same, despite
 // its name. WasmEdge makes one epoll_ctl call per subscription each time, about a
 // microsecond each, so a call costs in proportion to what it watches.
 //

@@ -23,10 +23,9 @@ const (
 	MaxSignal = 30
 
 	// SIGDRAIN is not a signal that can be sent. It arrives once when the host shuts the guest
-	// down, and says: end what is in work. Listeners take no more connections then, but those
-	// in their queues. As long as the guest handles it, sock_accept does not fail for that: it
-	// leaves it out of the set when it is done. In a guest that does not handle it, that is
-	// when no accepted connection is open. In both, sock_accept fails with EINVAL afterwards,
-	// and also shortly before the guest is stopped.
+	// down, and asks it to finish its pending work. From then on listeners take only the
+	// connections that are in their queues. A guest that handles SIGDRAIN leaves it out of the
+	// set when it has finished; one that does not has finished when no accepted connection is
+	// open. sock_accept fails with EINVAL after that, and also shortly before the guest is stopped.
 	SIGDRAIN = 31
 )
