@@ -208,8 +208,9 @@ fuzz: ## check: run every fuzz target for FUZZTIME (10s); 7 minutes
 	done
 
 .PHONY: bench
-bench: ## measure: measure the servers side by side; 10 minutes
+bench: ## measure: measure servers on every engine and peer, with tables and plots; 45 minutes
 	@bench/run.sh
+	@bench/run.sh --net-http
 
 # Go's own tests, and those of golang.org/x/net: see prove/README.md.
 comma := ,
