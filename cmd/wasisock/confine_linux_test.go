@@ -26,6 +26,7 @@ var nothing = []string{
 	"restart", "instances", "grace", "env", "max-memory", "max-sockets", "max-files", "max-listeners", "max-connections", "read-rate", "write-rate",
 	"lookup-rate", "timeout", "cpu-time", "aot", "rewrite", "interruptible", "compile-memory", "compile-timeout", "cache-size",
 	"listen-fds", "trace", "trace-filter", "fault", "deny", "no-confine", "verbose", "print-config",
+	"drain-delay", "live-after", "log-format", "log-level", "log-guest",
 }
 
 // shortDir makes a directory whose path suits UNIX sockets.
@@ -191,8 +192,8 @@ func TestEachFlagWorksConfined(t *testing.T) {
 		{[]string{"--listen", "unix:" + dir + "/named/l"}, []string{"exit", "0"}, "", rest("named", 0)},
 		{[]string{"--pid-file", dir + "/named/pid"}, []string{"exit", "0"}, "", rest("named", 0)},
 		{[]string{"--listen", "unix:@" + dir + "/l"}, []string{"exit", "0"}, "", nil},
-		{[]string{"--publish", "127.0.0.1:" + port + ":80"}, []string{"exit", "0"}, "", nil},
-		{[]string{"--metrics", "127.0.0.1:0", "--pprof", "127.0.0.1:0"}, []string{"exit", "0"}, "", nil}, // TestWhatIsServedConfined looks at them
+		{[]string{"--publish", "127.0.0.1:" + port + ":80", "--listen-when-ready"}, []string{"listen", "127.0.0.1:80"}, "<nil>\n", nil},
+		{[]string{"--metrics", "127.0.0.1:0", "--pprof", "127.0.0.1:0", "--health", "127.0.0.1:0"}, []string{"exit", "0"}, "", nil}, // TestWhatIsServedConfined looks at them
 	} {
 		for _, f := range test.flags {
 			if name, ok := strings.CutPrefix(f, "--"); ok {

@@ -206,8 +206,14 @@ func TestDoctorOnATerminal(t *testing.T) {
 		t.Setenv("TERM", "xterm")
 		t.Setenv("NO_COLOR", noColour)
 		patient{{"Go", stateOK, "there", ""}, {"IPv6", stateBroken, "none", ""}}.printTable(terminal)
-		text := make([]byte, 1000)
-		n, _ := master.Read(text)
+		text, n := make([]byte, 1000), 0
+		for strings.Count(string(text[:n]), "\n") < 3 {
+			m, err := master.Read(text[n:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += m
+		}
 		want := "\x1b[2mSTATE \x1b[0m  FOUND\r\nGo     \x1b[32mok    \x1b[0m  there\r\nIPv6   \x1b[31mbroken\x1b[0m  none\r\n"
 		if noColour != "" {
 			want = "CHECK  STATE   FOUND\r\nGo     ok      there\r\nIPv6   broken  none\r\n"
