@@ -85,8 +85,9 @@ func asksForHelp(args []string) bool {
 	return err == nil && len(line.Taken) > 0
 }
 
-// goLine reads arguments of the go command, and sets flags of ours that are among them. valued
-// is flags of Go's that are taken too.
+// goLine parses arguments of the go command, and sets those of flags that are among them. valued
+// names flags of the go command, separated by spaces, that it takes out too. It returns an error
+// for an invalid value.
 func goLine(command string, args []string, flags []cli.Flag, valued string) (gocmd.Line, error) {
 	switches := ""
 	for _, f := range flags {
@@ -110,7 +111,7 @@ func goLine(command string, args []string, flags []cli.Flag, valued string) (goc
 	return line, nil
 }
 
-// A target is a WasmEdge to compile for.
+// A target is a version of WasmEdge to compile for.
 type target struct {
 	version string
 	program wasmedge.Program
@@ -132,9 +133,9 @@ func (b *builder) run() int {
 	}
 	programs, err := b.tool.Programs(b.line)
 	if err != nil {
-		programs = nil // go build will say the same
+		programs = nil // go build will print the same error
 	}
-	var made []string // the files
+	var made []string // the files that are built
 	args, directory := b.line.Rest, b.isDirectory()
 	switch {
 	case b.output != "" && !directory:
@@ -171,7 +172,7 @@ func (b *builder) run() int {
 	return b.finish(made)
 }
 
-// install builds packages with versions.
+// install builds packages with versions, and returns the exit code.
 func (b *builder) install() int {
 	temp, err := os.MkdirTemp("", "wasisock-build-")
 	if err != nil {
@@ -215,7 +216,7 @@ func copyProgram(to, from string) error {
 	return os.WriteFile(to, text, 0o777)
 }
 
-// finish makes of files what go build did not.
+// finish rewrites the built files and compiles them for every target. It returns the exit code.
 func (b *builder) finish(made []string) int {
 	if len(b.aot) > 0 && len(made) == 0 {
 		return failed(b.stderr, "--aot has nothing to compile; name one program, or a directory with -o")
@@ -239,8 +240,8 @@ func (b *builder) finish(made []string) int {
 	return 0
 }
 
-// renew removes files of an earlier build that are rewritten in another way than this
-// one asks for: go build would leave them, since it takes them for its own.
+// renew removes files of an earlier build that were rewritten in another way than this build
+// asks for. go build would keep them, since it takes them for up to date.
 func (b *builder) renew(files []string) error {
 	want := ""
 	if b.rewrite {
@@ -256,8 +257,9 @@ func (b *builder) renew(files []string) error {
 	return nil
 }
 
-// goBuild runs go build, which compiles Go's own packages the first time and says nothing.
-// Where it fails for names that wasip1 lacks, goBuild prints all of them.
+// goBuild runs go build and returns its exit code. On a terminal it reports progress: the first
+// build also compiles Go's own packages, and go build prints nothing meanwhile. If the build
+// fails for names that wasip1 lacks, goBuild prints all of them.
 func goBuild(g *gocmd.Go, stdin io.Reader, stdout, stderr io.Writer, args []string) (code int, err error) {
 	progress.Compiling(ifTerminal(stderr), "for wasip1", func() error {
 		if code, err = g.Run(stdin, stdout, stderr, "build", args...); code != 0 {
@@ -274,7 +276,8 @@ func goBuild(g *gocmd.Go, stdin io.Reader, stdout, stderr io.Writer, args []stri
 	return code, err
 }
 
-// goInstall runs go install for packages with versions, as goBuild does go build.
+// goInstall installs packages with versions in dir, and returns their files and the exit code of
+// go install. On a terminal it reports progress.
 func goInstall(g *gocmd.Go, dir string, stdin io.Reader, stdout, stderr io.Writer, args []string) (files []string, code int, err error) {
 	progress.Compiling(ifTerminal(stderr), "for wasip1", func() error {
 		if files, code, err = g.Install(dir, stdin, stdout, stderr, args...); code != 0 {
@@ -287,7 +290,7 @@ func goInstall(g *gocmd.Go, dir string, stdin io.Reader, stdout, stderr io.Write
 
 var errFailed = errors.New("go build has failed")
 
-// ifTerminal is nil where a program may read what stderr gets.
+// ifTerminal returns a writer to stderr for progress, or nil if stderr is not a terminal.
 func ifTerminal(stderr io.Writer) io.Writer {
 	if terminal.Is(stderr) {
 		return prefixed{stderr}
@@ -295,7 +298,7 @@ func ifTerminal(stderr io.Writer) io.Writer {
 	return nil
 }
 
-// path is where file is, which is named from the directory of -C.
+// path returns the path of file, which is relative to the directory of -C.
 func (b *builder) path(file string) string {
 	if filepath.IsAbs(file) {
 		return file
@@ -315,7 +318,8 @@ func (b *builder) isDirectory() bool {
 	return err == nil && info.IsDir()
 }
 
-// buildTo builds what go run would run to file, for the exit code of wasisock run.
+// buildTo builds the program that go run would run, writes it to file, and returns the exit code
+// for wasisock run: 0 if it is built.
 func buildTo(file string, packages []string, stdin io.Reader, stderr io.Writer) int {
 	g, err := gocmd.New(context.Background(), "", "")
 	if err != nil {

@@ -65,7 +65,8 @@ func compile(e *engine.Engine, args []string, stdin io.Reader, stderr io.Writer)
 	return failed(messages, "%v", err)
 }
 
-// compileInto compiles a guest, which is built of the arguments if they are not a module.
+// compileInto compiles the guest that args name into the engine's cache. It builds the guest
+// first if args are sources.
 func compileInto(e *engine.Engine, args []string, stdin io.Reader, stderr io.Writer) error {
 	file := args[0]
 	n := sources(args)

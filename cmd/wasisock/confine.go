@@ -11,10 +11,10 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// A confinement lists what a run needs of the system, by its flags.
+// A confinement holds the values of the flags from which the needs of a run follow.
 type confinement struct {
 	off    bool // --no-confine
-	builds bool // a PACKAGE, for which the go command needs what it likes
+	builds bool // a PACKAGE; the go command may need anything
 
 	file      string   // the guest
 	rules     []string // --allow, --allow-all, --learn, --policy
@@ -26,17 +26,17 @@ type confinement struct {
 	above string // the directory that the one for temporary files lies in; "" means none
 }
 
-// begin gives the run a directory of its own for temporary files, and returns what removes it.
+// begin gives the run a directory of its own for temporary files. end removes the directory.
 func (c *confinement) begin() (end func()) {
 	if c.off || c.builds {
 		return func() {}
 	}
-	c.above, end, _ = confine.TempDir() // a run may need none
+	c.above, end, _ = confine.TempDir() // a run may not need it
 	return end
 }
 
-// apply confines this process for good. What the guest and the engine have is known by now,
-// and what the run has open needs nothing more.
+// apply confines this process for good. The guest and the engine must be complete. Files and
+// listeners that are open already stay usable.
 func (c *confinement) apply(guest *host.Cmd, e *engine.Engine) error {
 	switch {
 	case c.off:
@@ -51,7 +51,8 @@ func (c *confinement) apply(guest *host.Cmd, e *engine.Engine) error {
 	return needs.Apply()
 }
 
-// needs is the one place where each flag that names a path or an address adds what it needs.
+// needs returns the files and ports that the run still needs. Every flag that names a path or an
+// address must add its needs here.
 func (c *confinement) needs(guest *host.Cmd, e *engine.Engine) (n confine.Needs, err error) {
 	n.Read = append(n.Read, c.file)
 	if len(c.listeners) > 0 { // SIGHUP and --watch load the file again
@@ -72,12 +73,12 @@ func (c *confinement) needs(guest *host.Cmd, e *engine.Engine) (n confine.Needs,
 			n.Write = append(n.Write, d.Host)
 		}
 	}
-	for _, l := range c.listeners { // whose file is removed at the end
+	for _, l := range c.listeners { // their files are removed at the end
 		if l.network == "unix" && !strings.HasPrefix(l.addr, "@") {
 			n.Unlink = append(n.Unlink, filepath.Dir(l.addr))
 		}
 	}
-	if c.pidFile != "" { // which is read and removed at the end
+	if c.pidFile != "" { // the file is read and removed at the end
 		n.Read, n.Unlink = append(n.Read, c.pidFile), append(n.Unlink, filepath.Dir(c.pidFile))
 	}
 	reach, err := host.ReachOf(c.rules...)

@@ -72,7 +72,7 @@ type finding struct {
 // The states of a finding.
 const (
 	stateOK     = "ok"
-	stateNote   = "note"   // something is absent that not everybody needs
+	stateNote   = "note"   // something is missing that not everybody needs
 	stateBroken = "broken" // something does not work
 )
 
@@ -101,7 +101,7 @@ func (p patient) broken() bool {
 	return slices.ContainsFunc(p, func(f finding) bool { return f.State == stateBroken })
 }
 
-// examine makes all checks.
+// examine makes all checks, and returns their findings.
 func examine() (p patient) {
 	ctx := context.Background()
 	p.golang(ctx)
@@ -125,7 +125,7 @@ func (p patient) printJSON(w io.Writer) {
 	e.Encode(p)
 }
 
-// styles is how states look on a terminal.
+// styles holds the style of each state on a terminal.
 var styles = map[string]terminal.Style{stateOK: terminal.Green, stateNote: terminal.Yellow, stateBroken: terminal.Red}
 
 func (p patient) printTable(w io.Writer) {
@@ -178,7 +178,7 @@ func (p *patient) wazero(ctx context.Context) {
 	}
 }
 
-// withWasmtime is how to have wasmtime.
+// withWasmtime is the command that installs wasisock with wasmtime, in wasisock's source.
 const withWasmtime = "go install -tags wasmtime ./cmd/wasisock"
 
 func (p *patient) wasmtime(ctx context.Context) {
@@ -198,13 +198,13 @@ func (p *patient) wasmtime(ctx context.Context) {
 	}
 }
 
-// auto is about --engine auto.
+// auto reports which engine --engine auto chooses.
 func (p *patient) auto() {
 	kind, why := new(engines.Engine).Choose()
 	p.ok("engine", "guests run on %s: %s", kind, why)
 }
 
-// builtIn is about --engine wasmedge.
+// builtIn checks whether --engine wasmedge works.
 func (p *patient) builtIn(ctx context.Context) {
 	const how = `eval "$(scripts/get-wasmedge.sh --cgo-env 0.14)"; go install -tags wasmedge ./cmd/wasisock`
 	if engine.Version() == "" {
@@ -284,8 +284,8 @@ func writable(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// confinement is about what wasisock run gives up on a system whose kernel has that version of
-// Landlock's ABI.
+// confinement reports how far wasisock run can confine itself on the system goos, whose kernel
+// has version abi of Landlock's ABI.
 func (p *patient) confinement(goos string, abi int) {
 	switch {
 	case goos != "linux":
@@ -300,8 +300,8 @@ func (p *patient) confinement(goos string, abi int) {
 	}
 }
 
-// descriptors asks a shell: this process has raised its own limit, as all Go programs
-// do, and what it starts has the one that it was given.
+// descriptors checks the limit on open files. It asks a shell: Go's runtime has raised the limit
+// of this process, and gives the processes that it starts the original one.
 func (p *patient) descriptors() {
 	out, err := exec.Command("/bin/sh", "-c", "ulimit -Sn; ulimit -Hn").Output()
 	limits := strings.Fields(string(out))
@@ -310,7 +310,7 @@ func (p *patient) descriptors() {
 	}
 	const few = 4096
 	isFew := func(limit string) bool {
-		n, err := strconv.Atoi(limit) // or unlimited
+		n, err := strconv.Atoi(limit) // fails for "unlimited"
 		return err == nil && n < few
 	}
 	switch soft, hard := limits[0], limits[1]; {

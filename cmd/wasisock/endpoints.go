@@ -17,11 +17,12 @@ import (
 	"github.com/wasisock/wasisock/host/hostmetrics"
 )
 
-// endpoints are the flags --health, --metrics and --pprof: where a run can be looked into. Each
-// of them has the probes.
+// endpoints holds the addresses of the flags --health, --metrics and --pprof; "" means none.
+// Each address serves the probes too.
 type endpoints struct{ health, metrics, pprof string }
 
-// serve listens, and reports where. m is nil without --metrics.
+// serve listens at the addresses, and logs the URLs. m is nil without --metrics. shutDown stops
+// the servers, and gives open requests 100 ms. serve returns an error if it cannot listen.
 func (e endpoints) serve(log *slog.Logger, monitor *supervisor.Monitor) (m *hostmetrics.Metrics, shutDown func(), err error) {
 	var servers []*http.Server
 	shutDown = func() {
@@ -38,7 +39,7 @@ func (e endpoints) serve(log *slog.Logger, monitor *supervisor.Monitor) (m *host
 		mux *http.ServeMux
 		at  net.Addr
 	}
-	places := map[string]place{} // by address as it was written
+	places := map[string]place{} // keyed by the address as it was written
 	at := func(flag, addr, path string) (*http.ServeMux, error) {
 		p, ok := places[addr]
 		if !ok {

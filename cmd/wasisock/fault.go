@@ -8,7 +8,7 @@ import (
 	"github.com/wasisock/wasisock/host/hostfault"
 )
 
-// faults is the flag --fault, which can come several times.
+// faults holds the values of the flag --fault, which may be repeated.
 type faults struct{ parts []string }
 
 func (f *faults) Set(v string) error {
@@ -17,7 +17,8 @@ func (f *faults) Set(v string) error {
 	return err
 }
 
-// parse prints the seed that it chose if none was given, so that the run can be repeated.
+// parse returns the faults. If the values have no seed, it logs the seed that it chose, so that
+// the run can be repeated.
 func (f *faults) parse(log *slog.Logger) (hostfault.Faults, error) {
 	if f.parts == nil {
 		return hostfault.Faults{}, nil

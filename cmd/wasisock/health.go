@@ -20,7 +20,7 @@ const (
 	readyPath = "/readyz"
 )
 
-// probes answers whether guests are live and ready.
+// probes adds the handlers of both probes to mux.
 func probes(mux *http.ServeMux, m *supervisor.Monitor) {
 	mux.HandleFunc("GET "+livePath, func(w http.ResponseWriter, r *http.Request) { probe(w, r, m.Live()) })
 	mux.HandleFunc("GET "+readyPath, func(w http.ResponseWriter, r *http.Request) { probe(w, r, m.Ready()) })
@@ -32,8 +32,8 @@ type health struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// probe answers 200 if nothing is wrong, and otherwise 503 and what it is: as text, or as JSON
-// for those who accept that.
+// probe answers with status 200 if wrong is nil, and otherwise with status 503 and the error. The
+// answer is text, or JSON for clients that accept it.
 func probe(w http.ResponseWriter, r *http.Request, wrong error) {
 	answer, text := health{OK: wrong == nil}, "ok\n"
 	if wrong != nil {
@@ -41,7 +41,7 @@ func probe(w http.ResponseWriter, r *http.Request, wrong error) {
 	}
 	kind := "text/plain; charset=utf-8"
 	if strings.Contains(r.Header.Get("Accept"), "application/json") {
-		made, _ := json.Marshal(answer) // a bool and a text
+		made, _ := json.Marshal(answer) // cannot fail: a bool and a string
 		kind, text = "application/json", string(made)+"\n"
 	}
 	w.Header().Set("Content-Type", kind)
@@ -88,7 +88,8 @@ func healthCommand(s streams) *cli.Command {
 	}
 }
 
-// askHealth returns what a probe answers, in one line, and whether all is well.
+// askHealth returns the text that the probe at url answers, at most 4096 bytes, and whether its
+// status is 200. It returns an error for every status except 200 and 503.
 func askHealth(url string, timeout time.Duration) (text string, ok bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

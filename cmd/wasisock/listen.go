@@ -15,13 +15,13 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// listenFlag is the addresses of the flags --listen and --publish, which may be repeated.
+// listenFlag holds the addresses of the flags --listen and --publish, which may be repeated.
 type listenFlag []listenAddr
 
 type listenAddr struct {
 	flag, text, network, addr string
-	port                      uint16 // the guest's, of --publish
-	opened                    string // where it listens, once it does
+	port                      uint16 // the guest's port, of --publish; 0 for --listen
+	opened                    string // the listener's address, set by open
 }
 
 func (f *listenFlag) Set(v string) error {
@@ -55,7 +55,8 @@ func (f *listenFlag) Set(v string) error {
 	return nil
 }
 
-// tcpOf is the network of an address: 0.0.0.0 would be IPv6's too in "tcp".
+// tcpOf returns the network in which to listen at an address. In "tcp", 0.0.0.0 would be all
+// addresses of IPv6 too.
 func tcpOf(at netip.AddrPort) string {
 	if at.Addr().Is4() {
 		return "tcp4"
@@ -63,7 +64,7 @@ func tcpOf(at netip.AddrPort) string {
 	return "tcp"
 }
 
-// publish reads [ADDRESS:]PORT:GUESTPORT and fd:NUMBER:GUESTPORT.
+// publish adds the address [ADDRESS:]PORT:GUESTPORT or fd:NUMBER:GUESTPORT.
 func (f *listenFlag) publish(v string) error {
 	i := strings.LastIndexByte(v, ':')
 	addr, guest := v[:max(i, 0)], v[i+1:]
@@ -86,8 +87,8 @@ func (f *listenFlag) publish(v string) error {
 	return nil
 }
 
-// advise returns what to do for a guest that listens at the port of a listener and at
-// another address than it.
+// advise returns a remedy for a guest that asks to listen at the port of a listener, but at
+// another address. For other requests it returns "".
 func (f *listenFlag) advise(r host.Request) string {
 	if r.Op != host.OpListen || r.Network != "tcp" {
 		return ""
@@ -106,7 +107,7 @@ func (f *listenFlag) advise(r host.Request) string {
 	return ""
 }
 
-// needsListen refuses what guests can have only where they share listeners.
+// needsListen returns an error if an option that needs shared listeners is given without any.
 func needsListen(c *supervisor.Command, listeners listenFlag) error {
 	switch {
 	case len(listeners) > 0:
@@ -118,8 +119,8 @@ func needsListen(c *supervisor.Command, listeners listenFlag) error {
 	return nil
 }
 
-// open listens at every address, or at none and returns why. With late, TCP connections are made from
-// when whenReady is called.
+// open listens at every address, or at none and returns an error. With late, TCP listeners
+// accept no connections until whenReady is called.
 func (f listenFlag) open(late bool) (listeners []net.Listener, whenReady func(), err error) {
 	var held []*net.TCPListener
 	for i, a := range f {
@@ -139,12 +140,12 @@ func (f listenFlag) open(late bool) (listeners []net.Listener, whenReady func(),
 	}
 	return listeners, func() {
 		for _, l := range held {
-			letAnswer(l) // fails if it was never held, as that of fd:N
+			letAnswer(l) // fails for a listener of fd:N, which was not held
 		}
 	}, nil
 }
 
-// places returns where they listen, and which ports guests know instead.
+// places returns the addresses of the listeners, each with the guest's port if that differs.
 func (f listenFlag) places() (all []string) {
 	for _, a := range f {
 		place := a.opened
@@ -159,7 +160,7 @@ func (f listenFlag) places() (all []string) {
 	return all
 }
 
-// own returns those that whoever started wasisock does not have.
+// own returns the listeners that wasisock itself opened: all except those of fd:N.
 func (f listenFlag) own(opened []net.Listener) (own []net.Listener) {
 	for i, l := range opened {
 		if f[i].network != "fd" {
@@ -180,7 +181,7 @@ func (a listenAddr) open(late bool) (net.Listener, error) {
 	n, _ := strconv.Atoi(a.addr)
 	f := os.NewFile(uintptr(n), a.text)
 	l, err := net.FileListener(f)
-	if err != nil { // f may be the runtime's, and stays open
+	if err != nil { // f may belong to Go's runtime, so it stays open
 		return nil, errors.New("it is not a socket that listens; let whoever starts wasisock open it, such as systemd")
 	}
 	return l, f.Close()

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holdOff keeps a TCP socket, which is to listen, from answering: it drops all packets, so that
-// clients try again.
+// holdOff keeps a TCP socket from answering once it listens. The kernel drops all packets to it,
+// so that clients try again. holdOff is for net.ListenConfig.Control.
 func holdOff(_, _ string, c syscall.RawConn) error {
 	nothing := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
 	return control(c, func(fd int) error {
@@ -16,7 +16,7 @@ func holdOff(_, _ string, c syscall.RawConn) error {
 	})
 }
 
-// letAnswer ends holdOff.
+// letAnswer undoes holdOff. It returns an error if the listener's socket was not held.
 func letAnswer(l *net.TCPListener) error {
 	c, err := l.SyscallConn()
 	if err != nil {

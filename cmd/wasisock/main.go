@@ -27,18 +27,18 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// streams is the standard streams of a command.
+// streams holds the standard streams of a command.
 type streams struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-// run is main; its result is the exit code.
+// run runs the command line args, which begins after the program's name, and returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return newProgram(streams{stdin, stdout, stderr}).Run(args)
 }
 
-// newProgram returns the command line, for one use.
+// newProgram returns the program with all its commands. It can run one command line.
 func newProgram(s streams) *cli.Program {
 	return &cli.Program{
 		Name: "wasisock", Short: "build Go programs to WebAssembly with a real network, and run them in a sandbox",
@@ -52,6 +52,7 @@ func newProgram(s streams) *cli.Program {
 	}
 }
 
+// failed prints a message to stderr, and returns the exit code for an error of wasisock itself.
 func failed(stderr io.Writer, format string, args ...any) int {
 	fmt.Fprintf(stderr, "wasisock: "+format+"\n", args...)
 	return supervisor.ExitFailed
@@ -100,7 +101,7 @@ func versionOf(kind engine.Kind) string {
 	return strings.TrimSpace(string(kind) + " " + version)
 }
 
-// engineVersion is that of the wazero within.
+// engineVersion returns the version of the built-in wazero.
 func engineVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {

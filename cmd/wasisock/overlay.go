@@ -54,7 +54,8 @@ func overlay(env bool, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// forShell sets what builds with the overlay need, for any system.
+// forShell returns lines for a shell that set the variables for builds with the overlay. Builds
+// for other systems work with them too.
 func forShell(g *gocmd.Go) (string, error) {
 	flags, err := g.Flags()
 	if err != nil {

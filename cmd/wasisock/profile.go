@@ -8,10 +8,10 @@ import (
 	"github.com/wasisock/wasisock/host/wazero"
 )
 
-// cpuProfile is the flag --cpu-profile: a file, or "" for none.
+// cpuProfile is the value of the flag --cpu-profile: a file, or "" for none.
 type cpuProfile string
 
-// start makes the file, which finish writes.
+// start creates the file. finish writes the profile to it. p is nil without a file.
 func (file cpuProfile) start(log *slog.Logger) (p *wazero.CPUProfile, finish func(), err error) {
 	if file == "" {
 		return nil, func() {}, nil

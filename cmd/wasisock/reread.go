@@ -11,15 +11,16 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// A rereading holds the configuration between two reads of its file.
+// A rereading holds values that reread compares with those of the file.
 type rereading struct {
-	built    int      // how many arguments the guest is built of
-	rootsEnv []string // what --tls-roots has added to the guest's environment
+	built    int      // the number of arguments that are sources
+	rootsEnv []string // variables that --tls-roots adds to the guest's
 	filed    []string // rules of --policy that guests have now
 }
 
-// reread reads the configuration again, and prints which of its changes the new guests have,
-// and which need another start of wasisock.
+// reread reads the configuration again. It prints which changes new guests have, and which need
+// another start of wasisock. change applies the former to a command. reread returns an error,
+// and changes nothing, if the configuration is invalid.
 func (r *running) reread() (change func(*supervisor.Command), err error) {
 	next, err := r.configured()
 	if err == nil {
@@ -75,8 +76,9 @@ func (r *running) reread() (change func(*supervisor.Command), err error) {
 	}, nil
 }
 
-// mayHave reports whether guests can have the rules of other options: with --learn they have
-// all, and wasisock has given up for good what its own rules do not reach.
+// mayHave reports whether new guests can have the rules of next. With --learn they cannot, since
+// everything is allowed. Nor can they if the rules reach what wasisock gave up when it confined
+// itself.
 func (r *running) mayHave(next *runOptions) bool {
 	switch {
 	case r.command.Learn || next.command.Learn:
@@ -89,7 +91,7 @@ func (r *running) mayHave(next *runOptions) bool {
 	return err == nil && bad == nil && covers(old, wanted)
 }
 
-// covers reports whether a reach has all of another.
+// covers reports whether has includes everything that wants includes.
 func covers(has, wants host.Reach) bool {
 	ports := func(has, wants []host.PortRange) bool {
 		for _, w := range wants {

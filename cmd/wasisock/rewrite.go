@@ -37,8 +37,9 @@ func rewriteCommand(s streams) *cli.Command {
 	}
 }
 
-// rewriteFile rewrites a module into a file, which may be the same. A module that is
-// rewritten already is copied. With verbose, it prints to w what it has done.
+// rewriteFile rewrites the module in the file from, and writes the result to the file to, which
+// may be the same. It copies a module that is rewritten already. With verbose, it prints a report
+// to w.
 func rewriteFile(from, to string, verbose bool, w io.Writer) error {
 	module, err := os.ReadFile(from)
 	if err != nil {
@@ -59,14 +60,14 @@ func rewriteFile(from, to string, verbose bool, w io.Writer) error {
 	if info, err := os.Stat(from); err == nil {
 		mode = info.Mode().Perm()
 	}
-	// The module is at no time there in part.
+	// The file to never holds a part of the module.
 	if err := os.WriteFile(to+".new", made, mode); err != nil {
 		return err
 	}
 	return os.Rename(to+".new", to)
 }
 
-// printReport prints what a rewriting has done.
+// printReport prints the report of a rewriting, and the sizes of the module in bytes.
 func printReport(w io.Writer, file string, r *rewrite.Report, before, after int) {
 	fmt.Fprintf(w, "%s: rewritten: %d bytes, before %d; of %d functions, %d have new bodies, and %d of these their old ones too; %d have only shorter code; in %d, SP has one value\n",
 		file, after, before, r.Functions, r.Structured, r.Kept, r.Straight, r.Framed)
@@ -75,8 +76,8 @@ func printReport(w io.Writer, file string, r *rewrite.Report, before, after int)
 	}
 }
 
-// isModule reports whether a file is a module, and if it is, which version of the
-// rewriting has made it, "" for none.
+// isModule reports whether a file is a module. version is that of the rewriting that made it, ""
+// if it is not rewritten.
 func isModule(file string) (module bool, version string) {
 	info, err := os.Stat(file)
 	if err != nil || !info.Mode().IsRegular() {

@@ -16,9 +16,9 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// runGuest runs a guest, for the exit code.
+// runGuest runs the guest that o names, and returns the exit code.
 func runGuest(o *runOptions, stdin io.Reader, stdout, stderr io.Writer) int {
-	messages := report.NewOutput(stderr, "wasisock") // but for those of the go command
+	messages := report.NewOutput(stderr, "wasisock") // all except those of the go command
 	defer messages.Close()
 	o, err := o.configured()
 	if err == nil {
@@ -38,7 +38,7 @@ func runGuest(o *runOptions, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer r.close()
 	if err := r.open(); err != nil {
 		var failure *buildError
-		if errors.As(err, &failure) { // which the go command has reported
+		if errors.As(err, &failure) { // the go command has reported it
 			return failure.code
 		}
 		log.Error(err.Error())
@@ -47,8 +47,8 @@ func runGuest(o *runOptions, stdin io.Reader, stdout, stderr io.Writer) int {
 	return r.command.Run()
 }
 
-// sources returns how many of args must be built: the files of Go at the beginning, or a
-// package. An existing file that is not a directory is a guest, and so is a name that ends as a guest's name.
+// sources returns how many of args must be built: the Go files at the beginning, or one package,
+// or 0 for a guest. A guest is a name that ends in .wasm, or another file that is not a directory.
 func sources(args []string) int {
 	n := 0
 	for n < len(args) && strings.HasSuffix(args[n], ".go") {
@@ -83,7 +83,7 @@ func programName(arg string) string {
 // tlsRoots is the flag --tls-roots, which may have a value.
 type tlsRoots struct {
 	set  bool
-	file string // "" is the system's
+	file string // PEM; "" means the system's
 }
 
 func (r *tlsRoots) Set(v string) error {
@@ -94,6 +94,8 @@ func (r *tlsRoots) Set(v string) error {
 	return nil
 }
 
+// give adds the certificates, as a directory and as SSL_CERT_FILE, to what the guest has. It
+// returns an error if the guest has SSL_CERT_FILE already. remove removes the directory.
 func (r *tlsRoots) give(guest *host.Cmd) (remove func(), err error) {
 	for _, v := range guest.Env {
 		if strings.HasPrefix(v, "SSL_CERT_FILE=") {
@@ -114,7 +116,7 @@ func (r *tlsRoots) give(guest *host.Cmd) (remove func(), err error) {
 	return remove, nil
 }
 
-// prefixed names the command at the beginning of each line, which is one Write.
+// prefixed writes each line to w with the command's name in front. Each Write must be one line.
 type prefixed struct{ w io.Writer }
 
 func (p prefixed) Write(line []byte) (int, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/report"
 )
 
-// runCommand runs a guest as o says, which the flags set.
+// runCommand returns the command run. Its flags set o.
 func runCommand(o *runOptions, s streams) *cli.Command {
 	return &cli.Command{
 		Name: "run", Args: "[FLAGS] GUEST.wasm|PACKAGE|FILE.go... [ARGUMENTS]",
@@ -171,8 +171,8 @@ func (o *runOptions) flags() []cli.Flag {
 	}...)
 }
 
-// positional returns what a configuration file has besides flags: the guest and its arguments,
-// which are appended to args.
+// positional returns the keys of a configuration file that are not flags: the guest and its
+// arguments. Their values are added to args, the guest in front.
 func positional(args *[]string) []cli.Flag {
 	add := func(v string) error { *args = append(*args, v); return nil }
 	return []cli.Flag{
@@ -184,8 +184,8 @@ func positional(args *[]string) []cli.Flag {
 	}
 }
 
-// configKeys returns the flags that configuration files have as keys, with those of the guest
-// and its arguments.
+// configKeys returns the keys of configuration files. The guest and its arguments are added to
+// args, and the other values set o.
 func (o *runOptions) configKeys(args *[]string) []cli.Flag {
 	return append(cli.InFile(o.flags()), positional(args)...)
 }

@@ -12,28 +12,29 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/report"
 )
 
-// A running holds what one run of the command has open.
+// A running holds the options of one run of the command, and everything that the run has opened.
 type running struct {
 	*runOptions
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	messages       *report.Output
-	log            *slog.Logger // on messages
+	log            *slog.Logger // prints to messages
 	closers        []func()
 	reads          rereading
 }
 
-// A buildError is the exit code of a go command that failed.
+// A buildError means that the go command failed, with this exit code.
 type buildError struct{ code int }
 
 func (e *buildError) Error() string { return "it cannot be built" }
 
-// open opens what the options name and the guest is to have, which completes the command.
-// Then this process gives up what it does not need.
+// open builds the guest if necessary, opens the files and listeners that the options name, and
+// completes the command with them. Then it confines this process. After an error, close closes
+// those that are open.
 func (r *running) open() error {
 	guest := &r.command.Guest
 	guest.Stdin, guest.Stdout, guest.Stderr = r.stdin, r.stdout, r.stderr
-	built := sources(r.args) // how many arguments
+	built := sources(r.args) // the number of arguments that are sources
 	r.confined.builds, r.reads.built = built > 0, built
 	r.onClose(r.confined.begin())
 	for _, open := range []func() error{
@@ -61,7 +62,7 @@ func (r *running) open() error {
 
 func (r *running) onClose(do func()) { r.closers = append(r.closers, do) }
 
-// close closes in reverse order, as defer does.
+// close calls the functions that onClose got, in reverse order, as defer does.
 func (r *running) close() {
 	for _, do := range slices.Backward(r.closers) {
 		do()
@@ -115,8 +116,8 @@ func (r *running) openEndpoints() error {
 	return nil
 }
 
-// openModule names the guest's file, which is built of the first arguments if there are any
-// to build.
+// openModule sets the guest's file and arguments. If built is not 0, it builds the file from
+// that many arguments.
 func (r *running) openModule(built int) error {
 	file, args := r.args[0], r.args
 	if built > 0 {

@@ -19,12 +19,12 @@ import (
 
 // A runOptions holds the flags of wasisock run.
 type runOptions struct {
-	args    []string           // the guest, or what it is built from, and its arguments
+	args    []string           // the guest's file or sources, and then its arguments
 	given   cli.Given          // the flags
 	raw     []string           // the command line
-	command supervisor.Command // with the guest's Cmd and the engine
+	command supervisor.Command // includes the guest's Cmd and the engine
 
-	allow, deny, filed []string // rules
+	allow, deny, filed []string // rules; filed has those of --policy
 	allowAll           bool
 
 	roots     tlsRoots
@@ -47,22 +47,22 @@ type runOptions struct {
 	confined confinement
 }
 
-// A logOptions has the values of the flags about messages.
+// A logOptions holds the values of the flags about messages.
 type logOptions struct {
 	format string // one of report.Formats
 	level  slog.Level
 	guest  bool // log what the guest prints
 }
 
-// newRunOptions returns those of a command line without flags.
+// newRunOptions returns the options of a command line without flags.
 func newRunOptions() *runOptions {
 	o := &runOptions{logs: logOptions{format: report.Formats[0]}}
 	o.command.Grace, o.monitor.LiveAfter = 10*time.Second, 10*time.Second
 	return o
 }
 
-// configured returns the options of the file that --config names, with those of the command
-// line over them. Without a file, they are o.
+// configured returns the options of the file that --config names. Options of the command line
+// replace them, or are added to lists. Without --config, configured returns o.
 func (o *runOptions) configured() (*runOptions, error) {
 	if o.config == "" {
 		o.given = o.withArgs(o.given, o.args)
@@ -86,7 +86,7 @@ func (o *runOptions) configured() (*runOptions, error) {
 	return made, nil
 }
 
-// withArgs returns what is given with the guest and its arguments.
+// withArgs returns a copy of given in which args are the guest and its arguments.
 func (o *runOptions) withArgs(given cli.Given, args []string) cli.Given {
 	given = maps.Clone(given)
 	delete(given, "guest")
@@ -118,7 +118,8 @@ func (o *runOptions) addEnv(v string) error {
 	return err
 }
 
-// ruleFlag collects rules that are preceded by a word.
+// ruleFlag returns a function that appends a flag's value to rules, with word in front. The
+// function returns an error if the result is not a rule.
 func ruleFlag(rules *[]string, word string) func(string) error {
 	return func(v string) error {
 		*rules = append(*rules, word+v)
@@ -127,7 +128,7 @@ func ruleFlag(rules *[]string, word string) func(string) error {
 	}
 }
 
-// parseEnv reads NAME=VALUE, or NAME for one of this process.
+// parseEnv returns NAME=VALUE. For NAME alone, the value is that of this process's environment.
 func parseEnv(v string) (string, error) {
 	if strings.Contains(v, "=") {
 		return v, nil
@@ -149,7 +150,8 @@ func parseDir(v string) (host.Dir, error) {
 	return host.Dir{Host: rest[:colon], Guest: rest[colon+1:], ReadOnly: readOnly}, nil
 }
 
-// validate finds what does not go together, and makes the policy.
+// validate sets the guest's policy. It returns an error for an invalid rule, and for options
+// that exclude or need each other.
 func (o *runOptions) validate() (err error) {
 	switch {
 	case o.allowAll && len(o.allow) > 0:

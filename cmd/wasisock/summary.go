@@ -12,8 +12,8 @@ import (
 // mostRules is how many rules a summary prints.
 const mostRules = 5
 
-// printSummary prints to a terminal what runs, where it serves, under which rules and on which
-// engine, one line each. With --verbose, the engine is printed everywhere.
+// printSummary prints the guest, its listeners, its rules and its engine to a terminal, one line
+// each. With --verbose, it prints the engine even if stderr is not a terminal.
 func (r *running) printSummary() {
 	onTerminal := terminal.Is(r.stderr)
 	paint := func(_ terminal.Style, text string) string { return text }
@@ -36,7 +36,7 @@ func (r *running) printSummary() {
 	}
 }
 
-// rules returns what the guest may do, in short.
+// rules returns the guest's rules in one line, at most mostRules of them.
 func (o *runOptions) rules() string {
 	all := slices.Concat(o.allow, o.deny, o.filed)
 	switch {

@@ -12,8 +12,8 @@ import (
 // notifySocket is the variable that names the socket of systemd for services of Type=notify.
 const notifySocket = "NOTIFY_SOCKET"
 
-// openSystemd reports to the systemd that started wasisock when guests are ready, when they are
-// to end, and, for its watchdog, that they are live. Without systemd it does nothing.
+// openSystemd makes the run report to systemd, if that started wasisock: when guests are ready,
+// when they shut down, and, for the watchdog, that they are live.
 func (r *running) openSystemd() error {
 	if os.Getenv(notifySocket) == "" {
 		return nil
@@ -55,5 +55,5 @@ func (r *running) notify(state string) {
 	}
 }
 
-// notifiesAbstract reports whether systemd's socket is an abstract one.
+// notifiesAbstract reports whether systemd's socket has an abstract address.
 func notifiesAbstract() bool { return strings.HasPrefix(os.Getenv(notifySocket), "@") }

@@ -62,7 +62,8 @@ func test(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return code
 }
 
-// execSelf is the value of go test's -exec that runs tests here.
+// execSelf returns the value of go test's -exec with which this program runs the tests. It
+// returns an error for a rule that -exec cannot quote.
 func execSelf(rules []string, all bool) (string, error) {
 	self, err := os.Executable()
 	if err != nil {

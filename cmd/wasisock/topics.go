@@ -24,7 +24,7 @@ func configSchema() string {
 	return cli.Schema("wasisock run --config", newRunOptions().configKeys(new([]string)))
 }
 
-// live returns the flags that a configuration that is read again can change.
+// live returns the names of the flags that can change when a configuration is read again.
 func live() string {
 	var names []string
 	for _, f := range newRunOptions().configKeys(new([]string)) {
@@ -35,7 +35,7 @@ func live() string {
 	return strings.Join(names, ", ")
 }
 
-// topics are the pages of wasisock help that describe no command.
+// topics returns the pages of wasisock help that describe no command.
 func topics() []cli.Topic {
 	return []cli.Topic{
 		{Name: "rules", Short: "rules that allow and deny uses of the network", Text: "" +

@@ -13,8 +13,8 @@ import (
 	"github.com/wasisock/wasisock/host/hosttrace"
 )
 
-// tracing is the flags --trace, which may have a value, --trace-file and
-// --trace-filter. Each of them asks for a trace.
+// tracing holds the values of the flags --trace, --trace-file and --trace-filter. Each of them
+// asks for a trace.
 type tracing struct{ form, file, filter string }
 
 var traceWords = []string{"text", "json", "chrome"}
@@ -49,8 +49,8 @@ var traceForms = map[string]func(io.Writer) *hosttrace.Writer{
 	"text": hosttrace.Text, "json": hosttrace.JSON, "chrome": hosttrace.Chrome,
 }
 
-// start returns the function that gets the guest's calls, nil if no flag asks for a trace.
-// finish ends the trace, even if the guest still runs.
+// start returns the function that traces the guest's calls, or nil if no flag asks for a trace.
+// finish ends the trace, even if the guest still runs, and closes the file.
 func (t tracing) start(stderr io.Writer, log *slog.Logger) (trace host.Tracer, finish func(), err error) {
 	finish = func() {}
 	switch {
