@@ -36,7 +36,7 @@ const (
 
 // A Command is one run of a guest.
 type Command struct {
-	File   string // the guest
+	File   string // the guest's module
 	Guest  host.Cmd
 	Engine engine.Engine
 	Log    *slog.Logger
@@ -44,48 +44,47 @@ type Command struct {
 	// LogGuest logs what guests print, line by line, in place of Guest.Stdout and Guest.Stderr.
 	LogGuest bool
 
-	// Learn prints at the end which rules would have allowed what was done.
+	// Learn prints at the end the rules that the run needed.
 	Learn bool
 
-	Instances int // guests that run at once; 0 is 1
+	Instances int // number of guests that run at once; 0 means 1
 
-	Restart Restart // and when another follows one that ended
+	Restart Restart // when another guest follows one that ended
 
-	// Grace is for how long a guest may go on after a signal, or when it is replaced: one
-	// that handles the signal, and, unless Abrupt, one that listens, to answer what it was
-	// asked.
+	// Grace is how long a guest may go on after a signal, or when it is replaced, if it handles
+	// the signal or, unless Abrupt is set, listens. 0 stops every guest at once.
 	Grace  time.Duration
 	Abrupt bool
 
-	// DrainDelay is how long all goes on after the first SIGINT or SIGTERM, so that those who
-	// send connections here learn to send them elsewhere. Grace begins then.
+	// DrainDelay is how long guests go on as before after the first SIGINT or SIGTERM, so that
+	// load balancers learn to send connections elsewhere. Grace begins after it.
 	DrainDelay time.Duration
 
-	// Own are those of Guest.Listeners that nobody has but the command: they are closed when
-	// it is to end, and refuse connections once no guest accepts them.
+	// Own holds the listeners of Guest.Listeners that belong to this process alone. They are
+	// closed when all guests shut down, and then refuse connections.
 	Own []net.Listener
 
 	// Observe, if not nil, returns the module that runs in place of the compiled one.
 	Observe func(host.Module) host.Module
 
-	// Watch loads the file again when it has changed. That, like SIGHUP, is for a guest
-	// with Listeners: the new one listens there, and then the old one ends.
+	// Watch loads the file again when it has changed, as SIGHUP does. The guest must have
+	// Listeners: the new guest listens there, and then the old one ends.
 	Watch bool
 
-	// Rebuild, if not nil, makes the file anew before it is loaded again.
+	// Rebuild, if not nil, builds the file again before it is loaded again.
 	Rebuild func() error
 
-	// Reread, if not nil, is called after SIGHUP, before the file is loaded again. It returns
-	// what changes the command for the guests of the new module: of Guest the Args, Env, Limits
-	// and Policy, and Restart, Grace and DrainDelay.
+	// Reread, if not nil, is called after SIGHUP, before the file is loaded again. It returns a
+	// function that changes the command for the guests of the new module: Restart, Grace,
+	// DrainDelay, and of Guest the Args, Env, Limits and Policy.
 	Reread func() (change func(*Command), err error)
 
-	// Restarted, if not nil, is called for each guest that runs in place of another, with
-	// how that one ended, or host.ErrStopped if it ends because the new one is there.
+	// Restarted, if not nil, is called for each guest that runs in place of another. before is
+	// the error with which the other ended, or host.ErrStopped if the new guest replaces it.
 	Restarted func(before error)
 
-	// Abandoned, if not nil, is called for each guest that should have ended, and goes on in
-	// a call that does not return.
+	// Abandoned, if not nil, is called for each guest that was stopped, but stays in a call that
+	// does not return.
 	Abandoned func()
 
 	// Monitor, if not nil, reports the state of the guests.
@@ -94,16 +93,16 @@ type Command struct {
 	// OnReady, if not nil, is called when every instance listens for the first time.
 	OnReady func()
 
-	// OnStopping, if not nil, is called when all guests are to end for a signal, before
+	// OnStopping, if not nil, is called after the first signal that ends guests, before
 	// DrainDelay.
 	OnStopping func()
 
-	better   func()                                    // of Engine.Compile
+	better   func()                                    // for Engine.Compile
 	reported func(host.Policy, report.Say) host.Policy // returns a policy that reports what it refuses
 	limits   *report.Limits
 	voice    // without an instance
 
-	// Remedy says how a rule that a guest lacks can be given.
+	// Remedy returns a sentence that says how to give the guest a rule that it lacks.
 	Remedy func(rule string) string
 
 	// Advise, if not nil, returns a remedy that is better than a rule, or "".
@@ -112,8 +111,8 @@ type Command struct {
 	withoutSockets bool // the guest imports some functions of sockets, and none that opens one
 }
 
-// Run runs the guest and reports what goes wrong. The result is the exit code, for
-// os.Exit at once: after a signal, a guest that computes may still run.
+// Run runs the guest, logs errors, and returns the exit code. The caller must exit at once: after
+// a signal, a guest that computes may still run.
 func (c Command) Run() int {
 	refusals := report.Refusals{Remedy: c.remedy}
 	defer refusals.End()
@@ -139,14 +138,14 @@ func (c Command) Run() int {
 		c.Monitor.running.Store(s)
 	}
 	c.better = func() {
-		if len(c.Guest.Listeners) > 0 { // which others can have in its place
+		if len(c.Guest.Listeners) > 0 { // a faster guest can take them over
 			s.post(func() { s.load(false) })
 		}
 	}
 	return s.run(signals)
 }
 
-// remedy returns what to do about a refusal.
+// remedy returns a sentence that says how to allow a refused request.
 func (c *Command) remedy(r host.Request) string {
 	if c.Advise != nil {
 		if advice := c.Advise(r); advice != "" {
@@ -156,10 +155,10 @@ func (c *Command) remedy(r host.Request) string {
 	return c.Remedy(r.Rule())
 }
 
-// exitFatal is how Go programs end whose runtime gives up, as when all goroutines wait.
+// exitFatal is the exit code of Go programs whose runtime gives up, as in a deadlock.
 const exitFatal = 2
 
-// A fileError says why the guest's file cannot be read, and has an exit code.
+// A fileError means that the guest's file cannot be read. Its code is the exit code.
 type fileError struct {
 	text string
 	code int
@@ -167,7 +166,7 @@ type fileError struct {
 
 func (e *fileError) Error() string { return e.text }
 
-// compile reads the file and compiles it.
+// compile reads and compiles the file. The error is a fileError if the file cannot be read.
 func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	wasm, err := os.ReadFile(c.File)
 	switch {
@@ -179,7 +178,7 @@ func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	c.withoutSockets = bytes.Contains(wasm, []byte("sock_accept")) && !bytes.Contains(wasm, []byte("sock_open"))
 	guests := max(1, c.Instances)
 	if len(c.Guest.Listeners) > 0 {
-		guests *= 2 // for others in their places
+		guests *= 2 // the next guests run beside the old ones
 	}
 	module, err := c.Engine.Compile(ctx, wasm, guests, c.better)
 	if err == nil && c.Observe != nil {
@@ -188,8 +187,9 @@ func (c *Command) compile(ctx context.Context) (host.Module, error) {
 	return module, err
 }
 
-// exitCode reports why the guest ended, and returns the process's exit code. It has only 8 bits, and a
-// failure must not become a success by losing the others.
+// exitCode logs why the guest ended with err, unless it exited by itself, and returns the exit
+// code of the process. That has 8 bits: it is 255 for a greater code of the guest, so that no
+// failure becomes 0.
 func (c *Command) exitCode(v voice, err error) int {
 	var exit *host.ExitError
 	var module *host.ModuleError
@@ -232,15 +232,15 @@ func (c *Command) uses(kind engine.Kind) bool {
 // maxLessons is the most bytes of the message of Learn.
 const maxLessons = 1 << 19
 
-// A voice logs messages, perhaps about one instance. say, warn and complain are for messages
-// that are ever worse.
+// A voice logs messages, perhaps about one instance: say information, warn warnings and complain
+// errors.
 type voice struct{ log *slog.Logger }
 
 func (v voice) say(format string, args ...any)      { v.print(slog.LevelInfo, format, args) }
 func (v voice) warn(format string, args ...any)     { v.print(slog.LevelWarn, format, args) }
 func (v voice) complain(format string, args ...any) { v.print(slog.LevelError, format, args) }
 
-// print logs a message. Parts of it can be the guest's, so it is escaped and cut.
+// print logs a message. It escapes and cuts the text, parts of which may come from the guest.
 func (v voice) print(level slog.Level, format string, args []any) {
 	v.log.Log(context.Background(), level, printable.Text(fmt.Sprintf(format, args...), printable.MaxLines, "\n\t"))
 }

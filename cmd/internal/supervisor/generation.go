@@ -12,27 +12,27 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// A generation is the guests of one module: one in each instance.
+// A generation holds the guests of one module: one in each instance.
 type generation struct {
 	module    host.Module
-	guest     host.Cmd // what each of them is made from
+	guest     host.Cmd // copied for each guest
 	instances []*instance
 	guests    sync.WaitGroup
-	limit     *time.Timer // of the trial
+	limit     *time.Timer // ends the trial
 }
 
-// An instance is where one guest runs, and then the next.
+// An instance is a place in which one guest runs at a time, and after it the next.
 type instance struct {
-	voice      // that names the instance
+	voice      // its messages name the instance
 	generation *generation
 	cmd        *host.Cmd
 	began      time.Time
-	activity   activity  // as it was last seen,
-	acted      time.Time // and when the guest was last seen to call or wait
+	activity   activity  // when it was last looked at
+	acted      time.Time // when the guest was last seen to call or to wait
 	listens    bool
 	released   bool
-	decides    bool // was released by a signal, which it handles
-	early      bool // was released before it listened, where another listens
+	decides    bool // it was released with a signal, which it handles
+	early      bool // it was released before it listened, while another listened
 	backoff    backoff
 }
 
@@ -50,7 +50,7 @@ func (g *generation) close() {
 	g.module.Close()
 }
 
-// start begins to run a guest. If there is none, it is as though it ended at once.
+// start starts a guest in i. If that fails, the guest counts as one that ended with the error.
 func (s *supervisor) start(i *instance) {
 	cmd := i.generation.guest
 	cmd.OnListen = func(a net.Addr) {
@@ -76,7 +76,8 @@ func (s *supervisor) start(i *instance) {
 	}()
 }
 
-// logGuest has what a guest prints logged, with LogGuest. finish is for when it has ended.
+// logGuest makes the output of a guest log messages, with LogGuest. finish logs a last incomplete
+// line, and must be called when the guest has ended.
 func (s *supervisor) logGuest(i *instance, cmd *host.Cmd) (finish func()) {
 	if !s.LogGuest {
 		return func() {}
@@ -89,7 +90,8 @@ func (s *supervisor) logGuest(i *instance, cmd *host.Cmd) (finish func()) {
 
 func stream(a net.Addr) bool { return slices.Contains([]string{"tcp", "unix"}, a.Network()) }
 
-// ended decides what follows a guest.
+// ended handles a guest that ended with err: it starts the next guest, sets the exit code, or
+// ends a trial.
 func (s *supervisor) ended(i *instance, cmd *host.Cmd, err error) {
 	if s.abandoned[cmd] {
 		delete(s.abandoned, cmd)
@@ -98,7 +100,7 @@ func (s *supervisor) ended(i *instance, cmd *host.Cmd, err error) {
 	delete(s.running, i)
 	s.tellCut(i, cmd, err)
 	switch {
-	case errors.Is(err, host.ErrNotInterruptible): // another guest computes, and all wait for it
+	case errors.Is(err, host.ErrNotInterruptible): // another guest computes, and this one waits for it
 		s.fail(s.exitCode(i.voice, err))
 		s.stuck = true
 	case s.signal != nil && i.early && errors.Is(err, host.ErrStopped):
@@ -121,8 +123,8 @@ func (s *supervisor) ended(i *instance, cmd *host.Cmd, err error) {
 	}
 }
 
-// tellCut reports connections that a guest had not answered to their ends when it was to
-// end. One that ended by itself after a signal that it handles has chosen so.
+// tellCut warns of connections that were open when a released guest ended. It does not warn of
+// those of a guest that handled the signal and ended by itself.
 func (s *supervisor) tellCut(i *instance, cmd *host.Cmd, err error) {
 	if n := cmd.Stats().Connections; n > 0 && i.released && (!i.decides || errors.Is(err, host.ErrStopped)) {
 		i.warn("%s ended with %s open", s.name, connections(n))
@@ -136,20 +138,21 @@ func connections(n int) string {
 	return fmt.Sprintf("%d connections", n)
 }
 
+// fail sets the exit code, unless an earlier failure has set it.
 func (s *supervisor) fail(code int) {
 	if s.code == 0 {
 		s.code = code
 	}
 }
 
-// byItself is whether a guest ended so, with whatever code: a program whose listener has
-// come to its end often calls that a failure.
+// byItself reports whether a guest exited by itself, with any exit code: programs whose listener
+// is closed often exit with 1.
 func byItself(err error) bool {
 	var exit *host.ExitError
 	return err == nil || errors.As(err, &exit)
 }
 
-// listens reports whether an instance that runs listens.
+// listens reports whether a running instance listens.
 func (s *supervisor) listens() bool {
 	for i := range s.running {
 		if i.listens {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// A Monitor reports the state of the guests of a Command. The zero value is that of a Command
-// that does not run yet. Its methods may be called from any goroutine.
+// A Monitor reports the state of the guests of a Command. The zero value is for a Command that
+// does not run yet. Its methods may be called from any goroutine.
 type Monitor struct {
-	// LiveAfter is how long a guest with connections may make no call of the host and not wait
-	// for one either. It may not change once the Command runs.
+	// LiveAfter is how long a guest with connections may neither call the host nor wait in a
+	// call. It may not change once the Command runs.
 	LiveAfter time.Duration
 
 	running atomic.Pointer[supervisor]
@@ -22,8 +22,8 @@ var (
 	errEnding   = errors.New("wasisock is shutting down")
 )
 
-// Ready returns nil if every instance listens and none is to end, and otherwise why that is not
-// so.
+// Ready returns nil if every instance listens and no signal has ended the guests, and otherwise
+// an error that names the reason.
 func (m *Monitor) Ready() error {
 	s := m.running.Load()
 	if s == nil {
@@ -32,7 +32,7 @@ func (m *Monitor) Ready() error {
 	return s.ask(s.ready)
 }
 
-// Live returns nil unless a guest is stuck, and otherwise what it is stuck in.
+// Live returns an error if a guest is stuck: it names the guest, and the time without a call.
 func (m *Monitor) Live() error {
 	s := m.running.Load()
 	if s == nil {
@@ -41,7 +41,8 @@ func (m *Monitor) Live() error {
 	return s.ask(s.live)
 }
 
-// ask returns what is true in the goroutine of run.
+// ask returns the result of a call of what in the goroutine of run, or errEnding once run has
+// returned.
 func (s *supervisor) ask(what func() error) error {
 	answer := make(chan error, 1)
 	s.post(func() { answer <- what() })
@@ -82,10 +83,11 @@ func (s *supervisor) live() error {
 	return nil
 }
 
-// An activity changes when a guest calls the host.
+// An activity holds counters that change when a guest calls the host.
 type activity struct{ calls, received, sent uint64 }
 
-// watchCalls notes which guests call the host, wait for it, or have nothing to do.
+// watchCalls sets acted of all guests that have called the host since the last time, wait in it,
+// or have no connections.
 func (s *supervisor) watchCalls() {
 	now := time.Now()
 	for i := range s.running {

@@ -7,7 +7,8 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// stopped is called when a guest is to end, and looks after it if that takes long.
+// stopped is called when a guest is stopped for cause. If the guest still runs after stopTime, it
+// is overdue.
 func (s *supervisor) stopped(i *instance, cmd *host.Cmd, cause error) {
 	time.AfterFunc(stopTime, func() {
 		s.post(func() {
@@ -18,9 +19,9 @@ func (s *supervisor) stopped(i *instance, cmd *host.Cmd, cause error) {
 	})
 }
 
-// overdue gives up a guest that should have ended. One that computes ends with the
-// process alone: so that comes at once, if no other guest is to serve. One in a call that
-// does not return is abandoned: it harms no other, and its code does not go on.
+// overdue gives up a guest that was stopped and has not ended. A guest that computes ends only
+// with the process: if it is one of the current module, run returns at once. A guest in a call
+// that does not return is abandoned: it harms no other guest, and its code does not go on.
 func (s *supervisor) overdue(i *instance, cause error) {
 	computes := s.tellOverdue(i.voice, i.cmd.Stop())
 	switch {
@@ -44,8 +45,8 @@ func (s *supervisor) overdue(i *instance, cause error) {
 	}
 }
 
-// follow is restart after a guest that was abandoned. What abandoned guests have is not
-// freed: so none follows when there are more of them than guests that are to run.
+// follow starts a guest after one that was abandoned, if Restart asks for it. The resources of
+// abandoned guests are not freed: if more guests are abandoned than instances run, none follows.
 func (s *supervisor) follow(i *instance, cause error) {
 	switch {
 	case !s.Restart.after(cause):
@@ -58,8 +59,8 @@ func (s *supervisor) follow(i *instance, cause error) {
 	s.fail(s.exitCode(i.voice, cause))
 }
 
-// tellOverdue reports what a guest does that does not end. computes is whether that is to
-// compute.
+// tellOverdue warns that a guest does not end, and why. computes reports whether it computes. err
+// is that of host.Cmd.Stop.
 func (s *supervisor) tellOverdue(v voice, err error) (computes bool) {
 	why := "it is in a call that does not return, such as a write to a terminal that shows nothing"
 	if computes = errors.Is(err, host.ErrNotInterruptible); computes {

@@ -11,18 +11,19 @@ import (
 )
 
 const (
-	// trial is for how long guests of a new module must listen before those of the old
-	// one end, and trialLimit how long they may take to listen.
+	// trial is how long guests of a new module must listen before those of the old one end.
+	// trialLimit is how long they may take until they listen.
 	trial      = time.Second
 	trialLimit = 30 * time.Second
 
-	// look is how often a file that is watched is looked at. What has changed must be
-	// the same the next time, so that no half-written file is loaded.
+	// look is the time between two looks at a watched file. A changed file is loaded when two
+	// looks find the same, so that no half-written file is loaded.
 	look = 400 * time.Millisecond
 )
 
-// load compiles the module, the first one or one in its place, while those that run go
-// on. With reread, it reads the settings first.
+// load compiles the module and starts its guests, while guests of an older module go on. With
+// reread, it reads the settings first. If a module is being loaded or is on trial, load does so
+// afterwards.
 func (s *supervisor) load(reread bool) {
 	switch {
 	case s.draining != nil || s.signal != nil:
@@ -88,7 +89,7 @@ func (s *supervisor) starts(g *generation) {
 	}
 }
 
-// listening is told of each listener of a guest's.
+// listening is called for each socket on which a guest listens.
 func (s *supervisor) listening(i *instance) {
 	if i.listens {
 		return
@@ -107,7 +108,7 @@ func (g *generation) listening() bool {
 	return !slices.ContainsFunc(g.instances, func(i *instance) bool { return !i.listens })
 }
 
-// later does it if g is still on trial then.
+// later calls do after d, if g is still on trial then.
 func (s *supervisor) later(d time.Duration, g *generation, do func()) *time.Timer {
 	return time.AfterFunc(d, func() {
 		s.post(func() {
@@ -118,8 +119,7 @@ func (s *supervisor) later(d time.Duration, g *generation, do func()) *time.Time
 	})
 }
 
-// swap puts the new guests in the place of the old ones, which answer what they were
-// asked and end.
+// swap replaces the old guests, which shut down, with those on trial.
 func (s *supervisor) swap() {
 	old := s.current
 	s.current = s.next
@@ -131,7 +131,7 @@ func (s *supervisor) swap() {
 	s.settle(s.say, "the new one serves, and the old one ends")
 }
 
-// drop ends guests on trial.
+// drop ends the guests on trial. The old guests go on.
 func (s *supervisor) drop(why string) {
 	g := s.next
 	s.release(g, syscall.SIGTERM)
@@ -141,7 +141,7 @@ func (s *supervisor) drop(why string) {
 
 func (s *supervisor) settle(say report.Say, outcome string) {
 	if s.next != nil {
-		s.next.limit.Stop() // which keeps the module's memory
+		s.next.limit.Stop() // the timer keeps the module in memory
 		s.next = nil
 	}
 	say("%s: %s", s.name, outcome)

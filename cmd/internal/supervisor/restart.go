@@ -7,17 +7,17 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Restart is when a guest that ended by itself is followed by another.
+// Restart says when another guest follows one that ended by itself.
 type Restart int
 
 const (
 	RestartNo        Restart = iota
-	RestartOnFailure         // unless its exit code was 0
+	RestartOnFailure         // except after exit code 0
 	RestartAlways
 )
 
-// after reports whether a guest that ended so is followed by another. What the host could
-// not do would not go better the next time.
+// after reports whether another guest follows one that ended with err. None follows an error of
+// the host, which would happen again.
 func (r Restart) after(err error) bool {
 	var exit *host.ExitError
 	var trap *host.TrapError
@@ -31,8 +31,9 @@ func (r Restart) after(err error) bool {
 	return false
 }
 
-// A backoff is how long the next guest waits, so that one that always fails at once does not take
-// all of the machine: longer and longer, until one has run for a while.
+// A backoff is the wait before the next guest starts. It doubles from firstBackoff to maxBackoff,
+// so that a guest that always fails at once does not use up the CPU, and begins again after a
+// guest that ran for healthy.
 type backoff struct{ next time.Duration }
 
 const (
@@ -41,6 +42,7 @@ const (
 	healthy      = 10 * time.Second
 )
 
+// after returns the wait after a guest that ran for a time.
 func (b *backoff) after(ran time.Duration) time.Duration {
 	if b.next == 0 || ran >= healthy {
 		b.next = firstBackoff

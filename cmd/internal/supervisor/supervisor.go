@@ -10,31 +10,31 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// stopTime is how long guests may take to end that were stopped. After one signal, the
-// whole must be over within a second if there is nothing to wait for.
+// stopTime is how long stopped guests may take to end. After one signal, the command must exit
+// within a second if no guest shuts down.
 const stopTime = 700 * time.Millisecond
 
-// A supervisor holds the guests that run now, and what happens to them next. One goroutine
-// alone, that of run, knows and decides; others post to it what has happened.
+// A supervisor holds the guests that run now, and decides what happens to them next. Only the
+// goroutine of run uses its fields; others post functions to it.
 type supervisor struct {
 	*Command
-	name   string          // of the guest, in messages
-	ctx    context.Context // at its end all guests end at once
+	name   string          // the guest's name in messages
+	ctx    context.Context // stops all guests at once when it is done
 	posted chan func()
 	over   chan struct{} // closed when run has returned
 
 	current   *generation // nil until the first module is compiled
 	next      *generation // on trial, or nil
 	loading   bool
-	again     bool // another module must be loaded after that
-	rereads   bool // and the settings must be read before
+	again     bool // load another module after this one
+	rereads   bool // and read the settings before
 	running   map[*instance]bool
-	abandoned map[*host.Cmd]bool // guests that should have ended and have not
-	pending   int                // instances whose next guest is due later
-	stuck     bool               // a guest goes on that is over, and nothing is to follow
-	draining  os.Signal          // that all are to end for after DrainDelay, or nil
-	signal    os.Signal          // that all end for, or nil
-	code      int                // of the first failure
+	abandoned map[*host.Cmd]bool // guests that were stopped and have not ended
+	pending   int                // instances whose next guest starts after a backoff
+	stuck     bool               // run returns although a guest goes on, which cannot be stopped
+	draining  os.Signal          // the first signal, after which DrainDelay begins, or nil
+	signal    os.Signal          // the signal for which all guests shut down now, or nil
+	code      int                // the exit code of the first failure, or 0
 }
 
 func newSupervisor(c *Command) *supervisor {
@@ -45,7 +45,7 @@ func newSupervisor(c *Command) *supervisor {
 	}
 }
 
-// post lets the goroutine of run do it, unless all is over.
+// post makes the goroutine of run call do. It returns without a call once run has returned.
 func (s *supervisor) post(do func()) {
 	select {
 	case s.posted <- do:
@@ -53,7 +53,8 @@ func (s *supervisor) post(do func()) {
 	}
 }
 
-// run ends with the last guest, soon after a signal, and at once after two.
+// run runs guests and returns the exit code. It returns when the last guest has ended, when the
+// time after a signal is over, and at once after a second signal.
 func (s *supervisor) run(signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ctx = ctx
@@ -109,11 +110,12 @@ func (s *supervisor) run(signals <-chan os.Signal) int {
 	return s.code
 }
 
+// works reports whether a guest runs or another one will follow.
 func (s *supervisor) works() bool {
 	return !s.stuck && (len(s.running) > 0 || s.signal == nil && (s.pending > 0 || s.loading && s.current == nil))
 }
 
-// disband closes modules, as soon as their guests let it.
+// disband closes the modules. It does not wait for guests that have not ended.
 func (s *supervisor) disband() {
 	for _, g := range []*generation{s.current, s.next} {
 		switch {
@@ -126,7 +128,8 @@ func (s *supervisor) disband() {
 	}
 }
 
-// drain begins the end, and returns how long all goes on before.
+// drain handles the first signal that ends guests. It returns how long guests go on as before: 0
+// after SIGQUIT, without a DrainDelay, and before the first module is compiled.
 func (s *supervisor) drain(sig os.Signal) time.Duration {
 	s.draining = sig
 	if s.OnStopping != nil {
@@ -139,7 +142,8 @@ func (s *supervisor) drain(sig os.Signal) time.Duration {
 	return s.DrainDelay
 }
 
-// end makes all guests end, and reports how long that may take.
+// end closes the command's own listeners, makes all guests shut down for sig, and returns how
+// long that may take.
 func (s *supervisor) end(sig os.Signal) time.Duration {
 	s.signal = sig
 	if len(s.running) == 0 {
@@ -168,7 +172,7 @@ func (s *supervisor) end(sig os.Signal) time.Duration {
 	return within
 }
 
-// open is how many connections the guests have accepted that are open.
+// open returns the number of open connections that the guests have accepted.
 func (s *supervisor) open() (n int) {
 	for i := range s.running {
 		n += i.cmd.Stats().Connections
@@ -176,15 +180,15 @@ func (s *supervisor) open() (n int) {
 	return n
 }
 
-// pass gives a signal that ends nothing to the guests that handle it.
+// pass sends sig to the guests that handle it.
 func (s *supervisor) pass(sig os.Signal) {
 	for i := range s.running {
 		i.cmd.Signal(sig)
 	}
 }
 
-// release makes guests end: those that handle the signal as they like, and those that
-// listen once they have answered what they were asked.
+// release makes the guests of g end, each within Grace. A guest that handles sig gets it. Another
+// one that listens shuts down, unless Abrupt is set. All others stop at once.
 func (s *supervisor) release(g *generation, sig os.Signal) {
 	for _, i := range g.instances {
 		switch {
@@ -208,7 +212,8 @@ func (s *supervisor) release(g *generation, sig os.Signal) {
 	}
 }
 
-// hasTerminal is whether somebody sits there. When they have gone, that is a SIGHUP too.
+// hasTerminal reports whether this process has a terminal. A terminal that is closed sends SIGHUP
+// too, which must not load the guest again.
 func hasTerminal() bool {
 	f, err := os.Open("/dev/tty")
 	if err == nil {
