@@ -17,34 +17,36 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// An Engine compiles guests, as its flags say. The zero value chooses: see Choose.
+// An Engine compiles guests with the settings of the flags. The zero value chooses an engine: see
+// Choose.
 type Engine struct {
 	Name          string // what Progress calls the guest
 	Interruptible bool
-	CacheDir      string // "" is the engine's own directory, and wazero.CacheOff none
-	CacheSize     uint64 // bytes; 0 is 1 GiB
+	CacheDir      string // "" means the engine's own directory, wazero.CacheOff none
+	CacheSize     uint64 // bytes; 0 means 1 GiB
 
-	// What the process may take that reads and compiles the module; 0 is the engine's default.
+	// Limits of the process that reads and compiles the module: bytes, and time. 0 means the
+	// engine's default.
 	CompileMemory  uint64
 	CompileTimeout time.Duration
 
-	Progress io.Writer // of compiling that takes long; nil is silent
+	Progress io.Writer // gets lines about compiling that takes long; nil means none
 
-	AsIs bool // Go's code is not rewritten
+	AsIs bool // do not rewrite Go's code
 
-	Baseline bool // for every CPU of this architecture; wasmtime alone can
+	Baseline bool // compile for every CPU of this architecture; wasmtime only
 
 	CPUProfile *wazero.CPUProfile // of guests that wazero runs; nil means none
 
 	Kind Kind
-	AOT  *wasmedge.AOT // of WasmEdge; nil is AOTAuto
+	AOT  *wasmedge.AOT // WasmEdge only; nil means AOTAuto
 }
 
 // A Kind is an engine.
 type Kind string
 
 const (
-	Auto     Kind = "" // the fastest that is built in and has every flag given
+	Auto     Kind = "" // the fastest that is built in and supports every flag given
 	Wazero   Kind = "wazero"
 	WasmEdge Kind = "wasmedge"
 	Wasmtime Kind = "wasmtime"
@@ -63,8 +65,8 @@ func (e *Engine) Choose() (kind Kind, why string) {
 	return Wasmtime, "the fastest that is built in"
 }
 
-// Cache returns the directory that compiled code is kept in, or "" if there is none. It makes
-// the directory.
+// Cache returns the directory of cached code, and creates it. It returns "" if caching is off or
+// the directory cannot be created.
 func (e *Engine) Cache() string {
 	dir := e.CacheDir
 	if dir == "" {
@@ -89,7 +91,7 @@ func ServeCompiler() {
 	wasmtime.ServeCompiler()
 }
 
-// self returns the path of this program, also after another was put in its place.
+// self returns a path of this program that still leads to it if the file was replaced.
 func self() (string, error) {
 	const exe = "/proc/self/exe"
 	if _, err := os.Readlink(exe); err == nil {
@@ -98,8 +100,9 @@ func self() (string, error) {
 	return os.Executable()
 }
 
-// Compile compiles a module of which so many guests at most run at once. better is
-// called when guests that start from now on are faster.
+// Compile compiles a module for at most that many guests at once. better is called when
+// guests that start from then on are faster. Compile returns an error for settings that the
+// engine does not support.
 func (e Engine) Compile(ctx context.Context, wasm []byte, guests int, better func()) (host.Module, error) {
 	compiler, err := self()
 	if err != nil {
@@ -135,7 +138,7 @@ func (e Engine) Compile(ctx context.Context, wasm []byte, guests int, better fun
 	return wazero.Compile(ctx, wasm, cfg)
 }
 
-// wasmEdge compiles with WasmEdge.
+// wasmEdge compiles a module with WasmEdge.
 func (e Engine) wasmEdge(ctx context.Context, compiler string, wasm []byte, better func()) (host.Module, error) {
 	aot := wasmedge.AOTAuto
 	if e.AOT != nil {
