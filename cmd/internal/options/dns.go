@@ -9,8 +9,9 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// DNS is a flag that says who answers a guest that looks up names: host, passthrough, or
-// the address of a nameserver. It sets port to that of the nameservers that this process asks.
+// DNS returns a cli.Flag's Set that chooses who looks up names for the guest: host, passthrough,
+// or the address of a nameserver. It sets port to the port of the nameservers that this process
+// asks.
 func DNS(guest *host.Cmd, port *uint16) func(string) error {
 	const domain = 53
 	*port = domain

@@ -14,7 +14,7 @@ var (
 	onOff    = []string{"on", "off"}
 )
 
-// Engine returns the flags that say which engine compiles guests, and how.
+// Engine returns the flags that choose and configure the engine. They set e.
 func Engine(e *engine.Engine) []cli.Flag {
 	return append(Compile(e), []cli.Flag{
 		{Group: "Engine", Name: "cache", Value: "DIR", Short: "keep compiled code in DIR, or nowhere if DIR is -", Set: cli.Text(&e.CacheDir),
@@ -24,7 +24,7 @@ func Engine(e *engine.Engine) []cli.Flag {
 	}...)
 }
 
-// Compile returns the flags of Engine without those for the cache.
+// Compile returns the flags of Engine, except those for the cache.
 func Compile(e *engine.Engine) []cli.Flag {
 	return []cli.Flag{
 		{Group: "Engine", Name: "engine", Value: "NAME", Words: engines, Default: "auto", Short: "use wazero, wasmtime, wasmedge or auto",

@@ -1,4 +1,4 @@
-// Package options reads what the command line and its files say of guests.
+// Package options defines flags for the settings of guests, and reads the files that they name.
 package options
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Time parses one of at least least, for a cli.Flag.
+// Time returns a cli.Flag's Set for a duration of at least least.
 func Time(d *time.Duration, least time.Duration) func(string) error {
 	return func(v string) (err error) {
 		if *d, err = time.ParseDuration(v); err != nil || *d < least {
@@ -20,7 +20,7 @@ func Time(d *time.Duration, least time.Duration) func(string) error {
 	}
 }
 
-// Count parses a number above 0, for a cli.Flag.
+// Count returns a cli.Flag's Set for a number above 0.
 func Count(n *int) func(string) error {
 	return func(v string) (err error) {
 		if *n, err = strconv.Atoi(v); err != nil || *n <= 0 {
@@ -30,7 +30,7 @@ func Count(n *int) func(string) error {
 	}
 }
 
-// size parses a number of bytes, for a cli.Flag.
+// size returns a cli.Flag's Set for a number of bytes; see parseSize.
 func size(n *uint64) func(string) error {
 	return func(v string) (err error) {
 		*n, err = parseSize(v)
@@ -38,7 +38,7 @@ func size(n *uint64) func(string) error {
 	}
 }
 
-// parseSize reads a number of bytes, with K, M or G for powers of 1024.
+// parseSize parses a number of bytes above 0, with K, M or G for powers of 1024.
 func parseSize(v string) (uint64, error) {
 	number, shift := v, 0
 	if v != "" {
@@ -53,7 +53,7 @@ func parseSize(v string) (uint64, error) {
 	return n << shift, nil
 }
 
-// Choice parses one of a few words, for a cli.Flag.
+// Choice returns a cli.Flag's Set for one of words. It calls choose with the index of the word.
 func Choice(words []string, choose func(i int)) func(string) error {
 	return func(v string) error {
 		i := slices.Index(words, v)

@@ -7,7 +7,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Limits returns the flags that set limits.
+// Limits returns the flags that set l.
 func Limits(l *host.Limits) []cli.Flag {
 	flags := []cli.Flag{
 		{Name: "max-memory", Value: "BYTES", Short: "limit the guest's memory; BYTES may end in K, M or G", Set: size(&l.Memory),
@@ -33,7 +33,7 @@ func Limits(l *host.Limits) []cli.Flag {
 	return flags
 }
 
-// rate parses a number above 0 that is per second.
+// rate returns a cli.Flag's Set for a number per second, above 0.
 func rate(n *uint64) func(string) error {
 	return func(v string) error {
 		var count int

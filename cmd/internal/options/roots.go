@@ -11,8 +11,8 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// bundles is where systems keep the certificates of the authorities that they trust.
-// Go's crypto/x509 knows none of them on wasip1.
+// bundles lists the files in which systems keep the certificates of the authorities that they
+// trust. Go's crypto/x509 looks for none of them on wasip1.
 var bundles = []string{
 	"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/pki/tls/certs/ca-bundle.crt",
@@ -21,8 +21,8 @@ var bundles = []string{
 	"/etc/ssl/cert.pem",
 }
 
-// Bundle is this system's file of certificates: SSL_CERT_FILE, or one of the places
-// where systems have it.
+// Bundle returns this system's file of certificates: SSL_CERT_FILE, or the first of bundles that
+// exists. It returns an error if none does.
 func Bundle() (string, error) {
 	if file := os.Getenv("SSL_CERT_FILE"); file != "" {
 		return file, nil
@@ -35,8 +35,9 @@ func Bundle() (string, error) {
 	return "", fmt.Errorf("none of %s is there; install the package ca-certificates, or name a file", strings.Join(bundles, ", "))
 }
 
-// Roots gives a guest the certificates in file and no other file: a directory with a copy
-// in it, and the variable that leads crypto/x509 there. remove removes the copy.
+// Roots returns a directory with a copy of file alone, and the variable with which crypto/x509 in
+// the guest finds the copy. remove removes the copy. Roots returns an error for a file without
+// certificates.
 func Roots(file string) (dir host.Dir, env string, remove func(), err error) {
 	const guest, name = "/run/wasisock/tls-roots", "roots.pem"
 	text, err := os.ReadFile(file)
