@@ -1,5 +1,5 @@
-// Package child runs a program in the place of the command that was called: with its
-// signals, and for its exit code.
+// Package child runs a program on behalf of this process: it passes signals on to the program, and
+// returns the exit code.
 package child
 
 import (
@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// Run runs cmd to its end and passes signals on to it. What cmd starts has them too: from
-// the terminal, if there is one, and otherwise from Run, which waits for those that end of
-// one. The code is the one of a shell: for a program that a signal
-// ended, 128 and its number. With an error there was no program to run.
+// Run runs cmd to its end and passes signals on to it. Processes that cmd starts get them too:
+// from the terminal, if there is one, and otherwise from Run, which then waits until they have
+// ended. The code is that of a shell: 128 and the signal's number if a signal ended cmd. Run
+// returns an error if cmd cannot be started or waited for.
 func Run(cmd *exec.Cmd) (code int, err error) {
 	signals := make(chan os.Signal, 8)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {

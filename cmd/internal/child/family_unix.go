@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// Patience is for a guest that ends as it likes, which may take the 10 s of its --grace. It
-// has an end, since a process that nobody reaps stays in its group.
+// patience is how long wait waits: longer than the 10 s of --grace that a guest may take. It is
+// limited since a process that nobody reaps stays in its group.
 const patience = 15 * time.Second
 
-// A family is a command and what it starts.
+// A family is a command and the processes that it starts.
 type family struct {
 	cmd       *exec.Cmd
-	group     bool // they are a process group, which no terminal signals
+	group     bool // they have a process group of their own; there is no terminal
 	signalled atomic.Bool
 }
 
-// familyOf prepares a command that is not yet started. With a terminal it stays in the
-// group of this process: a group in the background could not read from the terminal.
+// familyOf prepares cmd, which must not be started yet. With a terminal, cmd stays in the group
+// of this process: a group in the background could not read from the terminal.
 func familyOf(cmd *exec.Cmd) *family {
 	terminal, err := os.Open("/dev/tty")
 	if err == nil {
@@ -33,6 +33,7 @@ func familyOf(cmd *exec.Cmd) *family {
 	return &family{cmd: cmd, group: true}
 }
 
+// signal sends s to cmd, or to the whole group if they have one.
 func (f *family) signal(s os.Signal) {
 	if !f.group {
 		f.cmd.Process.Signal(s)
@@ -42,7 +43,7 @@ func (f *family) signal(s os.Signal) {
 	syscall.Kill(-f.cmd.Process.Pid, s.(syscall.Signal))
 }
 
-// wait returns when what the command started has ended too, of a signal, or did not in time.
+// wait waits, after a signal, until all processes of the group have ended, at most for patience.
 func (f *family) wait() {
 	if !f.signalled.Load() {
 		return
