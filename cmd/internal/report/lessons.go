@@ -8,22 +8,22 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// mostLessons is how many rules are worth learning: a guest with more needs wider ones.
+// mostLessons is how many rules a Lessons records: a guest that needs more needs wider rules.
 const mostLessons = 1000
 
-// Lessons records what a run used of the network.
+// Lessons records the rules that a run needed.
 type Lessons struct {
 	mu    sync.Mutex
 	rules map[string]bool
 	named map[string]bool // names that other rules allow to resolve
 }
 
-// NewLessons returns those of a run that has not begun.
+// NewLessons returns an empty Lessons.
 func NewLessons() *Lessons {
 	return &Lessons{rules: map[string]bool{}, named: map[string]bool{}}
 }
 
-// Watch returns policy, and learns what it allows then.
+// Watch returns a policy that decides as policy does, and records the requests that it allows.
 func (l *Lessons) Watch(policy host.Policy) host.Policy {
 	return func(r host.Request) error {
 		err := policy(r)
@@ -48,7 +48,7 @@ func (l *Lessons) learn(r host.Request) {
 	}
 }
 
-// Lines returns what the run needed, in lines.
+// Lines returns the recorded rules as lines of text.
 func (l *Lessons) Lines() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,7 +68,7 @@ func (l *Lessons) Lines() []string {
 	return lines
 }
 
-// allows is whether rule allows to resolve name.
+// allows reports whether rule allows to resolve name.
 func allows(rule, name string) bool {
 	policy, err := host.ParsePolicy(rule)
 	return err == nil && policy(host.Request{Op: host.OpResolve, Host: name}) == nil

@@ -2,14 +2,14 @@ package report
 
 import "sync"
 
-// A Limits says once of each limit what it does.
+// A Limits reports once for each limit what happens at it.
 type Limits struct {
 	mu   sync.Mutex
 	told map[string]bool
 }
 
-// Watch returns a function for host.Cmd.OnLimit that calls say for limits of which none was
-// called before.
+// Watch returns a function for host.Cmd.OnLimit that calls say for each limit that l has not
+// reported yet.
 func (l *Limits) Watch(say func(what string)) func(field string) {
 	return func(field string) {
 		l.mu.Lock()

@@ -11,12 +11,12 @@ import (
 	"github.com/wasisock/wasisock/internal/printable"
 )
 
-// Formats is the formats of a log. Plain is lines that begin with a name; text and json are those
-// of package log/slog, with time, level, msg and other fields.
+// Formats lists the formats of a log. A plain message is a line that begins with a name. text and
+// json are those of package log/slog, with time, level, msg and other fields.
 var Formats = []string{"plain", "text", "json"}
 
-// NewLog returns a log on out, which must not be in use yet, in one of Formats. Plain lines begin
-// with name. Messages below level are left out. Each message is one Write.
+// NewLog returns a log that writes to out in one of Formats. out must not be in use yet. Plain
+// lines begin with name. Messages below level are left out. Each message is one Write.
 func NewLog(out *Output, name, format string, level slog.Level) *slog.Logger {
 	handler := func(w io.Writer) slog.Handler {
 		options := &slog.HandlerOptions{Level: level}
@@ -38,7 +38,7 @@ func NewLog(out *Output, name, format string, level slog.Level) *slog.Logger {
 	return slog.New(handler(out))
 }
 
-// plain is a handler that prints messages alone.
+// plain is a handler that prints messages without their fields.
 type plain struct {
 	w     io.Writer
 	name  string
@@ -54,7 +54,7 @@ func (p plain) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-// Progress returns a writer that logs each line, which is one Write.
+// Progress returns a writer that logs each Write, which must be one line.
 func Progress(log *slog.Logger) io.Writer { return progress{log} }
 
 type progress struct{ log *slog.Logger }
@@ -64,8 +64,7 @@ func (p progress) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Lines is a writer that logs each line that a guest prints. Close logs a last line without its
-// end. It is for one goroutine.
+// Lines is a writer that logs each line that a guest prints. It is for one goroutine.
 type Lines struct {
 	log  *slog.Logger
 	rest []byte
@@ -74,8 +73,8 @@ type Lines struct {
 // NewLines returns a Lines.
 func NewLines(log *slog.Logger) *Lines { return &Lines{log: log} }
 
-// Write takes what the guest prints. A line of more than printable.MaxLines bytes is logged in
-// parts.
+// Write logs the lines of p, a line of more than printable.MaxLines bytes in parts. It keeps an
+// incomplete last line. The error is nil.
 func (l *Lines) Write(p []byte) (int, error) {
 	all := len(p)
 	for len(p) > 0 {
@@ -103,7 +102,7 @@ func (l *Lines) flush() {
 	l.rest = l.rest[:0]
 }
 
-// Close logs what is left.
+// Close logs an incomplete last line.
 func (l *Lines) Close() {
 	if len(l.rest) > 0 {
 		l.flush()

@@ -1,5 +1,5 @@
-// Package report prints what happens to guests: what is refused, what a limit does, and
-// which rules a run needed.
+// Package report prints messages about guests: refused requests, limits that were reached, and
+// the rules that a run needed.
 package report
 
 import (
@@ -10,31 +10,31 @@ import (
 )
 
 const (
-	// mostWaiting is how many bytes an Output holds that were not written yet.
+	// mostWaiting is how many bytes an Output holds that are not written yet.
 	mostWaiting = 1 << 20
 
-	// flushTime is how long Close waits for them to be written.
+	// flushTime is how long Close waits until they are written.
 	flushTime = time.Second
 )
 
-// An Output passes what a command prints on to an io.Writer, from a goroutine of its own:
-// a pipe or terminal that takes nothing keeps neither guests waiting, nor the command from
-// its end. What there is no room for is dropped, and counted. Each Write is a message of
-// whole lines.
+// An Output passes the messages of a command on to an io.Writer, from a goroutine of its own. A
+// pipe or terminal that takes nothing thus blocks neither guests nor the end of the command.
+// Messages for which there is no room are dropped and counted. Each Write must be a message of
+// whole lines. Writes may be concurrent.
 type Output struct {
 	w    io.Writer
-	wake chan struct{} // has an element if there is something to do
-	done chan struct{} // closed when nothing more is written
+	wake chan struct{} // has an element if run has something to do
+	done chan struct{} // closed when run has returned
 
 	mu      sync.Mutex
 	waiting []byte
-	dropped int // messages since the last one of waiting
+	dropped int // number of messages after those of waiting
 	missing func(dropped int) []byte
 	closed  bool
 }
 
-// NewOutput returns an Output. The lines with which it counts what is dropped begin with name,
-// unless it is that of a log. The caller must close it.
+// NewOutput returns an Output, which the caller must close. Its lines about dropped messages
+// begin with name, or are in the format of its log if it has one: see NewLog.
 func NewOutput(w io.Writer, name string) *Output {
 	o := &Output{w: w, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	o.missing = func(n int) []byte { return fmt.Appendf(nil, "%s: %s\n", name, missing(n)) }
@@ -46,7 +46,7 @@ func missing(messages int) string {
 	return fmt.Sprintf("%d messages are missing here: nothing took them in time", messages)
 }
 
-// Write takes a message, and does not wait. It returns no error.
+// Write takes a message without waiting. The error is nil.
 func (o *Output) Write(message []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -62,7 +62,7 @@ func (o *Output) Write(message []byte) (int, error) {
 	return len(message), nil
 }
 
-// Close waits until all is written, a second at most, and takes no more messages.
+// Close waits until all messages are written, at most flushTime. Later messages are dropped.
 func (o *Output) Close() {
 	o.mu.Lock()
 	o.closed = true

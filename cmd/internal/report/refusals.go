@@ -9,40 +9,40 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// How many refusals are shown at once, and how often another one is afterwards: of a
-// kind, such as "dial tcp", and of one target of that kind. Link-local addresses and
-// those of clouds' metadata have an allowance of their own, for the first refusal of
-// each: no other refusals hide them.
+// How many refusals are shown at once, and how often another one afterwards: of a kind, such as
+// "dial tcp", and of one target of that kind. The first refusal of each link-local address, and
+// of each address of a cloud's metadata, has an allowance of its own, so that no other refusals
+// hide it.
 var (
 	ofKind     = allowance{100, time.Second}
 	ofTarget   = allowance{20, 10 * time.Second}
 	ofInternal = allowance{1000, time.Second}
 )
 
-// mostRefusals is how many rules and targets are remembered. When there are more, all are
-// forgotten, and can be shown again.
+// mostRefusals is how many rules and targets a Refusals remembers. When there are more, it forgets
+// all, and may show them again.
 const mostRefusals = 4096
 
-// summaries is how often at most the number of those that were not shown is.
+// summaries is the least time between two messages about refusals that were not shown.
 const summaries = time.Minute
 
-// A Refusals shows what the policy refuses: each rule that a guest lacks once, but a
-// guest that asks for many cannot fill the log, nor hide what matters.
+// A Refusals logs the requests that the policy refuses: once for each rule that a guest lacks. A
+// guest that makes many requests can neither fill the log nor hide refusals that matter.
 type Refusals struct {
 	Remedy func(host.Request) string
 
 	mu     sync.Mutex
-	told   map[string]bool // rules, and targets that are internal
+	told   map[string]bool // rules and internal targets that were shown
 	meters map[string]*meter
-	hidden int       // not counted in a summary yet
-	say    Say       // of the last refusal
-	next   time.Time // when the next summary may be
+	hidden int       // number of refusals that no summary has counted yet
+	say    Say       // that of the last refusal
+	next   time.Time // time of the next summary
 }
 
 // A Say prints a message.
 type Say func(format string, args ...any)
 
-// Watch returns policy, which shows its refusals by say then.
+// Watch returns a policy that decides as policy does, and logs its refusals with say.
 func (s *Refusals) Watch(policy host.Policy, say Say) host.Policy {
 	return func(r host.Request) error {
 		err := policy(r)
@@ -95,8 +95,8 @@ func (s *Refusals) mayShow(r host.Request, now time.Time) bool {
 	return all.has(now) && s.meter(target, ofTarget).spend(now) && all.spend(now)
 }
 
-// targetOf returns what a request is about, with little that a guest can vary: no port,
-// and of a name the last two labels.
+// targetOf returns the target of a request in a form that a guest can hardly vary: without a
+// port, and for a name its last two labels.
 func targetOf(r host.Request) string {
 	switch {
 	case r.Op == host.OpResolve:
@@ -111,7 +111,7 @@ func targetOf(r host.Request) string {
 	return r.Path
 }
 
-// summarize says how many refusals were not shown.
+// summarize logs how many refusals were not shown.
 func (s *Refusals) summarize() {
 	if s.hidden > 0 {
 		s.say("refused: %d more uses of the network, which are not shown; --trace shows each", s.hidden)
@@ -119,20 +119,20 @@ func (s *Refusals) summarize() {
 	s.hidden = 0
 }
 
-// End is for when no guest runs any more.
+// End logs a last summary. Call it when no guest runs any more.
 func (s *Refusals) End() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.summarize()
 }
 
-// An allowance is so many at once, and one more after each time.
+// An allowance is burst messages at once, and one more after each every.
 type allowance struct {
 	burst int
 	every time.Duration
 }
 
-// A meter holds the rest of an allowance.
+// A meter holds the rest of an allowance at a time.
 type meter struct {
 	allowance
 	left float64
