@@ -1,8 +1,8 @@
-// Package confine takes from this process what a run does not need, for good: by
-// no_new_privs and Landlock, on Linux.
+// Package confine takes from this process, for good, the files and ports that a run does not
+// need. It uses no_new_privs and Landlock, on Linux.
 //
-// It holds when a guest breaks out of its engine. The policy of a guest decides much
-// more finely; the kernel holds the whole process to what its guests may have together.
+// The kernel enforces this even if a guest breaks out of its engine. The policy of a guest is
+// finer: the kernel limits the whole process to what all of its guests may use.
 package confine
 
 import (
@@ -13,17 +13,17 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Needs lists what a process needs from now on, besides what it has open, and what each
-// program needs: its own file and libraries, the resolver's files, /proc/self and a few
-// devices. What does not exist is not given.
+// Needs lists the files and ports that a process needs from now on. It need not list those that
+// are open already, nor those that every program needs: its file and libraries, the resolver's
+// files, /proc/self and a few devices. Paths that do not exist are ignored.
 type Needs struct {
-	Read   []string // files, and directories with all in them
-	Write  []string // directories to read and to change, with all in them
+	Read   []string // files and whole directories
+	Write  []string // whole directories to read and to change
 	Bind   []string // directories in which UNIX sockets are made and removed
 	Unlink []string // directories in which files are removed
 	Rmdir  []string // directories in which empty directories are removed
 
-	// Dial and Listen are the ports of TCP to connect and to bind to. A range of all ports
+	// Dial and Listen are the TCP ports to connect to and to bind. A range of all ports
 	// restricts nothing.
 	Dial, Listen []host.PortRange
 
@@ -33,15 +33,15 @@ type Needs struct {
 
 // The versions of Landlock's ABI that matter here.
 const (
-	// MinABI is the lowest one that is used: below it, every rename from one directory to
+	// MinABI is the lowest version that is used: below it, every rename from one directory to
 	// another fails.
 	MinABI = 2
 
-	// PortsABI restricts TCP too. Linux 6.7 has it.
+	// PortsABI is the lowest version that restricts TCP too. Linux 6.7 has it.
 	PortsABI = 4
 )
 
-// everyPort reports whether ranges hold all ports.
+// everyPort reports whether one of ranges has all ports.
 func everyPort(ranges []host.PortRange) bool {
 	for _, r := range ranges {
 		if r == (host.PortRange{Low: 0, High: 65535}) {
@@ -51,7 +51,7 @@ func everyPort(ranges []host.PortRange) bool {
 	return false
 }
 
-// ports returns each port of the ranges once.
+// ports returns each port of ranges once.
 func ports(ranges []host.PortRange) (all []uint16) {
 	var seen [1 << 16]bool
 	for _, r := range ranges {
@@ -65,7 +65,7 @@ func ports(ranges []host.PortRange) (all []uint16) {
 	return all
 }
 
-// Existing returns the longest part of a path that exists: dir, or a directory above it.
+// Existing returns dir if it exists, and otherwise the nearest directory above it that does.
 func Existing(dir string) string {
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
@@ -75,10 +75,9 @@ func Existing(dir string) string {
 	}
 }
 
-// Replaceable returns what to read so that a file can be read again after somebody has put
-// another in its place: its directory, or where it is a symbolic link, or lies in one, also
-// the directories of what the link leads to. The root directory is never among them, but the
-// file then is.
+// Replaceable returns the paths to allow so that a file can be read again after it was replaced:
+// its directory, and if the file or its directory is a symbolic link, also the directories of
+// the link's targets. In place of the root directory, it returns the file there.
 func Replaceable(file string) (read []string) {
 	add := func(dir, what string) {
 		if dir == "/" {
@@ -107,7 +106,8 @@ func Replaceable(file string) (read []string) {
 	return read
 }
 
-// readlink returns where a symbolic link leads, as an absolute path.
+// readlink returns the target of a symbolic link, relative to the link's directory if the target
+// is.
 func readlink(link string) (string, error) {
 	target, err := os.Readlink(link)
 	if err == nil && !filepath.IsAbs(target) {
@@ -116,7 +116,7 @@ func readlink(link string) (string, error) {
 	return target, err
 }
 
-// An error that confining caused says so.
+// A deniedError is caused by the confinement of this process.
 type deniedError struct{ error }
 
 func (e deniedError) Error() string {
@@ -125,7 +125,8 @@ func (e deniedError) Error() string {
 
 func (e deniedError) Unwrap() error { return e.error }
 
-// Explain adds to an error about a file that confining this process has caused it, if so.
+// Explain returns err, with an explanation if err is about a file that this process cannot use
+// because it has confined itself.
 func Explain(err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) && errors.Is(err, os.ErrPermission) && permitted(path.Path) {

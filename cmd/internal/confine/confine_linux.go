@@ -24,8 +24,8 @@ const (
 	allOfABI5 = ll.AccessFSResolveUnix - 1
 )
 
-// ABI returns the version of Landlock's ABI that the kernel has, or 0 if it has none or a
-// sandbox around this process keeps Landlock from it.
+// ABI returns the kernel's version of Landlock's ABI, or 0 if the kernel has no Landlock or a
+// sandbox around this process forbids it.
 func ABI() int {
 	abi, err := ll.LandlockGetABIVersion()
 	if err != nil {
@@ -34,17 +34,17 @@ func ABI() int {
 	return abi
 }
 
-// confined is whether Landlock confines this process.
+// confined is true once Landlock confines this process.
 var confined atomic.Bool
 
-// NoNewPrivs takes from this process, on every thread, and from what it starts the
-// privileges that starting a program can give.
+// NoNewPrivs makes sure that no program that this process starts, on any thread, has more
+// privileges than the process.
 func NoNewPrivs() error {
 	return os.NewSyscallError("prctl", ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 }
 
-// Apply confines this process, on every thread, and what it starts. Where the kernel has no
-// Landlock of MinABI, it is NoNewPrivs.
+// Apply confines this process, on every thread, and the processes that it starts. If the kernel's
+// ABI is below MinABI, it only does what NoNewPrivs does.
 func (n Needs) Apply() error {
 	if err := NoNewPrivs(); err != nil || ABI() < MinABI {
 		return err
@@ -73,15 +73,15 @@ func (n Needs) Apply() error {
 		return err
 	}
 	confined.Store(true)
-	// What is started cannot read the limits of its cgroup. Each process has a /proc/self of
-	// its own, which rules cannot know.
+	// Processes started later cannot read the limits of their cgroup: each has a /proc/self of
+	// its own, about which there can be no rule.
 	return os.Setenv("GOMAXPROCS", strconv.Itoa(runtime.GOMAXPROCS(0)))
 }
 
-// TempDir makes a directory for the temporary files of this process and its children, and
-// lets TMPDIR name it, so that a confined process need not write to the one that it shares
-// with others. It returns where the directory lies, and what removes it if that is in
-// Needs.Rmdir. Where the kernel has no Landlock of MinABI, it does nothing and returns "".
+// TempDir creates a directory for the temporary files of this process and its children, and sets
+// TMPDIR to it, so that a confined process need not write to the shared one. in is the directory
+// in which it lies; the process must have it in Needs.Rmdir so that remove can remove the new
+// one. If the kernel's ABI is below MinABI, TempDir does nothing and returns "".
 func TempDir() (in string, remove func(), err error) {
 	if ABI() < MinABI {
 		return "", func() {}, nil
@@ -94,7 +94,7 @@ func TempDir() (in string, remove func(), err error) {
 	if err != nil {
 		return "", func() {}, err
 	}
-	// systemd-tmpfiles deletes what is old, except a directory that somebody has locked.
+	// systemd-tmpfiles deletes old files, but skips a locked directory.
 	lock, err := os.Open(dir)
 	if err == nil {
 		unix.Flock(int(lock.Fd()), unix.LOCK_SH)
@@ -112,7 +112,7 @@ func TempDir() (in string, remove func(), err error) {
 	}, nil
 }
 
-// files returns the rules about files.
+// files returns the rules about files, those of n and those for every program.
 func (n Needs) files() (rules []landlock.Rule, err error) {
 	scratch, err := ll.LandlockCreateRuleset(&ll.RulesetAttr{HandledAccessFS: ll.AccessFSReadFile}, 0)
 	if err != nil {
@@ -121,7 +121,7 @@ func (n Needs) files() (rules []landlock.Rule, err error) {
 	defer unix.Close(scratch)
 	give := func(rights landlock.AccessFSSet, paths ...string) {
 		for _, path := range paths {
-			// A path that this process cannot reach needs no rule, and there can be none.
+			// A path that this process cannot reach needs no rule, and can have none.
 			info, err := os.Stat(path)
 			if err != nil || isInternal(scratch, path) {
 				continue
@@ -150,8 +150,8 @@ func (n Needs) files() (rules []landlock.Rule, err error) {
 	return rules, nil
 }
 
-// isInternal reports whether a file is the kernel's own, as pipes and memfds are, such as
-// /dev/stdin may be. Landlock allows those, and takes no rules about them.
+// isInternal reports whether a file is internal to the kernel, such as a pipe or a memfd, which
+// /dev/stdin may be. Landlock allows these, and accepts no rules about them.
 func isInternal(ruleset int, path string) bool {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -162,8 +162,8 @@ func isInternal(ruleset int, path string) bool {
 	return ll.LandlockAddPathBeneathRule(ruleset, &rule, 0) == unix.EBADFD
 }
 
-// program returns what it takes to start this program again: its file and those that are
-// mapped to be executed, as the loader is; and the directories of libraries, from which
+// program returns the paths that are needed to start this program again: its file and the files
+// whose code is mapped, such as the loader, and the directories of its libraries, from which
 // others may be loaded later.
 func program() (files, libraries []string) {
 	const exe = "/proc/self/exe"
@@ -193,8 +193,8 @@ func program() (files, libraries []string) {
 	return files, libraries
 }
 
-// resolver returns the files that Go's resolver reads, and libc's. Who manages
-// /etc/resolv.conf by a symbolic link replaces what it leads to.
+// resolver returns the files that the resolvers of Go and of libc read. If /etc/resolv.conf is a
+// symbolic link, it also returns the directory of the target, which may be replaced.
 func resolver() []string {
 	const conf = "/etc/resolv.conf"
 	files := []string{conf, "/etc/hosts", "/etc/services", "/etc/protocols", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"}
@@ -204,12 +204,12 @@ func resolver() []string {
 	return files
 }
 
-// self keeps the directory of this process in /proc as it is: the kernel may forget one that
-// nobody has open and make another, about which there is no rule.
+// self keeps the directory of this process in /proc open. Otherwise the kernel may drop its inode
+// and make another, about which there is no rule.
 var self *os.File
 
-// processes returns the files that describe this process and this machine: for metrics, profiles, C's
-// threads and WasmEdge's cache.
+// processes returns the files that describe this process and this machine. Metrics, profiles,
+// threads of C and WasmEdge's cache need them.
 func processes() []string {
 	if self == nil {
 		self, _ = os.Open("/proc/self")
@@ -217,8 +217,8 @@ func processes() []string {
 	return []string{"/proc/self", "/proc/stat", "/proc/cpuinfo", "/proc/meminfo", "/proc/sys/net/core/somaxconn", "/sys/devices/system/cpu", "/sys/kernel/mm/transparent_hugepage"}
 }
 
-// permitted reports whether the rights of a file let this process read it, and so whether it
-// was Landlock that did not.
+// permitted reports whether this process is confined and the file's permissions let it read the
+// file: then only Landlock can have denied that.
 func permitted(path string) bool {
 	return confined.Load() && unix.Access(path, unix.R_OK) == nil
 }
