@@ -1,5 +1,5 @@
-// Package cli defines commands and their flags once. Parsing, help, manual pages, completion,
-// configuration files and their schema are made from these definitions.
+// Package cli has types that define commands and their flags once. Parsing, help, manual pages,
+// completion, configuration files and their schema are made from these definitions.
 package cli
 
 import (
@@ -14,13 +14,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A Program is a command line. Its texts have the form that Command describes.
+// A Program is a set of commands. Its texts have the form that Command describes.
 type Program struct {
 	Name, Short, Long string
 	Commands          []*Command
 	Topics            []Topic
 	Version           func() string // one line, for --version
-	UsageCode         int           // exit code for a command line that is invalid
+	UsageCode         int           // exit code for an invalid command line
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -30,32 +30,32 @@ type Program struct {
 // which `this` is code, and so are lines indented by four spaces.
 type Command struct {
 	Name     string
-	Args     string // what follows the name
+	Args     string // placeholders of flags and arguments, for usage
 	Short    string // one line, in lower case
 	Long     string // for help and pages
 	Examples string // command lines, one each
-	Page     string // what only pages say, after Examples
+	Page     string // for pages only, after Examples
 	Flags    []Flag
 	Hidden   bool
 
-	// Go is set for a command whose flags are among those of the go command: its Run reads
-	// them from Line.Args. Go reports whether arguments ask for help.
+	// Go, if not nil, is for a command whose flags may stand among those of the go command: Run
+	// parses them from Line.Args. Go reports whether arguments ask for help.
 	Go func(args []string) bool
 
-	Complete []string // what its arguments are: extensions of files, or words
-	Words    bool     // Complete has words
+	Complete []string // extensions of files that are arguments, or words
+	Words    bool     // Complete holds words
 
 	Run func(Line) int // returns the exit code
 }
 
 // A Line is the command line of a command.
 type Line struct {
-	Args  []string // without flags
-	Given Given    // the flags
-	Raw   []string // all that follows the command's name
+	Args  []string // the arguments, without flags
+	Given Given    // the values of flags
+	Raw   []string // everything after the command's name
 }
 
-// Given is the values of the flags that are set, by their names.
+// Given holds the values of the flags that are set, by name.
 type Given map[string][]string
 
 // A Flag is one flag of a command.
@@ -70,16 +70,16 @@ type Flag struct {
 
 	Default string
 	Short   string // one line, in lower case, an imperative
-	Long    string // what only pages say
+	Long    string // for pages only
 	Live    bool   // a configuration that is read again can change it
 
-	LineOnly bool // not in configuration files
-	Rare     bool // only pages list it, not --help
+	LineOnly bool // not allowed in configuration files
+	Rare     bool // --help does not list it; pages do
 
 	Set func(string) error
 }
 
-// Switch returns the Set of a switch.
+// Switch returns the Set of a flag that sets to to true or false.
 func Switch(to *bool) func(string) error {
 	return func(v string) error {
 		on, err := strconv.ParseBool(v)
@@ -91,7 +91,7 @@ func Switch(to *bool) func(string) error {
 	}
 }
 
-// Text returns the Set of a flag with any text.
+// Text returns the Set of a flag that sets to to any text.
 func Text(to *string) func(string) error {
 	return func(v string) error { *to = v; return nil }
 }
@@ -115,7 +115,8 @@ func (v value) Set(text string) error {
 	return v.flag.Set(text)
 }
 
-// add adds flags to a set. Flags end at the first argument.
+// add adds flags to a set, and returns the map that gets their values. Flags end at the first
+// argument.
 func add(set *pflag.FlagSet, flags []Flag) Given {
 	given := Given{}
 	set.SetInterspersed(false)
@@ -133,8 +134,8 @@ func add(set *pflag.FlagSet, flags []Flag) Given {
 	return given
 }
 
-// Parse sets flags from arguments, and returns what follows them. name begins the advice of
-// errors. The error is pflag.ErrHelp for -h and --help.
+// Parse sets flags from arguments, and returns the line with the other arguments. Errors advise to
+// run name with --help. The error is pflag.ErrHelp for -h and --help.
 func Parse(name string, flags []Flag, args []string) (Line, error) {
 	set := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	set.Usage = func() {}
@@ -174,7 +175,7 @@ func double(flags []Flag, args []string) []string {
 	return made
 }
 
-// explain returns an error of pflag's in words of ours.
+// explain returns an error of package pflag in our words.
 func explain(name string, flags []Flag, err error) error {
 	var unknown *pflag.NotExistError
 	var valueless *pflag.ValueRequiredError
@@ -200,7 +201,8 @@ func explain(name string, flags []Flag, err error) error {
 	return fmt.Errorf("%w; see %s --help", err, name)
 }
 
-// didYouMean suggests the name that is nearest to one that does not exist, or "".
+// didYouMean returns a suggestion of the name that is nearest to an unknown one, with before in
+// front, or "" if none is near.
 func didYouMean(name string, names []string, before string) string {
 	if near := nearest(name, names); near != "" {
 		return fmt.Sprintf(" (did you mean %s%s?)", before, near)
@@ -208,8 +210,8 @@ func didYouMean(name string, names []string, before string) string {
 	return ""
 }
 
-// nearest returns the name that differs from another by the fewest letters, or "" if all are
-// far from it.
+// nearest returns the one of names that differs from name by the fewest letters, or "" if more
+// than a third of the letters differ.
 func nearest(name string, names []string) (near string) {
 	least := (len(name)+1)/3 + 1
 	for _, n := range names {
@@ -220,7 +222,7 @@ func nearest(name string, names []string) (near string) {
 	return near
 }
 
-// distance is how many letters must be added, removed or replaced.
+// distance returns how many letters must be added to a, removed or replaced to make b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -240,7 +242,7 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// All returns the commands, with help and completion.
+// All returns the commands, including help and completion.
 func (p *Program) All() []*Command {
 	return append(slices.Clone(p.Commands), p.helpCommand(), p.completionCommand())
 }
@@ -260,7 +262,7 @@ func (p *Program) fail(err error) int {
 	return p.UsageCode
 }
 
-// root makes cobra's command for the program. Its commands set code.
+// root returns cobra's command for the program. Running it sets code to the exit code.
 func (p *Program) root(args []string, code *int) *cobra.Command {
 	root := &cobra.Command{
 		Use: p.Name, SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs,
@@ -295,11 +297,11 @@ func (p *Program) root(args []string, code *int) *cobra.Command {
 	for _, c := range p.All() {
 		root.AddCommand(p.cobra(c, args, code))
 	}
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // ours is among the others
+	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // All has ours
 	return root
 }
 
-// cobra makes a command of cobra's.
+// cobra returns cobra's command for c. Running it sets code to the exit code.
 func (p *Program) cobra(c *Command, args []string, code *int) *cobra.Command {
 	made := &cobra.Command{
 		Use: c.Name, Short: c.Short, Hidden: c.Hidden, SilenceErrors: true, SilenceUsage: true,
@@ -319,8 +321,8 @@ func (p *Program) cobra(c *Command, args []string, code *int) *cobra.Command {
 	return made
 }
 
-// doubled returns arguments with two dashes before long names: those of the program's flags,
-// or of the command that they name.
+// doubled returns args with two dashes before the long names of flags: those of the command that
+// args name, or of the program.
 func (p *Program) doubled(args []string) []string {
 	if len(args) == 0 {
 		return args
@@ -340,7 +342,7 @@ func (p *Program) command(name string) *Command {
 	return nil
 }
 
-// unknown is the error for a word that is not a command.
+// unknown returns the error for a word that is not a command.
 func (p *Program) unknown(name string) error {
 	if strings.HasSuffix(name, ".wasm") && p.command("run") != nil {
 		return fmt.Errorf("unknown command %q; to run a guest, write %s run %s", name, p.Name, name)

@@ -7,10 +7,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// shells is those that completionCommand has a script for.
+// shells lists the shells for which completionCommand has a script.
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
-// completionCommand prints a script for a shell.
+// completionCommand returns the command completion, which prints a script for a shell.
 func (p *Program) completionCommand() *Command {
 	return &Command{
 		Name: "completion", Args: strings.Join(shells, "|"), Complete: shells, Words: true,
@@ -41,7 +41,7 @@ func (p *Program) completionCommand() *Command {
 	}
 }
 
-// complete completes the arguments and the values of flags of a command.
+// complete makes cobra complete the arguments of c and the values of its flags.
 func (p *Program) complete(c *Command, made *cobra.Command) {
 	directive := cobra.ShellCompDirectiveFilterFileExt
 	switch {
@@ -51,7 +51,7 @@ func (p *Program) complete(c *Command, made *cobra.Command) {
 		directive = cobra.ShellCompDirectiveDefault
 	}
 	made.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 && c.Go == nil { // the guest's
+		if len(args) > 0 && c.Go == nil { // arguments of the guest
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		return c.Complete, directive
@@ -61,7 +61,7 @@ func (p *Program) complete(c *Command, made *cobra.Command) {
 	}
 }
 
-// complete completes the value of a flag.
+// complete returns the completions of a flag's value, or how the shell finds them.
 func (f Flag) complete(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	switch {
 	case f.Words != nil:

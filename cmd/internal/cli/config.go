@@ -48,26 +48,26 @@ var want = map[kind]string{
 	duration: "text such as 10s", argument: "text",
 }
 
-// tags is the tags of YAML that a kind may have.
+// tags lists the YAML tags that values of a kind may have.
 var tags = map[kind][]string{
 	text: {"!!str"}, boolean: {"!!bool"}, number: {"!!int"}, bytesOrText: {"!!int", "!!str"}, duration: {"!!str"},
 	argument: {"!!str", "!!int", "!!float"},
 }
 
-// InFile returns those flags that a configuration file may name.
+// InFile returns the flags that a configuration file may name.
 func InFile(flags []Flag) []Flag {
 	return slices.DeleteFunc(slices.Clone(flags), func(f Flag) bool { return f.LineOnly })
 }
 
-// Configure sets flags from a file in YAML, or JSON, which is YAML too. Its keys are the flags'
-// names, and the values of those that may be repeated are lists. An error names the file and
-// the line.
+// Configure sets flags from a file in YAML, or JSON, which is YAML too, and returns their values.
+// The keys of the file are the names of flags. Flags that may be repeated have lists. An error
+// names the file and the line.
 func Configure(file string, flags []Flag) (Given, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasSuffix(file, ".json") { // in which a tab is a space
+	if strings.HasSuffix(file, ".json") { // tabs may indent JSON, but not YAML
 		content = bytes.ReplaceAll(content, []byte("\t"), []byte(" "))
 	}
 	var document, more yaml.Node
@@ -118,7 +118,8 @@ func Configure(file string, flags []Flag) (Given, error) {
 	return given, nil
 }
 
-// values returns the values that a node has for a flag, or the one that is wrong.
+// values returns the values that n has for a flag. If one has a wrong type, it returns that one
+// and an error.
 func (f Flag) values(n *yaml.Node) (all []*yaml.Node, bad *yaml.Node, err error) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -160,8 +161,8 @@ func describe(n *yaml.Node) string {
 	return n.Value + "; text needs quotes"
 }
 
-// Over returns what is given where other flags are given over these: they replace the values
-// of these, and are added to those of flags that may be repeated.
+// Over returns the values of g, replaced by those of over. For flags that may be repeated, the
+// values of over are added to those of g.
 func (g Given) Over(flags []Flag, over Given) Given {
 	all := Given{}
 	for _, f := range flags {
@@ -177,7 +178,7 @@ func (g Given) Over(flags []Flag, over Given) Given {
 	return all
 }
 
-// PrintConfig writes a configuration file with what is given, and the defaults of other flags
+// PrintConfig writes a configuration file with the given values, and the defaults of other flags
 // in comments.
 func PrintConfig(w io.Writer, flags []Flag, given Given) error {
 	top := &yaml.Node{Kind: yaml.MappingNode}
@@ -264,7 +265,7 @@ func Schema(title string, flags []Flag) string {
 		"type": "object", "additionalProperties": false, "properties": properties,
 	}, "", "  ")
 	if err != nil {
-		panic(err) // of texts and numbers alone
+		panic(err) // impossible: it has only maps, texts, numbers and booleans
 	}
 	return string(made) + "\n"
 }

@@ -11,10 +11,10 @@ type Topic struct {
 	Name  string
 	Short string
 	Text  string      // in the form of a Command's texts
-	Table [][2]string // below it
+	Table [][2]string // rows below Text: a term and its meaning
 }
 
-// Help returns what the program's --help prints.
+// Help returns the output of the program's --help.
 func (p *Program) Help() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "usage: %s COMMAND [ARGUMENTS]\n\n%s\n\nCommands:\n", p.Name, wrap(plain(p.Long), 0))
@@ -38,8 +38,8 @@ func (p *Program) Help() string {
 	return b.String()
 }
 
-// HelpOf returns what --help prints for a command, without its rare flags. With many flags it has no empty lines among
-// them.
+// HelpOf returns the output of a command's --help, without its rare flags. If the command has
+// many flags, Long and the empty lines between groups are left out.
 func (p *Program) HelpOf(c *Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "usage: %s\n\n", p.usage(c))
@@ -82,7 +82,7 @@ func (p *Program) usage(c *Command) string {
 	return strings.TrimRight(p.Name+" "+c.Name+" "+c.Args, " ")
 }
 
-// spelling is how a flag is written.
+// spelling returns a flag with its letter and the placeholder of its value.
 func (f Flag) spelling() string {
 	text := "--" + f.Name
 	switch {
@@ -97,7 +97,7 @@ func (f Flag) spelling() string {
 	return text
 }
 
-// summary is the line that explains a flag.
+// summary returns the line that explains a flag, with the default.
 func (f Flag) summary() string {
 	text := plain(f.Short)
 	if f.Default != "" {
@@ -106,7 +106,7 @@ func (f Flag) summary() string {
 	return text
 }
 
-// HelpOn returns what help prints for a topic.
+// HelpOn returns the output of help for a topic.
 func (p *Program) HelpOn(t Topic) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", wrap(plain(t.Text), 0))
@@ -124,7 +124,7 @@ func (p *Program) HelpOn(t Topic) string {
 	return b.String()
 }
 
-// helpCommand explains commands and topics.
+// helpCommand returns the command help, which explains commands and topics.
 func (p *Program) helpCommand() *Command {
 	var words []string
 	for _, c := range p.Commands {
@@ -160,13 +160,13 @@ func (p *Program) helpCommand() *Command {
 	}
 }
 
-// plain removes the marks of code.
+// plain returns text without the marks of code.
 func plain(text string) string { return strings.ReplaceAll(text, "`", "") }
 
-// columns is how long lines may be.
+// columns is the length of the longest lines.
 const columns = 90
 
-// wrap breaks paragraphs into lines that begin with so many spaces. Lines of code stay.
+// wrap breaks paragraphs into lines that begin with indent spaces. Lines of code stay as they are.
 func wrap(text string, indent int) string {
 	var all []string
 	for _, part := range paragraphs(text) {

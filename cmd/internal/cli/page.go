@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// Pages returns the program's pages in Markdown and for man, by their paths below a directory
-// each.
+// Pages returns the program's pages in Markdown and for man, keyed by their file names.
 func (p *Program) Pages() (markdown, man map[string]string) {
 	markdown, man = map[string]string{}, map[string]string{}
 	markdown[p.file("")], man[p.Name+".1"] = p.overview(true), p.overview(false)
@@ -19,7 +18,7 @@ func (p *Program) Pages() (markdown, man map[string]string) {
 	return markdown, man
 }
 
-// file is the name of the page of a command, or with "" of the program.
+// file returns the file name of a command's page in Markdown, or for "" of the program's.
 func (p *Program) file(command string) string {
 	if command == "" {
 		return p.Name + ".md"
@@ -27,7 +26,7 @@ func (p *Program) file(command string) string {
 	return p.Name + "_" + command + ".md"
 }
 
-// A page is written in Markdown or for man.
+// A page builds the text of a page in Markdown or for man.
 type page struct {
 	strings.Builder
 	markdown bool
@@ -54,7 +53,7 @@ func (b *page) heading(level int, text string) {
 	}
 }
 
-// text writes paragraphs.
+// text writes the paragraphs of text.
 func (b *page) text(text string) {
 	for _, part := range paragraphs(text) {
 		switch {
@@ -73,7 +72,7 @@ func (b *page) code(text string) {
 	b.text("    " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n    "))
 }
 
-// item writes a term and what it means, in paragraphs.
+// item writes a term and its meaning, which may be several paragraphs.
 func (b *page) item(term, text string) {
 	if b.markdown {
 		text = strings.ReplaceAll(strings.Join(paragraphs(text), "\n\n"), "\n", "\n  ")
@@ -124,7 +123,7 @@ func (p *Program) overview(markdown bool) string {
 	return b.String()
 }
 
-// entry names another page.
+// entry writes a link to another page, or for man its name.
 func (b *page) entry(name, file, short string) {
 	if b.markdown {
 		fmt.Fprintf(b, "\n- [%s](%s): %s\n", name, file, short)
@@ -189,18 +188,18 @@ func (p *Program) topic(t Topic, markdown bool) string {
 	return b.String()
 }
 
-// sentence makes a sentence of a line in lower case.
+// sentence returns a line, which begins in lower case, as a sentence.
 func sentence(line string) string {
 	return strings.ToUpper(line[:1]) + line[1:] + "."
 }
 
-// roff escapes text.
+// roff escapes text for man.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`).Replace(text)
 	return strings.ReplaceAll(strings.TrimPrefix("\n"+text, "\n"), "\n.", "\n\\&.")
 }
 
-// bold is roff, with code in bold.
+// bold escapes text for man, with code in bold.
 func bold(text string) string {
 	var b strings.Builder
 	for i, part := range strings.Split(text, "`") {
