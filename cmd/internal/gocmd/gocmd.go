@@ -19,13 +19,13 @@ import (
 // A Go is a go command with an overlay.
 type Go struct {
 	*stdnet.Overlay
-	dir  string // of -C; "" is the current directory
-	file string // the overlay, with the user's own in it
-	temp string // to remove
+	dir  string // the value of -C; "" means the current directory
+	file string // the overlay, merged with the user's own
+	temp string // the file that Close removes, or ""
 }
 
-// New makes the overlay for the Go that dir chooses, and adds the user's own: the value
-// of -overlay, or "" if there is none but in GOFLAGS.
+// New makes the overlay for the Go that dir chooses, and merges the user's own into it. overlay is
+// the value of -overlay; if it is "", New takes that of GOFLAGS, if any.
 func New(ctx context.Context, dir, overlay string) (*Go, error) {
 	made, err := stdnet.Make(ctx, stdnet.Config{Dir: dir})
 	if err != nil {
@@ -59,14 +59,14 @@ func New(ctx context.Context, dir, overlay string) (*Go, error) {
 	return g, nil
 }
 
-// Close removes what was made for this go command alone.
+// Close removes the merged overlay.
 func (g *Go) Close() {
 	if g.temp != "" {
 		os.Remove(g.temp)
 	}
 }
 
-// overlayFlag is the value of a flag -overlay.
+// overlayFlag returns the value of a flag, and whether the flag is -overlay.
 func overlayFlag(flag string) (value string, ok bool) {
 	name, value, ok := strings.Cut(strings.TrimPrefix(flag, "-"), "=")
 	return value, ok && strings.TrimPrefix(name, "-") == "overlay"
@@ -78,7 +78,7 @@ func IsOverlay(flag string) bool {
 	return ok
 }
 
-// Flags is the value of GOFLAGS.
+// Flags returns the flags in GOFLAGS.
 func (g *Go) Flags() ([]string, error) {
 	out, err := g.Output("env", "GOFLAGS")
 	if err != nil {
@@ -87,8 +87,8 @@ func (g *Go) Flags() ([]string, error) {
 	return fields(out), nil
 }
 
-// fields splits GOFLAGS as the go command does: at spaces, save in fields that begin
-// with a quote.
+// fields splits GOFLAGS as the go command does: at spaces, except in fields that begin with a
+// quote.
 func fields(text string) []string {
 	var all []string
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
@@ -120,7 +120,8 @@ func readOverlay(file string) (replacements, error) {
 	return r, nil
 }
 
-// merge adds the user's overlay, whose paths are relative to where the go command runs.
+// merge adds the user's overlay, whose paths are relative to the directory of the go command. It
+// returns an error if both overlays replace a file.
 func (g *Go) merge(overlay string) error {
 	user, err := readOverlay(overlay)
 	if err != nil {
@@ -164,7 +165,7 @@ func (g *Go) abs(path string) (string, error) {
 	return filepath.Abs(filepath.Join(g.dir, path))
 }
 
-// Command is a go command for wasip1, with the overlay where it knows one.
+// Command returns a go command for wasip1. It has the overlay, except for go env.
 func (g *Go) Command(name string, args ...string) *exec.Cmd {
 	line := []string{name}
 	if name != "env" {
@@ -176,7 +177,7 @@ func (g *Go) Command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Output runs a go command and returns what it prints.
+// Output runs a go command and returns its standard output. An error has its standard error.
 func (g *Go) Output(name string, args ...string) (string, error) {
 	cmd := g.Command(name, args...)
 	cmd.Env = append(cmd.Env, "GOBIN=") // with one, go list has no Target
@@ -189,15 +190,16 @@ func (g *Go) Output(name string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// Run runs a go command that works, for its exit code.
+// Run runs a go command and returns its exit code. It returns an error if the command cannot be
+// started.
 func (g *Go) Run(stdin io.Reader, stdout, stderr io.Writer, name string, args ...string) (int, error) {
 	cmd := g.Command(name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	return child.Run(cmd)
 }
 
-// Install runs go install, which builds packages with a version (PACKAGE@VERSION) as go build
-// does not, and returns the files that it leaves below dir.
+// Install runs go install, which unlike go build can build PACKAGE@VERSION. It returns the files
+// that are built below dir, and the exit code.
 func (g *Go) Install(dir string, stdin io.Reader, stdout, stderr io.Writer, args ...string) (files []string, code int, err error) {
 	modules, err := g.Output("env", "GOMODCACHE")
 	if err != nil {
@@ -213,13 +215,13 @@ func (g *Go) Install(dir string, stdin io.Reader, stdout, stderr io.Writer, args
 	return files, 0, err
 }
 
-// A Program is one that a build makes.
+// A Program is a package that a build names.
 type Program struct {
 	Name string
-	Main bool // otherwise it is a package, which leaves no file
+	Main bool // false for a package that is not a program, and leaves no file
 }
 
-// Programs describes the packages of a line.
+// Programs returns the packages that a line names.
 func (g *Go) Programs(line Line) ([]Program, error) {
 	out, err := g.Output("list", append([]string{"-f", "{{.Name}} {{.Target}}"}, listFlags(line)...)...)
 	if err != nil {
@@ -237,7 +239,7 @@ func (g *Go) Programs(line Line) ([]Program, error) {
 func listFlags(line Line) []string {
 	var flags []string
 	for _, arg := range line.Rest {
-		if arg != "-json" && arg != "--json" { // it means another thing to go list
+		if arg != "-json" && arg != "--json" { // it has another meaning in go list
 			flags = append(flags, arg)
 		}
 	}

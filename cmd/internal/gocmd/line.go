@@ -7,15 +7,14 @@ import (
 	"strings"
 )
 
-// A Line is the arguments of go build or go test, with what we look at taken out.
+// A Line holds the arguments of go build or go test, without the flags that Parse took out.
 type Line struct {
-	Taken    map[string][]string // values of the flags that were taken, by name
+	Taken    map[string][]string // values of the flags that were taken out, by name
 	Rest     []string            // all others, in their order
-	Packages []string            // those of Rest that are not flags
+	Packages []string            // arguments in Rest that are not flags
 }
 
-// withValue is the flags of go build and go test whose value may be an argument of its
-// own.
+// withValue holds the flags of go build and go test whose value may be the next argument.
 var withValue = set("C o p asmflags buildmode compiler covermode coverpkg coverprofile debug-actiongraph debug-runtime-trace debug-trace " +
 	"exec gccgoflags gcflags installsuffix ldflags mod modfile overlay pgo pkgdir tags toolexec vet " +
 	"bench benchtime blockprofile blockprofilerate count cpu cpuprofile fuzz fuzzminimizetime fuzztime list " +
@@ -29,8 +28,8 @@ func set(names string) map[string]bool {
 	return s
 }
 
-// Parse takes the flags that are named out of args: valued ones, and switches, whose
-// value is "true". What follows -args is the program's.
+// Parse takes the named flags out of args: valued ones, and switches, whose value is "true".
+// Arguments after -args belong to the program.
 func Parse(args []string, valued, switches string) (Line, error) {
 	ours, on := set(valued), set(switches)
 	line := Line{Taken: map[string][]string{}}
@@ -78,7 +77,8 @@ func (l Line) Versioned() bool {
 	})
 }
 
-// Value is the flag's last value, as the go command would take it.
+// Value returns the last value of a flag that was taken out, which is the one that counts in the
+// go command, or "".
 func (l Line) Value(name string) string {
 	values := l.Taken[name]
 	if len(values) == 0 {
@@ -87,7 +87,7 @@ func (l Line) Value(name string) string {
 	return values[len(values)-1]
 }
 
-// Has reports whether the flag name is among those that were not taken.
+// Has reports whether the flag name is in Rest.
 func (l Line) Has(name string) bool {
 	for _, arg := range l.Rest {
 		if arg == "-"+name || arg == "--"+name {

@@ -20,15 +20,15 @@ import (
 
 // A Missing is a name that a package lacks on wasip1 and has on other systems.
 type Missing struct {
-	Module  string // with its version; "" for the main module and for files
+	Module  string // with its version; "" for the main module and for Go files
 	Package string
-	Names   []string // such as syscall.Setpgid, or "package PATH" for one without files for wasip1
+	Names   []string // such as syscall.Setpgid, or "package PATH" for a package without files for wasip1
 }
 
-// Missing returns every name that the packages of a line and all that they import need and
-// wasip1 lacks: go build stops at the first package that lacks one. A name is missing if a
-// file for another system declares it, in the package that should have it. Names that no
-// file declares are mistakes, which go build reports.
+// Missing returns every name that wasip1 lacks and that the packages of a line, or packages that
+// they import, need. go build stops at the first such package. A name is missing if its package
+// declares it in a file for another system. Names that no file declares are mistakes, which go
+// build reports.
 func (g *Go) Missing(line Line) ([]Missing, error) {
 	out, err := g.Output("list", append([]string{"-e", "-deps", "-json=ImportPath,Name,Dir,GoFiles,IgnoredGoFiles,ImportMap,Standard,DepOnly,Module,Error"}, listFlags(line)...)...)
 	if err != nil {
@@ -65,7 +65,7 @@ func (g *Go) Missing(line Line) ([]Missing, error) {
 	}
 }
 
-// A checkedPackage is one of go list, once it is checked with its types.
+// A checkedPackage is a package of go list, with its types once it is checked.
 type checkedPackage struct {
 	ImportPath, Name, Dir   string
 	GoFiles, IgnoredGoFiles []string
@@ -78,10 +78,10 @@ type checkedPackage struct {
 	Error *struct{ Err string }
 
 	types   *types.Package
-	foreign map[string]bool // what files for other systems declare; T.F is a field or method
+	foreign map[string]bool // names that files for other systems declare; T.F is a field or method
 }
 
-// excluded reports whether p has files for other systems alone.
+// excluded reports whether p only has files for other systems.
 func (p *checkedPackage) excluded() bool {
 	return p.Error != nil && strings.Contains(p.Error.Err, "build constraints exclude all Go files")
 }
@@ -93,7 +93,7 @@ type checker struct {
 	packages map[string]*checkedPackage
 }
 
-// parse parses files of p, as the overlay has them.
+// parse parses files of p, or those that replace them in the overlay.
 func (c *checker) parse(p *checkedPackage, names []string) (files []*ast.File) {
 	for _, name := range names {
 		name = filepath.Join(p.Dir, name)
@@ -112,14 +112,14 @@ func (c *checker) parse(p *checkedPackage, names []string) (files []*ast.File) {
 	return files
 }
 
-// Messages of go/types about names that are not there.
+// Messages of go/types about unknown names.
 var (
 	undefined    = regexp.MustCompile(`^undefined: (?:(\w+)\.)?(\w+)$`)
 	unknownField = regexp.MustCompile(`^unknown field (\w+) in struct literal of type (?:([\w./-]+)\.)?(\w+)$`)
 	noSelector   = regexp.MustCompile(`undefined \(type \*?(?:([\w./-]+)\.)?(\w+) has no field or method (\w+)`)
 )
 
-// check checks p with its types, and returns the names that p lacks.
+// check checks the types of p, and returns the missing names that p needs.
 func (c *checker) check(p *checkedPackage) []string {
 	c.packages[p.ImportPath] = p
 	files := c.parse(p, p.GoFiles)
@@ -223,7 +223,7 @@ func declared(d ast.Decl, to map[string]bool) {
 	}
 }
 
-// An importerFor imports what a package imports.
+// An importerFor imports the packages that p imports.
 type importerFor struct {
 	c *checker
 	p *checkedPackage
@@ -239,7 +239,7 @@ func (i importerFor) Import(path string) (*types.Package, error) {
 	return nil, fmt.Errorf("no package %s", path)
 }
 
-// Report returns what is missing as text: a line for each module and package.
+// Report returns the missing names as text: a line for each package.
 func Report(missing []Missing) string {
 	var b bytes.Buffer
 	for _, m := range missing {
