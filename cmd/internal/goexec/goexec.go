@@ -1,5 +1,5 @@
-// Package goexec runs what the go command has built, as it would run natively but for
-// the network: with all files, the environment, and loopback.
+// Package goexec runs programs that the go command has built. They have all files and the
+// environment, as if they ran natively, but of the network only loopback.
 package goexec
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// Options holds the flags of such a command.
+// Options holds the flags of a command that runs such a program.
 type Options struct {
 	Allow    []string
 	AllowAll bool
@@ -43,7 +43,7 @@ func (o *Options) Flags() []cli.Flag {
 	}
 }
 
-// Main runs a command of this name that has no other flags. Its result is the exit code.
+// Main runs the command name, which has only the flags of Options, and returns the exit code.
 func Main(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var o Options
 	line, err := cli.Parse(name, o.Flags(), args)
@@ -59,7 +59,8 @@ func Main(name string, args []string, stdin io.Reader, stdout, stderr io.Writer)
 	return Run(name, o, line.Args, stdin, stdout, stderr)
 }
 
-// Run runs the guest that the first argument names. Its result is the exit code.
+// Run runs the guest that the first of args names, and returns the exit code. Messages begin with
+// name.
 func Run(name string, o Options, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	messages := report.NewOutput(stderr, name)
 	defer messages.Close()
@@ -102,8 +103,8 @@ func Run(name string, o Options, args []string, stdin io.Reader, stdout, stderr 
 	}.Run()
 }
 
-// Loopback is the rules that every program gets. A port that the system chooses at all
-// addresses are those at which tests listen that use ":0".
+// Loopback returns the rules that every program gets. UNIX sockets must be below the directory
+// temp. Port 0 at all addresses is allowed for tests that listen at ":0".
 func Loopback(temp string) []string {
 	if path, err := filepath.Abs(temp); err == nil { // TMPDIR can be relative
 		temp = path
@@ -133,9 +134,9 @@ func split(list string) []string {
 	return rules
 }
 
-// environment is ours, without the entries that a shell can export but that have no
-// name. Go's programs for wasip1 learn their working directory from PWD, and the
-// certificates of authorities from SSL_CERT_FILE alone.
+// environment returns the environment of this process, without entries that have no name. It sets
+// PWD, from which Go programs for wasip1 learn their working directory, and SSL_CERT_FILE, the
+// only place where they look for certificates.
 func environment() ([]string, error) {
 	var env []string
 	for _, v := range os.Environ() {
