@@ -15,13 +15,14 @@ import (
 	"github.com/wasisock/wasisock/internal/progress"
 )
 
-// Output is the name of the file that wasm is compiled to for a minor version.
+// Output returns the name of the file to which the file wasm is compiled for a minor version.
 func Output(wasm, minor string) string {
 	return strings.TrimSuffix(wasm, ".wasm") + ".aot-" + minor + ".wasm"
 }
 
-// Compile compiles wasm to out, or takes what was compiled before from the cache. Lines that
-// report work that takes long go to w. The code is 0, or that of a wasmedge that failed or was ended.
+// Compile compiles the file wasm to the file out, or copies cached code. Lines about compiling that
+// takes long go to w. The code is 0, or that of a wasmedge that failed or that a signal ended. The
+// error is nil after a signal.
 func (p Program) Compile(wasm, out string, w io.Writer) (code int, err error) {
 	text, err := os.ReadFile(wasm)
 	if err != nil {
@@ -48,7 +49,7 @@ func (p Program) Compile(wasm, out string, w io.Writer) (code int, err error) {
 	return 0, place(kept, out)
 }
 
-// errEnded means that a signal ended wasmedge, by its exit code.
+// errEnded means that wasmedge's exit code is that of a signal.
 var errEnded = errors.New("wasmedge was ended")
 
 func (p Program) run(wasm, out string) (code int, err error) {
@@ -72,7 +73,7 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// place copies a file so that the other appears whole.
+// place copies the file from to to, which never holds a part of it.
 func place(from, to string) error {
 	text, err := os.ReadFile(from)
 	if err != nil {

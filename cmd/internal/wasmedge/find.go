@@ -1,5 +1,5 @@
-// Package wasmedge finds the WasmEdges of this machine, and compiles guests ahead of
-// time with them.
+// Package wasmedge finds the programs wasmedge of this machine, and compiles guests ahead of time
+// with them.
 package wasmedge
 
 import (
@@ -16,15 +16,15 @@ import (
 	"github.com/wasisock/wasisock/internal/engines"
 )
 
-// Minors is the versions that wasisock is tested with.
+// Minors lists the minor versions that wasisock is tested with.
 var Minors = engines.Minors(engines.WasmEdges())
 
-// A Program is a wasmedge, or a place that should have had one.
+// A Program is a wasmedge, or a path that should be one.
 type Program struct {
 	Path    string
 	Version string // in full, such as 0.14.1
-	From    string // what named it: a variable, PATH or a directory
-	Err     error  // why it is of no use
+	From    string // where the path comes from: a variable, PATH or a directory
+	Err     error  // why it cannot be used, or nil
 }
 
 func (p Program) minor() string {
@@ -32,13 +32,14 @@ func (p Program) minor() string {
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
-// Variable is the environment variable that names the wasmedge of a minor version.
+// Variable returns the environment variable that names the wasmedge of a minor version.
 func Variable(minor string) string {
 	return engines.Version{Engine: "wasmedge", Minor: minor}.Variable()
 }
 
-// Find finds the wasmedge of a minor version: the one that the environment names, one
-// in PATH, or one that scripts/get-wasmedge.sh unpacked.
+// Find returns the wasmedge of a minor version: the one that the environment names, or one in
+// PATH, or one that scripts/get-wasmedge.sh unpacked. It returns an error for a version that is
+// not in Minors, and if there is no such wasmedge.
 func Find(ctx context.Context, minor string) (Program, error) {
 	if !slices.Contains(Minors, minor) {
 		return Program{}, fmt.Errorf("%q is not a version of WasmEdge that wasisock is tested with; there are %s", minor, strings.Join(Minors, " and "))
@@ -54,7 +55,7 @@ func Find(ctx context.Context, minor string) (Program, error) {
 	return Program{}, fmt.Errorf("no wasmedge %s is named in %s, in PATH, or in %s; install one, or run scripts/get-wasmedge.sh %[1]s, which unpacks one there", minor, Variable(minor), prefix())
 }
 
-// All is every wasmedge that can be found, in the order of preference.
+// All returns every wasmedge that can be found, in order of preference.
 func All(ctx context.Context) []Program {
 	var all []Program
 	for _, minor := range Minors {
@@ -78,7 +79,7 @@ func All(ctx context.Context) []Program {
 	return all
 }
 
-// prefix is where scripts/get-wasmedge.sh unpacks.
+// prefix returns the directory in which scripts/get-wasmedge.sh unpacks WasmEdge.
 func prefix() string {
 	if dir := os.Getenv("WASISOCK_WASMEDGE_PREFIX"); dir != "" {
 		return dir
@@ -90,6 +91,7 @@ func prefix() string {
 	return dir
 }
 
+// ask returns the program at path with its version. It waits at most 20 s for the program.
 func ask(ctx context.Context, path, from string) Program {
 	p := Program{Path: path, From: from}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
