@@ -1,4 +1,4 @@
-// Package terminal reports what a program may print to a terminal.
+// Package terminal reports whether a program prints to a terminal, and colours text for it.
 package terminal
 
 import (
@@ -15,7 +15,7 @@ func Is(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// A Style is how text looks on a terminal.
+// A Style is the look of text on a terminal.
 type Style string
 
 // Styles, as parameters of the escape sequence SGR.
@@ -26,9 +26,9 @@ const (
 	Yellow Style = "33"
 )
 
-// Painter returns a function that paints text for w. It leaves text as it is unless w is a
-// terminal that has colours, and on Windows, whose consoles need not know escape sequences. Set
-// NO_COLOR to have none: https://no-color.org.
+// Painter returns a function that gives text a style on w. The function returns text as it is if w
+// is not a terminal with colours, if NO_COLOR is set (https://no-color.org), and on Windows, whose
+// consoles may not support escape sequences.
 func Painter(w io.Writer) func(Style, string) string {
 	kind := os.Getenv("TERM")
 	if !Is(w) || os.Getenv("NO_COLOR") != "" || kind == "" || kind == "dumb" || runtime.GOOS == "windows" {
