@@ -1,5 +1,5 @@
-// Package commandtest is for tests of the command wasisock as it is built with other tags
-// than the tests are.
+// Package commandtest helps to test the command wasisock when it is built with other tags than the
+// tests.
 package commandtest
 
 import (
@@ -24,15 +24,15 @@ const (
 	Spinning = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x09\x01\x07\x00\x03\x40\x0c\x00\x0b\x0b"
 )
 
-// Recursing is a guest that calls itself, and then stores to memory, so that no compiler
-// makes a loop of it.
+// Recursing is a guest that calls itself, and then stores to memory, so that no compiler turns the
+// recursion into a loop.
 var Recursing = string(asm.Module{Pages: 1, Locals: 1000, Code: asm.Join(asm.Call(0), asm.ConstI32(0), asm.ConstI32(0), asm.StoreI32)}.Bytes())
 
-// Command is the file of the command, which Main has built.
+// Command is the file of the command, which Main builds.
 var Command string
 
 // Main builds the command with a tag, and runs the tests of a package in a directory below
-// its own.
+// cmd/wasisock. It exits.
 func Main(m *testing.M, tag string) {
 	dir, err := os.MkdirTemp("", "wasisock")
 	if err != nil {
@@ -49,7 +49,7 @@ func Main(m *testing.M, tag string) {
 	os.Exit(code)
 }
 
-// Build builds the command.
+// Build builds the command in the directory above the current one to file.
 func Build(file string, flags ...string) error {
 	args := append([]string{"build", "-o", file}, flags...)
 	out, err := exec.Command("go", append(args, "..")...).CombinedOutput()
@@ -59,13 +59,13 @@ func Build(file string, flags ...string) error {
 	return nil
 }
 
-// Execute runs the command.
+// Execute runs Command to its end.
 func Execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	return ExecuteFile(t, Command, args...)
 }
 
-// ExecuteFile runs one that Build has built.
+// ExecuteFile runs a command that Build has built to its end.
 func ExecuteFile(t *testing.T, file string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := exec.Command(file, args...)
@@ -77,8 +77,8 @@ func ExecuteFile(t *testing.T, file string, args ...string) (code int, stdout, s
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// Start starts the command, with its standard error on that of the test, and kills it when the
-// test has ended.
+// Start starts Command, whose standard error is that of the test. When the test has ended, it
+// kills the command.
 func Start(t *testing.T, args ...string) (cmd *exec.Cmd, stdout io.Reader) {
 	t.Helper()
 	cmd = exec.Command(Command, args...)
@@ -94,7 +94,7 @@ func Start(t *testing.T, args ...string) (cmd *exec.Cmd, stdout io.Reader) {
 	return cmd, stdout
 }
 
-// Post asks a server of guest/server for an echo.
+// Post sends a request to a server of guest/server, and checks the echo.
 func Post(t *testing.T, address string) {
 	t.Helper()
 	client := http.Client{Timeout: time.Minute}
@@ -108,7 +108,7 @@ func Post(t *testing.T, address string) {
 	}
 }
 
-// File makes a file with text in it.
+// File creates a file with text in it, and returns its path.
 func File(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

@@ -23,17 +23,17 @@ import (
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
-// patience is how long a server may take to be compiled, on a busy machine.
+// patience is how long a server may take to be compiled and to start, on a busy machine.
 const patience = 2 * time.Minute
 
-// servers are guests that commands have built, and the code that they have compiled.
+// servers holds the guest that a command has built.
 var servers struct {
 	sync.Mutex
-	built map[string]string // by command
+	built map[string]string // keyed by command
 }
 
-// program has a command build cmd/wasisock/testdata/program, once, in a directory beside the
-// command's file, and returns the guest.
+// program returns the guest that a command builds from cmd/wasisock/testdata/program. The guest is
+// built once, beside the command's file.
 func program(t *testing.T, command string) string {
 	t.Helper()
 	servers.Lock()
@@ -53,35 +53,36 @@ func program(t *testing.T, command string) string {
 type Server struct {
 	T   *testing.T
 	Cmd *exec.Cmd
-	URL string // of the guest
+	URL string // where the guest serves
 
 	mu  sync.Mutex
-	out bytes.Buffer // of the command and the guest
+	out bytes.Buffer // output of the command and the guest
 }
 
-// Write takes what the command and the guest print.
+// Write adds to the output.
 func (s *Server) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.out.Write(p)
 }
 
-// Output returns what they have printed.
+// Output returns the output of the command and the guest until now.
 func (s *Server) Output() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.out.String()
 }
 
-// NewServer returns a server that is to listen at --listen, with more flags. change, if not nil,
-// is called before it starts.
+// NewServer starts a server that listens at --listen, with more flags. change, if not nil, is
+// called before it starts.
 func NewServer(t *testing.T, command string, change func(*exec.Cmd), flags ...string) *Server {
 	t.Helper()
 	at := "127.0.0.1:" + porttest.Free(t)
 	return newServerAt(t, command, at, change, append(flags, "--listen", at)...)
 }
 
-// newServerAt returns a server whose guest listens at an address.
+// newServerAt starts a server whose guest listens at an address. When the test has ended, it kills
+// the server.
 func newServerAt(t *testing.T, command, at string, change func(*exec.Cmd), flags ...string) *Server {
 	t.Helper()
 	s := &Server{T: t, URL: "http://" + at}
@@ -104,7 +105,7 @@ func newServerAt(t *testing.T, command, at string, change func(*exec.Cmd), flags
 	return s
 }
 
-// Serve is NewServer of one that answers.
+// Serve starts a server and waits until it answers.
 func Serve(t *testing.T, command string, flags ...string) *Server {
 	t.Helper()
 	s := NewServer(t, command, nil, flags...)
@@ -112,7 +113,7 @@ func Serve(t *testing.T, command string, flags ...string) *Server {
 	return s
 }
 
-// Eventually waits until something is so.
+// Eventually waits until is returns true. After patience, the test fails.
 func (s *Server) Eventually(what string, is func() bool) {
 	s.T.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
@@ -122,13 +123,13 @@ func (s *Server) Eventually(what string, is func() bool) {
 	}
 }
 
-// Says waits until the command or the guest has printed a text.
+// Says waits until the output has text.
 func (s *Server) Says(text string) {
 	s.T.Helper()
 	s.Eventually(text, func() bool { return strings.Contains(s.Output(), text) })
 }
 
-// Signal sends the command a signal.
+// Signal sends sig to the command.
 func (s *Server) Signal(sig syscall.Signal) {
 	s.T.Helper()
 	if err := s.Cmd.Process.Signal(sig); err != nil {
@@ -136,7 +137,7 @@ func (s *Server) Signal(sig syscall.Signal) {
 	}
 }
 
-// Exits waits until the command has exited with a code.
+// Exits waits until the command has exited, and checks the code.
 func (s *Server) Exits(code int) {
 	s.T.Helper()
 	s.Cmd.Wait()
@@ -158,8 +159,9 @@ func (s *Server) get(client *http.Client, path string) (string, error) {
 	return string(text), err
 }
 
-// Load sends requests without a pause, by HTTP/1 and HTTP/2, on connections that are kept and
-// on new ones, until stop, which returns how many there were, and reports those that failed.
+// Load sends requests without a pause, with HTTP/1 and HTTP/2, on kept and on new connections,
+// until stop is called. Failed requests are errors of the test. stop returns the number of
+// requests.
 func (s *Server) Load() (stop func() int) {
 	var clients sync.WaitGroup
 	var requests atomic.Int64
@@ -196,7 +198,7 @@ func DrainDelay(t *testing.T, command string) {
 		began := time.Now()
 		s.Signal(sig)
 		s.Says("server.wasm goes on for 2s before it shuts down; another signal ends it at once\n")
-		s.Signal(syscall.SIGHUP) // too late for a new version
+		s.Signal(syscall.SIGHUP) // no new version is loaded any more
 		time.Sleep(delay / 2)
 		t.Log(stop(), "requests")
 		s.Exits(0)
@@ -228,7 +230,7 @@ func DrainDelay(t *testing.T, command string) {
 	s.Exits(4)
 }
 
-// heldBack is flags for a guest that does not listen before release is called.
+// heldBack returns flags for a guest that does not listen before release is called.
 func heldBack(t *testing.T) (flags []string, release func()) {
 	t.Helper()
 	dir := t.TempDir()
@@ -245,7 +247,7 @@ type prober struct {
 	command, at string
 }
 
-// newProber returns one of a server that is to have the flags.
+// newProber returns a prober, and the flags that the server must have.
 func newProber(t *testing.T, command string) (p prober, flags []string) {
 	t.Helper()
 	p = prober{t, command, "127.0.0.1:" + porttest.Free(t)}
@@ -271,7 +273,7 @@ func (p prober) get(path, accept string) (status int, body string) {
 	return answer.StatusCode, string(text)
 }
 
-// wants checks the answer of a probe, in all its forms.
+// wants checks the answer of a probe: as text, as JSON and of wasisock health.
 func (p prober) wants(path string, status int, text string) {
 	p.Helper()
 	if got, body := p.get(path, "*/*"); got != status || body != text+"\n" {
@@ -305,7 +307,7 @@ func Health(t *testing.T, command string) {
 	s.Eventually("it is ready", func() bool { status, _ := p.get("/readyz", ""); return status == 200 })
 	p.wants("/readyz", 200, "ok")
 
-	// A load balancer takes no notice of a 503 for some time.
+	// A load balancer goes on sending connections for some time after a 503.
 	stop := s.Load()
 	time.Sleep(200 * time.Millisecond)
 	s.Signal(syscall.SIGTERM)
@@ -346,7 +348,7 @@ func Live(t *testing.T, command string) {
 	}
 }
 
-// ListenWhenReady tests --listen-when-ready: what only connects does so too early without it.
+// ListenWhenReady tests --listen-when-ready: without it, clients connect before the guest listens.
 func ListenWhenReady(t *testing.T, command string) {
 	for _, late := range []bool{false, true} {
 		held, release := heldBack(t)
@@ -373,7 +375,7 @@ func ListenWhenReady(t *testing.T, command string) {
 
 // Logs tests --log-format, --log-level and --log-guest.
 func Logs(t *testing.T, command string) {
-	// run serves until the guest was refused a connection and has shut down.
+	// run runs a server whose guest asks for one connection, which is refused, and shuts down.
 	run := func(flags ...string) (stdout, stderr string) {
 		var out, errs Server // for Write and Output
 		s := NewServer(t, command, func(c *exec.Cmd) { c.Stdout, c.Stderr = &out, &errs }, append(flags, "--health", "127.0.0.1:0", "--drain-delay", "1ms")...)
@@ -402,7 +404,7 @@ func Logs(t *testing.T, command string) {
 		}
 		return all
 	}
-	// has counts the messages with a beginning.
+	// has returns the number of messages with these fields whose text starts with begin.
 	has := func(all []message, level, begin, stream string, instance int) (n int) {
 		for _, m := range all {
 			if m.Level == level && strings.HasPrefix(m.Msg, begin) && m.Stream == stream && m.Instance == instance {
@@ -460,7 +462,7 @@ func Systemd(t *testing.T, command string) {
 	}
 }
 
-// systemd is a systemd with a socket for notifications.
+// systemd tests a command that gets a socket for notifications, as from systemd.
 func systemd(t *testing.T, command, socket string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -477,8 +479,8 @@ func systemd(t *testing.T, command, socket string) {
 		t.Fatal(err)
 	}
 	defer notifications.Close()
-	// next returns the next notification that is not of the watchdog, or "" if there is none in
-	// this time, and how many of the watchdog came before.
+	// next returns the next notification that is not of the watchdog, or "" if there is none within
+	// that time, and the number of those of the watchdog before it.
 	next := func(within time.Duration) (state string, alive int) {
 		notifications.SetReadDeadline(time.Now().Add(within))
 		for {
@@ -496,7 +498,7 @@ func systemd(t *testing.T, command, socket string) {
 	held, release := heldBack(t)
 	start := func(flags ...string) *Server {
 		return newServerAt(t, command, l.Addr().String(), func(c *exec.Cmd) {
-			// The variables name the number of the process.
+			// The variables must hold the number of the process.
 			c.Path, c.Args = "/bin/sh", append([]string{"sh", "-c", `export WATCHDOG_PID=$$ LISTEN_PID=$$; exec "$0" "$@"`, c.Path}, c.Args[1:]...)
 			c.Env = append(os.Environ(), "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=200000", "LISTEN_FDS=1")
 			c.ExtraFiles = []*os.File{file}
@@ -524,7 +526,7 @@ func systemd(t *testing.T, command, socket string) {
 		t.Errorf("%q after STOPPING=1", state)
 	}
 
-	// The socket is still there, for the next one. A guest that is stuck is not alive.
+	// The next command gets the same socket. The watchdog gets nothing while a guest is stuck.
 	s = start("--live-after", "300ms")
 	if state, _ := next(patience); state != "READY=1" {
 		t.Errorf("%q; want READY=1", state)
