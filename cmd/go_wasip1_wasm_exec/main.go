@@ -1,5 +1,5 @@
-// Command go_wasip1_wasm_exec lets the go command run what it builds for wasip1.
-// With it in PATH these just work:
+// Command go_wasip1_wasm_exec lets the go command run programs that it builds for wasip1.
+// With it in PATH, these commands work:
 //
 //	GOOS=wasip1 GOARCH=wasm go run ./cmd/server
 //	GOOS=wasip1 GOARCH=wasm go test ./...

@@ -2,7 +2,7 @@
 //
 //	go run ./cmd/internal/aot 0.17 build/server.wasm
 //
-// It leaves build/server.aot-0.17.wasm, as wasisock build --aot does.
+// It writes build/server.aot-0.17.wasm, as wasisock build --aot does.
 package main
 
 import (
