@@ -12,18 +12,16 @@ import (
 	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
-// A poller watches sockets for the guest. Each of its two forms, this one and
-// that of poller_poll.go, provides:
+// A poller watches sockets for the guest. There are two implementations, this one and that of
+// poller_poll.go. Each provides:
 //
-//   - open(wake): ready to watch, the descriptor wake included; close.
-//   - arm(w, want): watches w for want and nothing else from now on, and sets
-//     w.armed to want; 0 means no longer at all. It fails only where want is more
-//     than before.
-//   - wait(timeout, more, report): waits until there is something to report, until more
-//     has an event, the wake descriptor is readable, a signal came, or the time
-//     is over, forever if timeout is below 0. Then it calls report for each
-//     socket that has something, and sets Revents of more; those with
-//     a negative Fd are ignored. Level-triggered.
+//   - open(wake): prepares to watch, the descriptor wake included. close undoes it.
+//   - arm(w, want): watches w for exactly want from now on, and sets w.armed to want; 0 means not
+//     at all. It fails only if want has more than before.
+//   - wait(timeout, more, report): waits until a socket or more has an event, the wake descriptor
+//     is readable, a signal arrives, or timeout is over; below 0 means no timeout. Then it calls
+//     report for each socket with an event, and sets Revents of more. Elements of more with a
+//     negative Fd are ignored. Events are level-triggered.
 type poller struct {
 	slots
 	fd       int
@@ -79,8 +77,8 @@ func (p *poller) arm(w *Watched, want uint8) error {
 
 func (p *poller) wait(timeout time.Duration, more []unix.PollFd, report func(w *Watched, ready uint8, hungup bool)) error {
 	if len(more) > 0 {
-		// Few guests poll a terminal or a pipe, and epoll refuses files: poll(2)
-		// watches those, and the epoll descriptor with them.
+		// Few guests poll a terminal or a pipe, and epoll refuses files: poll(2) watches those,
+		// together with the epoll descriptor.
 		p.polled = append(append(p.polled[:0], unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN}), more...)
 		n, err := netos.Poll(p.polled, timeout)
 		if err == unix.EINTR { // the time may be over too, and what is ready counts
@@ -101,7 +99,7 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd, report func(w *
 	if err == unix.EINTR { // the time may be over too, and what is ready counts
 		n, err = p.epollWait(0)
 	}
-	for err == nil && n == len(p.events) { // perhaps not all there are
+	for err == nil && n == len(p.events) { // there may be more
 		p.events = make([]unix.EpollEvent, 2*n)
 		n, err = p.epollWait(0)
 	}
@@ -124,8 +122,8 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd, report func(w *
 	return nil
 }
 
-// epollWait keeps nanoseconds where the kernel does, since Linux 5.11, and
-// rounds up to milliseconds otherwise.
+// epollWait waits with a resolution of nanoseconds on Linux 5.11 and later. On older kernels it
+// rounds timeout up to milliseconds.
 func (p *poller) epollWait(timeout time.Duration) (int, error) {
 	if !p.noPwait2 {
 		var ts *[2]int64 // seconds and nanoseconds, 64 bits each on every machine
@@ -137,7 +135,7 @@ func (p *poller) epollWait(timeout time.Duration) (int, error) {
 		switch errno {
 		case 0:
 			return int(n), nil
-		case unix.ENOSYS, unix.EPERM: // EPERM from sandboxes that do not know the call
+		case unix.ENOSYS, unix.EPERM: // sandboxes that do not know the call return EPERM
 			p.noPwait2 = true
 		default:
 			return 0, errno

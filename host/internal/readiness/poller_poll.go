@@ -10,10 +10,10 @@ import (
 	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
-// This poller is poll(2); poller_epoll.go says what it has to provide.
+// A poller uses poll(2) here; poller_epoll.go describes its methods.
 type poller struct {
-	fds     []unix.PollFd // the wake descriptor, then one of each watched socket
-	sockets []*Watched    // beside fds
+	fds     []unix.PollFd // the wake descriptor, and then one for each watched socket
+	sockets []*Watched    // parallel to fds
 }
 
 func (p *poller) open(wake int) error {
@@ -58,7 +58,7 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd, report func(w *
 	if err == unix.EINTR { // the time may be over too, and what is ready counts
 		n, err = netos.Poll(fds, 0)
 	}
-	p.fds = fds[:len(p.fds)] // keeps what append allocated
+	p.fds = fds[:len(p.fds)] // keeps the capacity that append allocated
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (p *poller) wait(timeout time.Duration, more []unix.PollFd, report func(w *
 	if n == 0 {
 		return nil
 	}
-	for i := len(p.fds) - 1; i > 0; i-- { // downwards, because report may remove
+	for i := len(p.fds) - 1; i > 0; i-- { // downwards, because report may remove elements
 		events := p.fds[i].Revents
 		if events == 0 {
 			continue

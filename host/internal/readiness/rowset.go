@@ -7,7 +7,7 @@ import "math/bits"
 // A rowSet is a set of row numbers.
 type rowSet struct {
 	words []uint64
-	n     int // how many are in it
+	n     int // the number of members
 }
 
 // resize makes room for rows 0 to n-1. Rows from n on must not be in it.
@@ -42,7 +42,7 @@ func (s *rowSet) clear() {
 	}
 }
 
-// next is the lowest member that is i or above, or -1.
+// next returns the lowest member from i on, or -1.
 func (s *rowSet) next(i int) int {
 	for w := i / 64; w < len(s.words); w++ {
 		word := s.words[w]

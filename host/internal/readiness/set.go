@@ -1,8 +1,8 @@
 //go:build linux || darwin
 
 // Package readiness waits for the descriptors, clocks and signals that a guest subscribes to
-// with poll_oneoff. What it subscribed to lives from call to call, so that a guest that asks
-// for the same again costs no system calls.
+// with poll_oneoff. It keeps the subscriptions from call to call, so that a guest that subscribes
+// to the same again costs no system calls.
 package readiness
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Directions, of subscriptions and of what the poller watches for. The bit of a
-// direction is 1 << direction.
+// Directions of subscriptions and of the poller's watches. The bit of a direction is
+// 1 << direction.
 const (
 	Reading, Writing  = 0, 1
 	canRead, canWrite = 1 << Reading, 1 << Writing
@@ -22,117 +22,117 @@ const (
 
 // A Source is a socket that a guest can subscribe to.
 type Source interface {
-	// Queue returns the descriptor that is watched.
+	// Queue returns the descriptor to watch.
 	Queue() int
 
 	// Waits reports whether that direction may be watched now.
 	Waits(direction int) bool
 
-	// Listens reports whether the socket accepts connections. Then events have no bytes.
+	// Listens reports whether the socket accepts connections. Its events then report 0 bytes.
 	Listens() bool
 }
 
 // A Watched is a Set's record of a socket.
 type Watched struct {
 	source   Source
-	interest [2]int32 // the subscription to read and to write, or -1
+	interest [2]int32 // the rows that subscribe to read and to write, or -1
 	armed    uint8    // what the poller watches for: canRead, canWrite
-	slot     int      // the poller's
+	slot     int      // for the poller's use
 }
 
-// Of makes w that of a socket nobody has subscribed to.
+// Of makes w the record of s, without subscriptions.
 func (w *Watched) Of(s Source) { w.source, w.interest = s, [2]int32{-1, -1} }
 
-// Armed reports whether the operating system is asked about that direction.
+// Armed reports whether the operating system watches that direction.
 func (w *Watched) Armed(direction int) bool { return w.armed&(1<<direction) != 0 }
 
-// A Guest answers a Set's questions while a guest polls.
+// A Guest answers a Set's questions about a guest while the guest polls.
 type Guest interface {
-	// Number returns the number by which a descriptor is known, if it is another name.
+	// Number returns the number of the descriptor for which fd is another name, or fd.
 	Number(fd uint32) uint32
 
-	// Socket returns the open socket of a number from FirstSocket on, or nil. It is about
-	// to be watched in that direction.
+	// Socket returns the open socket with a number from FirstSocket on, or nil. The caller then
+	// watches it in that direction.
 	Socket(fd uint32, direction int) *Watched
 
-	// File returns the operating system's descriptor of one of the engine's that is open,
-	// or -1 if it is always ready.
+	// File returns the operating system's descriptor for an open descriptor of the engine, or -1
+	// if that is always ready.
 	File(fd uint32) (int, sockabi.Errno)
 
-	// Handle notes the signals that the guest handles and ignores, as bits. Take returns
-	// those that have arrived, and forgets them.
+	// Handle records the signals that the guest handles and ignores, as bits. Take returns the
+	// signals that have arrived, and forgets them.
 	Handle(handled, ignored uint64)
 	Take() uint64
 
-	// Now returns a clock of the guest's, in nanoseconds.
+	// Now returns the time of one of the guest's clocks, in nanoseconds.
 	Now(clock uint32) int64
 
-	// Heed is called before the guest sleeps. It calls Announce and AnnounceSignals for what no
-	// operating system reports.
+	// Heed is called before the guest sleeps. It calls Announce and AnnounceSignals for events
+	// that the operating system does not report.
 	Heed()
 }
 
-// A row is the state of one subscription. Rows live from poll to poll as long
-// as the guest repeats their bytes.
+// A row is the state of one subscription. It lives from poll to poll as long as the guest
+// repeats the bytes of the subscription.
 type row struct {
-	tag   uint8         // sockabi.EVENTTYPE_*, or what the guest wrote there
-	errno sockabi.Errno // told at once, if not 0
+	tag   uint8         // sockabi.EVENTTYPE_*, or an invalid number of the guest's
+	errno sockabi.Errno // reported at once, if not 0
 
-	w *Watched // to read or to write
+	w *Watched // the socket to read or to write
 
 	clock    uint32 // sockabi.CLOCK_*
 	abstime  bool
 	timeout  uint64
-	deadline int64 // of this poll
+	deadline int64 // in this poll
 }
 
 func (r *row) direction() int { return int(r.tag) - sockabi.EVENTTYPE_FD_READ }
 
 // A Set holds the guest's subscriptions, as rows by subscription number.
 //
-// A socket knows its row of each direction, and its row knows it. The poller is
-// told of a socket when a row wants more than it watches for, and never when a
-// row goes: it is corrected only if it then reports what nobody wants. So a
-// guest that asks for the same again, or for a part of it and later for all,
-// costs no system calls.
+// A socket and its row of each direction refer to each other. The poller is changed when a row
+// wants more than it watches, but not when a row is removed: only if it then reports a
+// direction that no row wants. So a guest that subscribes to the same again, or to a part of it
+// and later to all, costs no system calls.
 type Set struct {
-	first   uint32 // number of a socket
+	first   uint32 // lowest number of a socket
 	guest   Guest
 	account *account.Account
 	wake    *Wake
 	poller  poller
 
-	snapshot []byte  // the subscriptions that rows stand for, as the guest wrote them
+	snapshot []byte  // the subscriptions of rows, as the guest wrote them
 	changed  []int32 // scratch space of subscribe
 
 	rows    []row
-	done    rowSet // have happened, to be told by this poll
-	hungup  rowSet // of those, with a hang-up
-	errors  rowSet // have an errno
+	done    rowSet // rows with an event to report in this poll
+	hungup  rowSet // rows of done with a hang-up
+	errors  rowSet // rows with an errno
 	clocks  rowSet
 	signals int           // the row of signals, or -1
-	low     []lowRow      // of this poll: what the operating system is asked about descriptors of the engine's
-	lowFDs  []unix.PollFd // beside low
-	stale   []int32       // rows that hold for this poll only
+	low     []lowRow      // for this poll: subscriptions to descriptors of the engine
+	lowFDs  []unix.PollFd // parallel to low
+	stale   []int32       // rows that are valid for this poll only
 }
 
-// A lowRow is a subscription to a descriptor of the engine's.
+// A lowRow is a subscription to a descriptor of the engine.
 type lowRow struct {
 	row int
 	fd  uint32 // the guest's number
 	tag uint8
 }
 
-// Open makes a set for a guest whose sockets have numbers from first on. wake is open.
+// Open makes a set for a guest whose sockets have numbers from first on. wake must be open. It
+// returns an error if the poller cannot be created.
 func (in *Set) Open(first uint32, g Guest, a *account.Account, wake *Wake) error {
 	in.first, in.guest, in.account, in.wake, in.signals = first, g, a, wake, -1
 	return in.poller.open(wake.r)
 }
 
-// Close closes the descriptors. Sockets are no longer watched then.
+// Close closes the poller's descriptors. Sockets are no longer watched.
 func (in *Set) Close() { in.poller.close() }
 
-// resize makes it n rows; those beyond are unlinked, new ones are zero.
+// resize sets the number of rows to n. It unlinks the rows beyond; new rows are zero.
 func (in *Set) resize(n int) {
 	for i := n; i < len(in.rows); i++ {
 		in.unlink(i)
@@ -151,7 +151,7 @@ func (in *Set) resize(n int) {
 	}
 }
 
-// unlink makes row i nothing.
+// unlink clears row i.
 func (in *Set) unlink(i int) {
 	r := &in.rows[i]
 	if r.w != nil {
@@ -165,14 +165,14 @@ func (in *Set) unlink(i int) {
 	*r = row{}
 }
 
-// fail makes row i one that only reports errno.
+// fail makes row i report errno.
 func (in *Set) fail(i int, tag uint8, errno sockabi.Errno) {
 	in.unlink(i)
 	in.rows[i] = row{tag: tag, errno: errno}
 	in.errors.add(i)
 }
 
-// link makes row i, which is nothing, what sub says.
+// link makes row i, which must be clear, the row of sub.
 func (in *Set) link(i int, sub *sockabi.Subscription) {
 	switch sub.Tag {
 	case sockabi.EVENTTYPE_CLOCK:
@@ -205,8 +205,8 @@ func (in *Set) link(i int, sub *sockabi.Subscription) {
 	}
 }
 
-// linkSocket gives w to the first of the rows that want this direction of it;
-// the others are EEXIST.
+// linkSocket makes row i that of w in the direction of tag. If another row has this direction of
+// w, row i reports EEXIST.
 func (in *Set) linkSocket(i int, tag uint8, w *Watched) {
 	direction := (&row{tag: tag}).direction()
 	if other := int(w.interest[direction]); other >= 0 {
@@ -221,8 +221,8 @@ func (in *Set) linkSocket(i int, tag uint8, w *Watched) {
 	w.interest[direction] = int32(i)
 }
 
-// linkLow asks the guest about the engine's descriptor, in every poll anew: it may have been
-// closed or replaced in between, which this package does not see.
+// linkLow makes row i that of a descriptor of the engine. It asks the guest about the descriptor
+// in every poll: this package does not see when the descriptor is closed or replaced.
 func (in *Set) linkLow(i int, sub *sockabi.Subscription) {
 	in.stale = append(in.stale, int32(i))
 	fd, errno := in.guest.File(sub.Target)
@@ -248,7 +248,7 @@ func (in *Set) linkLow(i int, sub *sockabi.Subscription) {
 	}
 }
 
-// wants is the directions of w that some row wants.
+// wants returns the bits of the directions of w that a row wants.
 func (w *Watched) wants() uint8 {
 	var want uint8
 	for direction, i := range w.interest {
@@ -259,8 +259,8 @@ func (w *Watched) wants() uint8 {
 	return want
 }
 
-// arm makes the poller watch for all that row i wants. Where the operating
-// system refuses, the row reports the errno.
+// arm makes the poller watch for everything that row i wants. If the operating system refuses,
+// the row reports the errno.
 func (in *Set) arm(i int) {
 	w := in.rows[i].w
 	if w == nil {
@@ -275,18 +275,18 @@ func (in *Set) arm(i int) {
 	}
 }
 
-// Rearm is for when w may be watched in a direction that it could not be watched in.
+// Rearm watches w in a direction that becomes watchable, if a row wants it.
 func (in *Set) Rearm(w *Watched, direction int) {
 	if i := w.interest[direction]; i >= 0 {
 		in.arm(int(i))
 	}
 }
 
-// Disarm has the operating system watch w no more, until it is subscribed to anew or Rearm.
+// Disarm stops watching w until a new subscription or Rearm.
 func (in *Set) Disarm(w *Watched) { in.poller.arm(w, 0) }
 
-// Forget makes the poller and the subscriptions lose sight of w, whose descriptor or number
-// is about to become another's.
+// Forget removes w from the poller and from the subscriptions. Call it before w's descriptor or
+// number gets another meaning.
 func (in *Set) Forget(w *Watched) {
 	for _, i := range w.interest {
 		if i >= 0 {
@@ -296,26 +296,26 @@ func (in *Set) Forget(w *Watched) {
 	in.poller.arm(w, 0)
 }
 
-// Announce makes this poll report that w is ready in a direction, if it is subscribed to.
+// Announce makes this poll report that w is ready in a direction, if a row wants that.
 func (in *Set) Announce(w *Watched, direction int) {
 	if i := w.interest[direction]; i >= 0 {
 		in.done.add(int(i))
 	}
 }
 
-// AnnounceSignals has this poll say that signals have arrived, if they are subscribed to.
+// AnnounceSignals makes this poll report that signals have arrived, if a row wants that.
 func (in *Set) AnnounceSignals() {
 	if in.signals >= 0 {
 		in.done.add(in.signals)
 	}
 }
 
-// report is called by the poller for each socket that has something: an error
-// or a hang-up makes both directions ready.
+// report is called by the poller for each socket with an event. An error or a hang-up makes both
+// directions ready.
 func (in *Set) report(w *Watched, ready uint8, hungup bool) {
 	wanted := w.wants()
 	if ready&wanted == 0 {
-		in.poller.arm(w, wanted) // to nothing or to less, which cannot fail
+		in.poller.arm(w, wanted) // for fewer directions, which cannot fail
 		return
 	}
 	for direction, i := range w.interest {
@@ -328,8 +328,8 @@ func (in *Set) report(w *Watched, ready uint8, hungup bool) {
 	}
 }
 
-// wait waits until a row has something to report, which then is in done or in
-// errors. It is false if interrupted before.
+// wait waits until a row has something to report, and is in done or errors. It returns false if
+// it is interrupted before.
 func (in *Set) wait() bool {
 	start := netos.Clock()
 	first := int64(netos.Never)
@@ -349,8 +349,8 @@ func (in *Set) wait() bool {
 			in.account.Wakeups.Add(1)
 		}
 		if err != nil {
-			// Nothing that the guest could have caused or could wait for: all its
-			// subscriptions have failed.
+			// The poller itself has failed, which the guest can neither cause nor wait for: all
+			// subscriptions report the error.
 			errno := in.errno(err)
 			for i := range in.rows {
 				in.fail(i, in.rows[i].tag, errno)
@@ -382,7 +382,7 @@ func (in *Set) wait() bool {
 	}
 }
 
-// duration is how long the clock of r has to run from now, in nanoseconds.
+// duration returns the time until the clock of r expires, in nanoseconds.
 func (in *Set) duration(r *row) int64 {
 	timeout := int64(min(r.timeout, netos.Never))
 	if !r.abstime {
@@ -391,7 +391,7 @@ func (in *Set) duration(r *row) int64 {
 	return max(0, timeout-in.guest.Now(r.clock))
 }
 
-// errno is the guest's errno of an error of the operating system's.
+// errno returns the guest's errno for an error of the operating system.
 func (in *Set) errno(err error) sockabi.Errno {
 	errno, known := netos.Errno(err)
 	if !known {

@@ -11,23 +11,23 @@ import (
 	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
-// A Wake lets other goroutines reach a waiting call of the guest. What they ask for
-// is heeded by the call.
+// A Wake lets other goroutines wake a waiting call of the guest. The call then does what they ask
+// for.
 type Wake struct {
 	mu    sync.Mutex // held to write w or close it
 	set   atomic.Bool
-	asked atomic.Int32 // the highest level that was asked for
-	rung  atomic.Bool  // by a signal, until Heed
-	r, w  int          // r becomes readable when set does, and until Heed when asked changes or rung is set
+	asked atomic.Int32 // the highest level that Ask has got
+	rung  atomic.Bool  // Ring was called since Heed
+	r, w  int          // r is readable once set is true, and until Heed after a change of asked or rung
 }
 
-// Open makes the descriptor that a waiting call watches.
+// Open creates the descriptor that a waiting call watches. It returns an error if that fails.
 func (k *Wake) Open() (err error) {
 	k.r, k.w, err = netos.NewWake()
 	return err
 }
 
-// Interrupt wakes waiting calls for good.
+// Interrupt wakes the waiting call and all later ones.
 func (k *Wake) Interrupt() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -36,7 +36,7 @@ func (k *Wake) Interrupt() {
 	}
 }
 
-// Ask asks for a level, if no higher one was asked for.
+// Ask asks for a level, unless a higher one was asked for.
 func (k *Wake) Ask(level int32) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -46,7 +46,7 @@ func (k *Wake) Ask(level int32) {
 	}
 }
 
-// Ring wakes a waiting call, which goes on to wait if nothing has happened for it.
+// Ring wakes a waiting call. The call waits again if it has nothing to report.
 func (k *Wake) Ring() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -55,7 +55,8 @@ func (k *Wake) Ring() {
 	}
 }
 
-// Heed returns the level that is asked for, and has the next call wait until more is.
+// Heed returns the level that was asked for. Later calls wait until a higher level is asked for
+// or Ring is called.
 func (k *Wake) Heed() int32 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -66,7 +67,8 @@ func (k *Wake) Heed() int32 {
 	return k.asked.Load()
 }
 
-// Close may run while another goroutine interrupts; set is true by then.
+// Close closes the descriptor. Another goroutine may call Interrupt meanwhile; set is true by
+// then.
 func (k *Wake) Close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -79,12 +81,11 @@ func (k *Wake) Close() {
 // Interrupted reports whether Interrupt was called.
 func (k *Wake) Interrupted() bool { return k.set.Load() }
 
-// Due reports whether somebody has asked for another level than this one, or has rung, since
-// Heed.
+// Due reports whether another level than this one was asked for, or Ring was called since Heed.
 func (k *Wake) Due(level int32) bool { return k.asked.Load() != level || k.rung.Load() }
 
-// Await waits for events on fd; fd -1 has none. It returns nil when one came, EAGAIN at the
-// deadline, a time of netos.Clock, and EINTR when interrupted. It calls heed when it is woken,
+// Await waits for events on fd; -1 means no descriptor. It returns nil after an event, EAGAIN at
+// the deadline, a time of netos.Clock, and EINTR after Interrupt. When it is woken, it calls heed,
 // and may return nil then, too.
 func (k *Wake) Await(fd int, events int16, deadline int64, heed func()) error {
 	fds := [2]unix.PollFd{{Fd: int32(fd), Events: events}, {Fd: int32(k.r), Events: unix.POLLIN}}

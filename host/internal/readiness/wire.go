@@ -13,8 +13,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Offsets in subscriptions and events, which are read and written by hand: at
-// thousands a call, package binary's reflection would be most of its time.
+// Offsets in subscriptions and events, which are read and written by hand: with thousands in a
+// call, the reflection of package binary would take most of the time.
 const (
 	subUserdata = unsafe.Offsetof(sockabi.Subscription{}.Userdata)
 	subTag      = unsafe.Offsetof(sockabi.Subscription{}.Tag)
@@ -33,16 +33,16 @@ const (
 const (
 	subSize = sockabi.SubscriptionSize
 
-	// chunk is how many subscriptions are compared at once.
+	// chunk is the number of subscriptions that are compared at once.
 	chunk = 64
 )
 
 var le = binary.LittleEndian
 
-// Poll waits until something has happened that subs, an array of sockabi.Subscription in the
-// guest's memory, subscribe to, and writes it to events, an array of as many sockabi.Event. It
-// returns how many events those are, and EINTR once interrupted. All other trouble is told in
-// events, and then Poll returns at once.
+// Poll waits until an event occurs to which subs subscribes, an array of sockabi.Subscription in
+// the guest's memory. It writes the events to events, which has room for as many sockabi.Event,
+// and returns their number. The errno is EINTR once the guest is interrupted. All other errors
+// are reported in events, and then Poll returns at once.
 func (in *Set) Poll(subs, events []byte) (n int, errno sockabi.Errno) {
 	in.subscribe(subs)
 	defer in.finish()
@@ -52,8 +52,8 @@ func (in *Set) Poll(subs, events []byte) (n int, errno sockabi.Errno) {
 	return in.writeEvents(events), 0
 }
 
-// subscribe makes the guest's subscriptions those that wait waits for. Of those
-// whose bytes are the same as in the last call, nothing is done.
+// subscribe makes subs the subscriptions that wait waits for. It does nothing for those whose
+// bytes are the same as in the last call.
 func (in *Set) subscribe(subs []byte) {
 	n, old := len(subs)/subSize, len(in.rows)
 	in.resize(n)
@@ -76,8 +76,8 @@ func (in *Set) subscribe(subs []byte) {
 	for i := old; i < n; i++ {
 		changed = append(changed, int32(i))
 	}
-	// All old ones are unlinked by now, so that one which moved is not taken for
-	// a second one of its kind.
+	// All old rows are unlinked by now, so that a subscription that moved is not taken for a
+	// second one to the same socket.
 	for _, i := range changed {
 		b := in.snapshot[int(i)*subSize:]
 		in.link(int(i), &sockabi.Subscription{
@@ -95,8 +95,7 @@ func (in *Set) subscribe(subs []byte) {
 	in.account.Rec.Argf(0, func() string { return listed(n, in.subscriptionText) })
 }
 
-// writeEvents writes what happened, in the order of the subscriptions, and returns how
-// many events that is.
+// writeEvents writes the events in the order of the subscriptions, and returns their number.
 func (in *Set) writeEvents(events []byte) int {
 	told := 0
 	var text []string
@@ -139,8 +138,8 @@ func (in *Set) writeEvents(events []byte) int {
 	return told
 }
 
-// finish ends a poll: what was told is forgotten, and rows that held for this
-// poll only will not be found the same again.
+// finish ends a poll: it forgets the events, and invalidates the rows that are valid for this
+// poll only.
 func (in *Set) finish() {
 	in.done.clear()
 	in.hungup.clear()
@@ -150,8 +149,8 @@ func (in *Set) finish() {
 	in.stale, in.low, in.lowFDs = in.stale[:0], in.low[:0], in.lowFDs[:0]
 }
 
-// invalidate makes row i stand for bytes that no subscription has, or none that
-// means anything: if a guest wrote them they would be EINVAL, and so is the row.
+// invalidate gives row i bytes that no valid subscription has. If a guest writes the same bytes,
+// the row reports EINVAL, as it must.
 func (in *Set) invalidate(i int) {
 	was := in.snapshot[i*subSize : (i+1)*subSize]
 	for k := range was {
@@ -160,10 +159,10 @@ func (in *Set) invalidate(i int) {
 	in.fail(i, was[subTag], sockabi.EINVAL)
 }
 
-// mostListed is how many subscriptions and events of a poll are told.
+// mostListed is how many subscriptions and events of a poll the trace lists.
 const mostListed = 8
 
-// listed is a list of n texts, or of the first of them.
+// listed returns a list of n texts, cut after mostListed.
 func listed(n int, text func(i int) string) string {
 	var texts []string
 	for i := range min(n, mostListed) {
@@ -175,7 +174,7 @@ func listed(n int, text func(i int) string) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// subscriptionText describes what subscription i waits for.
+// subscriptionText describes subscription i.
 func (in *Set) subscriptionText(i int) string {
 	r := &in.rows[i]
 	target := strconv.FormatUint(uint64(le.Uint32(in.snapshot[i*subSize:][subTarget:])), 10)
