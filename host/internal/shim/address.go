@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Offsets in guest structs that are read and written often, by hand.
+// Offsets in guest structs that are read and written by hand, since that happens often.
 const (
 	iovBuf = unsafe.Offsetof(sockabi.IOVec{}.Buf)
 	iovLen = unsafe.Offsetof(sockabi.IOVec{}.Len)
@@ -24,11 +24,11 @@ const (
 	storageData   = unsafe.Offsetof(sockabi.AddrStorage{}.Data)
 )
 
-// sunPathSize is how much of AddrStorage.Data a UNIX path takes: Linux's
-// sun_path, whatever the host's.
+// sunPathSize is the number of bytes of AddrStorage.Data for a UNIX path: that of Linux's
+// sun_path, on every host.
 const sunPathSize = sockabi.MaxUnixPath + 1
 
-// addressBytes returns the position of the address that parameter i points to.
+// addressBytes returns the guest's memory of the address that parameter i points to.
 func (c call) addressBytes(i int) ([]byte, sockabi.Errno) {
 	b, ok := c.at(i, sockabi.AddressSize)
 	if !ok {
@@ -42,9 +42,9 @@ func (c call) addressBytes(i int) ([]byte, sockabi.Errno) {
 	return b, 0
 }
 
-// endpoint returns a copy of the address that parameter i points to and the port in
-// parameter p. It has 4, 16 or 128 bytes, under the plain names too. Another length,
-// and an invalid port, is EINVAL.
+// endpoint returns a copy of the address that parameter i points to, with the port in parameter
+// p. The address has 4, 16 or 128 bytes, in functions of version 1 too. Another length and an
+// invalid port are EINVAL.
 func (g *guest) endpoint(c call, i, p int) (address.Endpoint, sockabi.Errno) {
 	b, errno := c.addressBytes(i)
 	if errno != 0 {
@@ -88,10 +88,10 @@ func (g *guest) endpoint(c call, i, p int) (address.Endpoint, sockabi.Errno) {
 	return e, 0
 }
 
-// unixName is the name in a NUL-padded sun_path: an absolute path, or "@name" for the
-// abstract name, which a NUL in front makes. That ends before the padding, as Go's does,
-// so that programs that are not guests can meet it. EINVAL is not a path, or a relative one:
-// the host's working directory is not the guest's.
+// unixName returns the name in a NUL-padded sun_path: an absolute path, or "@name" for an abstract
+// name, which has a NUL in front. An abstract name ends before the padding, as Go's names do, so
+// that native programs can use the same name. EINVAL means that there is no path, or a relative
+// one: the guest does not have the host's working directory.
 func unixName(b []byte) (string, sockabi.Errno) {
 	name := string(bytes.TrimRight(b, "\x00"))
 	if name == "" {
@@ -108,8 +108,8 @@ func unixName(b []byte) (string, sockabi.Errno) {
 	return name, 0
 }
 
-// putAddress writes the address of e to b if it fits, as many bytes as it has.
-// A UNIX path takes all of sun_path. It reports whether it fitted.
+// putAddress writes the bytes of e's address to b, and reports whether they fit. A UNIX path takes
+// all of sun_path.
 func putAddress(b []byte, e address.Endpoint) bool {
 	var n int
 	switch e.Family {
@@ -129,11 +129,11 @@ func putAddress(b []byte, e address.Endpoint) bool {
 	return n <= len(b)
 }
 
-// A getter is sockets.Guest.Local or Peer.
+// A getter is sockets.Guest.Local or sockets.Guest.Peer.
 type getter func(*sockets.Guest, *sockets.Socket) (address.Endpoint, sockabi.Errno)
 
-// endpoint1 is the getter of an address, version 1: the buffer has 4 or 16
-// bytes, and ENOMEM is an address that needs more.
+// endpoint1 returns the handler of an address getter of version 1: the buffer has 4 or 16 bytes.
+// ENOMEM means that the address needs more.
 func endpoint1(get getter) handler {
 	return func(g *guest, c call) sockabi.Errno {
 		if !c.aligned(4, 1, 2, 3) {
@@ -164,7 +164,7 @@ func endpoint1(get getter) handler {
 	}
 }
 
-// endpoint2 is the getter of version 2: the buffer is an AddrStorage.
+// endpoint2 returns the handler of an address getter of version 2: the buffer is an AddrStorage.
 func endpoint2(get getter) handler {
 	return func(g *guest, c call) sockabi.Errno {
 		if !c.aligned(4, 1, 2) {

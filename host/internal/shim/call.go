@@ -14,23 +14,23 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// The rule of every function of the table: check alignment, then flags
-// and counts, then that each pointer lies in memory, results too; copy in; look
-// the descriptor up; ask the policy; act; write results. Nothing can fail after
-// the act, so that no connection, datagram or descriptor is lost.
+// Every handler keeps this order: check alignment, then flags and counts, then that all pointers,
+// also those for results, lie in memory; copy arguments; look the descriptor up; ask the policy;
+// act; write results. Nothing can fail after the act, so that no connection, datagram or
+// descriptor is lost.
 
-// Each function's comment has its parameters, which are 4 bytes each, the sizes of what
-// pointers among them point to, and each errno with its cause. It leaves out those of all
-// functions:
+// The comment of each handler lists its parameters, which have 4 bytes each, the sizes of the
+// values that pointers among them point to, and each errno with its cause. It leaves out the
+// errnos of all functions:
 //
 //   - EADDRNOTAVAIL: a pointer is not a multiple of its alignment, which package sockabi states.
-//   - EFAULT: what a pointer points to is not all in memory.
+//   - EFAULT: a value that a pointer points to is not entirely in memory.
 //   - EBADF: no descriptor of that number is open. ENOTSOCK: it is a file's.
-//   - what the operating system's function of that name says, by netos.Errno.
+//   - the errors of the operating system's function of that name, by netos.Errno.
 //
 // Package sockabi is their source.
 
-// A call is one call of the guest's.
+// A call is one call by the guest.
 type call struct {
 	ctx context.Context
 	Memory
@@ -39,7 +39,7 @@ type call struct {
 
 func (c call) u32(i int) uint32 { return uint32(c.args[i]) }
 
-// handler is how a function of the table is written here.
+// A handler implements one function of the table. It returns the errno for the guest.
 type handler func(*guest, call) sockabi.Errno
 
 // handlers has a handler for each of sockabi.Functions, by name and number of
@@ -82,7 +82,7 @@ var handlers = map[string]map[int]handler{
 	"fd_renumber":          {2: (*guest).fdRenumber},
 }
 
-// A guest is one guest's sockets, as the functions of the table have them.
+// A guest holds one guest's sockets, for the handlers.
 type guest struct {
 	*sockets.Guest
 	watch Watch
@@ -128,8 +128,8 @@ func descriptors(f sockabi.Function) int {
 	return n
 }
 
-// used returns the arguments of a call, the first of which are descriptors, with the numbers
-// of sockets in the place of other names.
+// used returns the arguments of a call. The first fds of them are descriptors: other names of
+// sockets are replaced by the sockets' numbers.
 func (g *guest) used(args []uint64, fds int) []uint64 {
 	for i := range fds {
 		if fd := uint32(args[i]); g.Reserved(fd) {
@@ -142,8 +142,8 @@ func (g *guest) used(args []uint64, fds int) []uint64 {
 
 var le = binary.LittleEndian
 
-// view returns the size bytes of guest memory at ptr; there can be more than
-// 32 bits can count. No bytes are always there.
+// view returns size bytes of guest memory at ptr, and whether they are all in memory. size may
+// exceed 32 bits. Size 0 is always in memory.
 func (c call) view(ptr uint32, size uint64) ([]byte, bool) {
 	if size == 0 {
 		return nil, true
@@ -154,10 +154,10 @@ func (c call) view(ptr uint32, size uint64) ([]byte, bool) {
 	return c.View(ptr, uint32(size))
 }
 
-// at is the struct or integer that parameter i points to.
+// at returns the struct or integer that parameter i points to, and whether it is in memory.
 func (c call) at(i int, size uint64) ([]byte, bool) { return c.view(c.u32(i), size) }
 
-// aligned reports whether the parameters that are listed are multiples of n.
+// aligned reports whether the parameters with the indices params are multiples of n.
 func (c call) aligned(n uint32, params ...int) bool {
 	for _, i := range params {
 		if c.u32(i)%n != 0 {
@@ -167,9 +167,9 @@ func (c call) aligned(n uint32, params ...int) bool {
 	return true
 }
 
-// iovecs returns the buffers that parameters i and i+1 describe, in a slice that the
-// next call reuses. Together they are less than 4 GiB; what is beyond is left
-// out, as a count of bytes could not include it.
+// iovecs returns the buffers that parameters i and i+1 describe, in a slice that the next call
+// reuses. Together they have less than 4 GiB: bytes beyond that are left out, since the guest's
+// count of bytes could not include them.
 func (g *guest) iovecs(c call, i int) (bufs [][]byte, size uint32, errno sockabi.Errno) {
 	array, ok := c.at(i, uint64(c.u32(i+1))*sockabi.IOVecSize)
 	if !ok {
@@ -190,7 +190,7 @@ func (g *guest) iovecs(c call, i int) (bufs [][]byte, size uint32, errno sockabi
 	return bufs, size, 0
 }
 
-// lookup is the socket that parameter 0 is. For a file of the engine's it is
+// lookup returns the socket with the number in parameter 0. For a file of the engine it returns
 // ENOTSOCK.
 func (g *guest) lookup(c call) (*sockets.Socket, sockabi.Errno) {
 	fd := c.u32(0)

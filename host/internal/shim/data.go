@@ -12,26 +12,26 @@ import (
 // Parameters: fd; iovs*, iovslen sockabi.IOVec of 8 bytes; flags, sockabi.RI_*; nread*, 4 bytes;
 // roflags*, sockabi.RO_*, 2 bytes.
 //   - EINVAL: a flag is unknown, or there are more than sockabi.MaxIOVecs buffers.
-//   - EAGAIN: there is nothing, and the socket does not block, or its time is over.
+//   - EAGAIN: nothing has arrived, and the socket does not block, or its time is over.
 //   - EACCES: the policy refuses to receive at a free port; see package sockets.
 //   - EINTR: the guest is stopped.
 func (g *guest) sockRecv(c call) sockabi.Errno {
 	return g.receive(c, receiving{flags: 3, addr: -1, port: -1, nread: 4, roflags: 5})
 }
 
-// sockRecvFrom1 is sock_recv_from with 7 parameters, without port*: the address is copied to
-// the guest's bytes if it fits, and nothing reports its family or port. See sockRecvFrom.
+// sockRecvFrom1 is sock_recv_from with 7 parameters, without port*: it copies the address if the
+// guest's buffer has room, and does not report its family or port. See sockRecvFrom.
 func (g *guest) sockRecvFrom1(c call) sockabi.Errno {
 	return g.receive(c, receiving{flags: 4, addr: 3, port: -1, nread: 5, roflags: 6})
 }
 
-// sockRecvFrom is sock_recv_from: it is sock_recv, and reports the sender. Where there is no
-// sender's address the family of an AddrStorage becomes AF_UNSPEC, and address and port stay
-// as they were.
+// sockRecvFrom is sock_recv_from: it is sock_recv, and reports the sender. If the sender has no
+// address, it sets the family of an AddrStorage to AF_UNSPEC, and leaves address and port as they
+// were.
 //
-// Parameters as of sockRecv, and: addr*, a sockabi.Address of 8 bytes, of room for 4, 16 or 128
+// Parameters as of sockRecv, and: addr*, a sockabi.Address of 8 bytes, with room for 4, 16 or 128
 // bytes; port*, 2 bytes in network order.
-//   - EINVAL: also another length of room, and one without room for a path on a UNIX socket.
+//   - EINVAL: also if the room has another size, or a UNIX socket has no room for a path.
 func (g *guest) sockRecvFrom(c call) sockabi.Errno {
 	return g.receive(c, receiving{flags: 4, addr: 3, port: 5, nread: 6, roflags: 7})
 }

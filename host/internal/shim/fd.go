@@ -61,8 +61,8 @@ func (g *guest) vectored(c call) (bufs [][]byte, size uint32, result []byte, err
 	return bufs, size, result, errno
 }
 
-// elsewhere is the answer to a descriptor that is not a socket: the engine's own
-// function serves its files, and nothing else.
+// elsewhere returns the result for a descriptor that is not a socket: FallThrough for numbers below
+// sockets.FirstSocket, which belong to the engine, and otherwise EBADF.
 func (g *guest) elsewhere(c call) sockabi.Errno {
 	if c.u32(0) < sockets.FirstSocket {
 		return FallThrough
@@ -80,9 +80,9 @@ func (g *guest) fdClose(c call) sockabi.Errno {
 	return 0
 }
 
-// fdFdstatGet is fd_fdstat_get: it reports type, flags and rights of a descriptor. It reports
-// datagram sockets apart, as WASI has it; WasmEdge calls every socket a stream. Parameters: fd;
-// stat*, a sockabi.FDStat of 24 bytes. It falls through for files.
+// fdFdstatGet is fd_fdstat_get: it reports type, flags and rights of a descriptor. It distinguishes
+// datagram sockets from streams, as WASI does; WasmEdge reports every socket as a stream.
+// Parameters: fd; stat*, a sockabi.FDStat of 24 bytes. It falls through for files.
 func (g *guest) fdFdstatGet(c call) sockabi.Errno {
 	s := g.Socket(c.u32(0))
 	if s == nil {
@@ -135,8 +135,8 @@ func (g *guest) fdFilestatGet(c call) sockabi.Errno {
 	return sockabi.ENOTCAPABLE
 }
 
-// fdRenumber is fd_renumber: a socket takes the place of a socket, which is closed. Parameters:
-// fd; to. It falls through for two files that are both open.
+// fdRenumber is fd_renumber: it closes the socket to, and gives its number to the socket fd.
+// Parameters: fd; to. It falls through for two files that are both open.
 //   - ENOTSUP: only one of the two is a socket.
 func (g *guest) fdRenumber(c call) sockabi.Errno {
 	from, to := g.Socket(c.u32(0)), g.Socket(c.u32(1))

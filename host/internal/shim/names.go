@@ -12,28 +12,28 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// maxNodes is how many nodes of the guest's list are looked at: its max can be
-// anything, and its list a ring.
+// maxNodes is how many nodes of the guest's list are used at most: the guest's max can be any
+// number, and its list can be a ring.
 const maxNodes = 256
 
-// A node is where one answer goes.
+// A node is the place in guest memory for one answer.
 type node struct {
-	info, addr, data, canon []byte // an AddrInfo, its SockAddr, and the room for their data
+	info, addr, data, canon []byte // an AddrInfo, its SockAddr, and the room for the address and for the canonical name
 }
 
-// sockGetaddrinfo is sock_getaddrinfo: it looks a name and a service up. A number needs no
-// permission, a name that of the policy to resolve it. SOCK_ANY means streams and datagrams.
+// sockGetaddrinfo is sock_getaddrinfo: it looks a name and a service up. The policy must allow to
+// resolve a name; an address in numbers needs no rule. SOCK_ANY means streams and datagrams.
 //
 // Parameters: node*, nodelen bytes; service*, servicelen bytes; hints*, a sockabi.AddrInfo of 28
-// bytes; res**, 4 bytes, with a pointer to the first of a list of AddrInfo; max, how many of it
-// are used at most, but no more than maxNodes and than the list has; count*, 4 bytes.
+// bytes; res**, 4 bytes, with a pointer to the first of a list of AddrInfo; max, how many of the
+// list are used, at most maxNodes and the length of the list; count*, 4 bytes.
 //   - EAI_NONAME: there is neither name nor service, the name does not exist, or is longer than
 //     sockabi.MaxName.
 //   - EAI_SERVICE: no such service is known, or it is longer than sockabi.MaxService.
-//   - EAI_MEMORY: max is 0, or an answer has no room; nothing is written then.
+//   - EAI_MEMORY: max is 0, or there is no room for an answer; then nothing is written.
 //   - EAI_BADFLAG, EAI_FAMILY, EAI_SOCKTYPE, ENOSYS: a hint is unknown.
 //   - EAI_NODATA, EAI_ADDRFAMILY: the name, or the number, has no address of that family.
-//   - EAI_AGAIN: the resolver fails for now, or the guest looks up more than it may.
+//   - EAI_AGAIN: the resolver fails temporarily, or the guest is at its limit of lookups.
 //   - EAI_FAIL, EAI_SYSTEM: the resolver, or the list of the host's addresses, fails.
 //   - EACCES: the policy refuses to resolve the name.
 //   - EINTR: the guest is stopped.
@@ -96,8 +96,8 @@ func (g *guest) sockGetaddrinfo(c call) sockabi.Errno {
 	return 0
 }
 
-// upToNUL returns a copy of b up to its first NUL, but of no more than max bytes. fits
-// reports whether that is all.
+// upToNUL returns a copy of b up to its first NUL, of at most max bytes. fits reports whether max
+// was enough.
 func upToNUL(b []byte, max int) (s string, fits bool) {
 	end := bytes.IndexByte(b[:min(len(b), max+1)], 0)
 	if end < 0 {
@@ -107,7 +107,7 @@ func upToNUL(b []byte, max int) (s string, fits bool) {
 	return string(b[:end]), true
 }
 
-// nodes is the list that begins at ptr, at most max long.
+// nodes returns the first nodes, at most max, of the list that begins at ptr.
 func (c call) nodes(ptr, max uint32) ([]node, sockabi.Errno) {
 	var nodes []node
 	for len(nodes) == 0 || ptr != 0 && len(nodes) < int(min(max, maxNodes)) {
@@ -145,8 +145,7 @@ func dataSize(a names.Answer) int {
 	return sockabi.SockAddrInet6Size
 }
 
-// put writes a to n, and canon with a NUL behind it. What Next and the pointers
-// are is left alone.
+// put writes a to n, and canon with a NUL behind it. It does not change Next and the pointers.
 func (n node) put(q names.Question, a names.Answer, canon string) {
 	var info sockabi.AddrInfo
 	var addr sockabi.SockAddr
@@ -166,7 +165,7 @@ func (n node) put(q names.Question, a names.Answer, canon string) {
 	if at := 2; info.Family == sockabi.AF_INET4 {
 		copy(data[at:], a.Addr.Addr().AsSlice())
 	} else {
-		at += 4 // flow information
+		at += 4 // skips the flow information
 		copy(data[at:], a.Addr.Addr().AsSlice())
 	}
 	copy(n.data, data[:dataSize(a)])

@@ -4,22 +4,22 @@ package shim
 
 import "github.com/wasisock/wasisock/sockabi"
 
-// moreSubscriptions is how many a guest can have beside two for each socket that it may open:
-// what the host keeps for them must not be the guest's to choose. Go's runtime stops at
-// 65,535.
+// moreSubscriptions is how many subscriptions a guest may have besides two for each socket that
+// it may open, so that a guest cannot choose how much memory the host uses. Go's runtime has at
+// most 65,535.
 const moreSubscriptions = 1 << 16
 
-// pollOneoff is poll_oneoff, and epoll_oneoff: it waits until something has happened that the
-// guest subscribes to. All trouble but that below is told in events, and then the call returns
-// at once.
+// pollOneoff is poll_oneoff, and epoll_oneoff: it waits until an event occurs to which the guest
+// subscribes. All errors except those below are reported in events, and then the call returns at
+// once.
 //
 // Parameters: subs*, nsubs sockabi.Subscription of 48 bytes; events*, room for as many
 // sockabi.Event of 32 bytes; nsubs; nevents*, 4 bytes.
-//   - EINVAL: there are no subscriptions, or more than a guest has use for.
+//   - EINVAL: there are no subscriptions, or more than moreSubscriptions allows.
 //   - EINTR: the guest is stopped.
 //
-// NBytes is 1 for what is ready, except 0 for a listener: to report how much there
-// is would be a system call per event.
+// NBytes is 1 for a ready descriptor, and 0 for a listener: the true number of bytes would cost
+// a system call per event.
 func (g *guest) pollOneoff(c call) sockabi.Errno {
 	if !c.aligned(8, 0, 1) || !c.aligned(4, 3) {
 		return sockabi.EADDRNOTAVAIL

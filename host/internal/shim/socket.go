@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// sockOpen is sock_open: it makes a blocking socket.
+// sockOpen is sock_open: it opens a blocking socket.
 //
 // Parameters: af, sockabi.AF_*; type, sockabi.SOCK_*; fd*, where its number goes, 4 bytes.
 //   - EINVAL: the family or the type is unknown.
@@ -44,13 +44,14 @@ func (g *guest) putNumber(result []byte, s *sockets.Socket) {
 	g.Account.Rec.Opened(s.Number())
 }
 
-// sockBind is sock_bind: it gives a socket an address, or a listener of the host's that is there.
+// sockBind is sock_bind: it binds a socket to an address, or to the host's listener at it.
 //
 // Parameters: fd; addr*, a sockabi.Address of 8 bytes, of an address of 4, 16 or 128 bytes;
 // port, in host order.
 //   - EINVAL: the socket has an address; the length, the port or the path is invalid.
 //   - EAFNOSUPPORT: the address is not of the socket's family.
-//   - EACCES: the policy refuses to listen there. A free port is asked for later; see package sockets.
+//   - EACCES: the policy refuses to listen there. It is asked about port 0 later; see package
+//     sockets.
 //   - EADDRINUSE: the guest has taken the host's listener already.
 //   - EADDRNOTAVAIL: the host has released that listener.
 //   - EROFS, EPERM, ENAMETOOLONG: the path is in a read-only directory, leads out of its
@@ -74,7 +75,7 @@ func (g *guest) sockBind(c call) sockabi.Errno {
 // sockListen is sock_listen: it makes a stream accept connections. A TCP socket without an
 // address is bound to a free port of all addresses.
 //
-// Parameters: fd; backlog, signed, which a listener of the host's does not look at.
+// Parameters: fd; backlog, signed, which a listener of the host ignores.
 //   - EACCES: the policy refuses to listen at a free port; see package sockets.
 //   - ENOBUFS: the guest has as many listeners as it may have.
 func (g *guest) sockListen(c call) sockabi.Errno {
@@ -88,13 +89,14 @@ func (g *guest) sockListen(c call) sockabi.Errno {
 // sockAccept1 is sock_accept with two parameters: fd; newfd*, 4 bytes. See sockAccept.
 func (g *guest) sockAccept1(c call) sockabi.Errno { return g.acceptTo(c, 0, 1) }
 
-// sockAccept is sock_accept: it takes a connection. The policy has allowed the listener, and
-// so its connections.
+// sockAccept is sock_accept: it takes a connection off the queue. The policy has allowed the
+// listener, which includes its connections.
 //
 // Parameters: fd; flags of the new descriptor, sockabi.FDFLAG_*; only NONBLOCK has a
 // meaning; newfd*, where its number goes, 4 bytes.
 //   - EINVAL: a flag is unknown; the socket does not listen, or the guest is shut down.
-//   - EAGAIN: there is none, and the listener does not block; or it has as many as it may have.
+//   - EAGAIN: there is no connection, or the listener has as many as it may have, and it does not
+//     block.
 //   - EMFILE: the guest has as many sockets as it may have, or a listener that blocks as many
 //     connections.
 //   - EINTR: the guest is stopped.
@@ -123,8 +125,9 @@ func (g *guest) acceptTo(c call, flags uint32, result int) sockabi.Errno {
 	return 0
 }
 
-// sockConnect is sock_connect: it connects a socket, of datagrams for sends without an address.
-// An unspecified address is loopback. That of the nameserver leads to the host's own.
+// sockConnect is sock_connect: it connects a socket. A datagram socket can then send without an
+// address. An unspecified address means loopback. The nameserver's address connects to the host's
+// own nameserver.
 //
 // Parameters as of sockBind.
 //   - EINVAL, EAFNOSUPPORT: as of sockBind.
@@ -150,8 +153,8 @@ func (g *guest) sockConnect(c call) sockabi.Errno {
 	return g.Connect(s, e)
 }
 
-// sockShutdown is sock_shutdown: it ends one direction or both. A listener of the host's ends
-// for this guest alone.
+// sockShutdown is sock_shutdown: it shuts down one direction or both. A listener of the host is
+// shut down for this guest only.
 //
 // Parameters: fd; how, sockabi.SHUT_*, where 0 acts as SHUT_RD.
 //   - EINVAL: how is unknown.
@@ -168,12 +171,12 @@ func (g *guest) sockShutdown(c call) sockabi.Errno {
 	return g.Shutdown(s, uint8(how))
 }
 
-// sockGetsockopt is sock_getsockopt: it writes as much of an option's value as there is room
-// for, and its size then.
+// sockGetsockopt is sock_getsockopt: it writes an option's value, cut to the room for it, and then
+// the size of the written value.
 //
-// Parameters: fd; level and name, sockabi.SOL_* and its options; value*, as many bytes as size*
-// says; size*, 4 bytes. At address 4 no room is the size 4 itself, passed by value as
-// stealthrocket/net does.
+// Parameters: fd; level and name, sockabi.SOL_* and its options; value*, with the room that size*
+// holds; size*, 4 bytes. For SO_TYPE and SO_ERROR, if the pointer is 4 and the size there is 0, the
+// size is 4: stealthrocket/net passes it by value.
 //   - EINVAL: the option is unknown; SO_ERROR or SO_TYPE has room for less than 4 bytes, or
 //     SO_BINDTODEVICE for less than the name.
 //   - ENOPROTOOPT: the host lacks the option.
@@ -252,8 +255,8 @@ func (g *guest) sockGetsockopt(c call) sockabi.Errno {
 //   - EINVAL: the option is unknown, or the value is shorter than the option's.
 //   - ENOPROTOOPT: the option can only be read.
 //   - EDOM: the microseconds of a timeout are not below a million.
-//   - EACCES: SO_BINDTODEVICE, which leads packets past the routes that a policy of addresses
-//     is made for.
+//   - EACCES: the option is SO_BINDTODEVICE, which sends packets past the routes that a policy
+//     for addresses assumes.
 func (g *guest) sockSetsockopt(c call) sockabi.Errno {
 	o, known := sockets.OptionOf(c.u32(1), c.u32(2))
 	if !known {
@@ -300,5 +303,5 @@ var errDevice = errors.New("binding to a device")
 
 const (
 	fdflags    = sockabi.FDFLAG_APPEND | sockabi.FDFLAG_DSYNC | sockabi.FDFLAG_NONBLOCK | sockabi.FDFLAG_RSYNC | sockabi.FDFLAG_SYNC
-	optionSize = 64 // more than any value
+	optionSize = 64 // bytes; more than any value has
 )

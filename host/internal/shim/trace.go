@@ -13,8 +13,9 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// watched returns call with a report to the guest's Watch of each call that does not
-// fall through: its name, arguments, errno and duration. Without both it is call itself.
+// watched returns a Func that calls call and reports each call that does not fall through to the
+// guest's Watch: its name, arguments, errno and duration. If both fields of the Watch are nil, it
+// returns call itself.
 func (g *guest) watched(f sockabi.Function, call Func) Func {
 	if g.watch.none() {
 		return call
@@ -44,8 +45,8 @@ func (g *guest) watched(f sockabi.Function, call Func) Func {
 	}
 }
 
-// recordReceived records a number of bytes, whether there were more in the datagram, and who
-// has sent it, if that is known.
+// recordReceived records the number of bytes, whether the datagram had more, and its sender, if
+// that is known.
 func recordReceived(r *account.Recorder, n int, cut bool, from address.Endpoint) {
 	if r == nil {
 		return
