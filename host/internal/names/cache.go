@@ -8,34 +8,33 @@ import (
 	"time"
 )
 
-// nameLife is how long an address is known by a name after the host told of it: longer
-// than answerTTL, for programs that resolve and connect much later.
+// nameLife is how long an address is known by a name after an answer: longer than answerTTL, for
+// programs that resolve a name and connect much later.
 const nameLife = 5 * time.Minute
 
-// maxNames is how many pairs of an address and a name are known of a guest.
+// maxNames is the greatest number of pairs of an address and a name that a cache holds.
 const maxNames = 1 << 16
 
 // A nameCache holds the addresses that the host has returned to the guest for names.
 type nameCache struct {
 	mu     sync.Mutex
 	byAddr map[netip.Addr][]meaning
-	pairs  int // in byAddr
+	pairs  int // number of pairs in byAddr
 }
 
 // A meaning is a name of an address.
 type meaning struct {
 	name  string
-	asked string    // as the resolver was asked for it
-	until time.Time // when it is over
-	again time.Time // when it may be looked up again, once it is over
+	asked string    // the name as the resolver got it
+	until time.Time // when it expires
+	again time.Time // when it may be looked up again, after until
 }
 
-// renewEvery is how often a name that is over is looked up again, at most.
+// renewEvery is the least time between two lookups of an expired name.
 const renewEvery = time.Minute
 
-// add remembers that name means a, which the resolver was asked as asked, for as long
-// as life. It returns false if
-// it forgot other pairs for that, of those that were not over.
+// add records for life that name has the address a. asked is the name as the resolver got it. It
+// returns false if it dropped other pairs, and none had expired.
 func (c *nameCache) add(a netip.Addr, name, asked string, life time.Duration) (room bool) {
 	now := time.Now()
 	c.mu.Lock()
@@ -56,8 +55,8 @@ func (c *nameCache) add(a netip.Addr, name, asked string, life time.Duration) (r
 	return room
 }
 
-// makeRoom drops what is over, and else the pairs of any addresses: of an eighth, so that
-// it is seldom called.
+// makeRoom does nothing if there is room. Otherwise it drops expired pairs, and then others until
+// an eighth is free, so that it seldom has to. It returns false if no pair had expired.
 func (c *nameCache) makeRoom(now time.Time) bool {
 	if c.pairs < maxNames {
 		return true
@@ -75,7 +74,7 @@ func (c *nameCache) makeRoom(now time.Time) bool {
 	return room
 }
 
-// drop drops meanings of a.
+// drop drops the meanings of a for which is returns true.
 func (c *nameCache) drop(a netip.Addr, is func(meaning) bool) {
 	before := len(c.byAddr[a])
 	left := slices.DeleteFunc(c.byAddr[a], is)
@@ -87,7 +86,7 @@ func (c *nameCache) drop(a netip.Addr, is func(meaning) bool) {
 	c.byAddr[a] = left
 }
 
-// of is the names of a now, in order.
+// of returns the names of a that have not expired, in order.
 func (c *nameCache) of(a netip.Addr) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +101,7 @@ func (c *nameCache) of(a netip.Addr) []string {
 	return all
 }
 
-// over is the names of a that are over, as far as they may be looked up again now.
+// over returns the expired names of a that may be looked up again now.
 func (c *nameCache) over(a netip.Addr) (all []meaning) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

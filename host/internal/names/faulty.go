@@ -13,14 +13,14 @@ import (
 	"github.com/wasisock/wasisock/host/internal/account"
 )
 
-// A faultyResolver resolves names worse than the one in it, from several goroutines: the
-// guest's calls, and the nameserver. Each name has dice of its own, so that it does not
-// matter which of two is asked for first.
+// A faultyResolver is a resolver whose lookups fail at random. The guest's calls and the
+// nameserver may use it concurrently. Each name has dice of its own, so that the order of lookups
+// does not matter.
 type faultyResolver struct {
 	resolver
 	faults hostfault.Faults
 	mu     sync.Mutex
-	dice   [256]*account.Dice // by a hash, because a guest can ask for any number of names
+	dice   [256]*account.Dice // by a hash of the name, because a guest can look up any number of names
 }
 
 func (r *faultyResolver) LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error) {

@@ -11,9 +11,9 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Resolve answers q. It asks the policy before it asks anyone else, and waits no
-// longer than until Interrupt. It does not look at the call's own context: if that was
-// done first, the guest would see EINTR before it is known that it is to end.
+// Resolve answers q. It asks the policy before the resolver, and waits at most until Interrupt. It
+// ignores the context of the call: if that were done first, the guest would get EINTR before it is
+// known that the guest is stopped.
 func (n *Names) Resolve(q Question) (answers []Answer, canon string, errno sockabi.Errno) {
 	ctx, cancel := context.WithCancel(n.account.Ended)
 	defer cancel()
@@ -59,7 +59,7 @@ func (n *Names) Resolve(q Question) (answers []Answer, canon string, errno socka
 	return answers, canon, 0
 }
 
-// addresses is those of the name that q is about.
+// addresses returns the addresses of the name in q.
 func (n *Names) addresses(ctx context.Context, q Question) ([]netip.Addr, sockabi.Errno) {
 	if q.Flags&sockabi.AI_ADDRCONFIG != 0 {
 		local, err := net.InterfaceAddrs()
@@ -83,7 +83,7 @@ func (n *Names) addresses(ctx context.Context, q Question) ([]netip.Addr, sockab
 	if err != nil {
 		return nil, n.resolution(err)
 	}
-	for i, a := range addrs { // IPv4 addresses come in both forms
+	for i, a := range addrs { // the resolver returns IPv4 addresses in both forms
 		addrs[i] = a.Unmap()
 	}
 	if addrs = q.choose(addrs); len(addrs) == 0 {
@@ -92,7 +92,7 @@ func (n *Names) addresses(ctx context.Context, q Question) ([]netip.Addr, sockab
 	return addrs, 0
 }
 
-// Valid checks the question as far as no resolver is needed for it.
+// Valid returns the errno of a question that is invalid without any lookup, or 0.
 func (q Question) Valid(max uint32) sockabi.Errno {
 	const flags = sockabi.AI_PASSIVE | sockabi.AI_CANONNAME | sockabi.AI_NUMERICHOST | sockabi.AI_NUMERICSERV |
 		sockabi.AI_V4MAPPED | sockabi.AI_ALL | sockabi.AI_ADDRCONFIG
@@ -113,8 +113,8 @@ func (q Question) Valid(max uint32) sockabi.Errno {
 	return 0
 }
 
-// resolution is the door from the resolver's errors to those of
-// sock_getaddrinfo. Once interrupted, every error is EINTR.
+// resolution returns the errno of sock_getaddrinfo for an error of the resolver. Once the guest is
+// interrupted, that is EINTR for every error.
 func (n *Names) resolution(err error) sockabi.Errno {
 	if err == nil {
 		return 0

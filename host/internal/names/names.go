@@ -1,5 +1,5 @@
-// Package names looks names up for a guest: sock_getaddrinfo, a nameserver for the guest's own
-// DNS messages, and what names were said to mean, for rules with names.
+// Package names looks names up for a guest: for sock_getaddrinfo, and as a nameserver for the
+// guest's own DNS messages. It records the addresses of names, for rules with names.
 package names
 
 import (
@@ -11,20 +11,20 @@ import (
 	"github.com/wasisock/wasisock/host/internal/account"
 )
 
-// A Names looks names up for one guest, by the host's resolver and under the policy.
+// A Names looks names up for one guest, with the host's resolver and under the policy.
 type Names struct {
 	Resolver resolver
-	Life     time.Duration // for which an address is known by a name
+	Life     time.Duration // how long an address is known by a name
 
 	account   *account.Account
-	localhost bool          // the name means the guest's own listeners
-	answering chan struct{} // a token for each query that is looked up
-	asking    atomic.Int32  // sockets of the nameserver
+	localhost bool          // the name localhost means the guest's own listeners
+	answering chan struct{} // has an element for each query that is being looked up
+	asking    atomic.Int32  // number of sockets of the nameserver
 	cache     nameCache
 }
 
-// Open makes the service of an account. localhost means that the name needs no permission: it
-// means the guest's own listeners.
+// Open prepares n for the guest of an account. With localhost, the name localhost means the
+// guest's own listeners, and the policy is not asked about it.
 func (n *Names) Open(a *account.Account, r resolver, localhost bool) {
 	n.account, n.Resolver, n.Life, n.localhost, n.answering = a, r, nameLife, localhost, make(chan struct{}, maxAnswering)
 	if f := a.Faults; f.DNS > 0 || f.Delay > 0 {
@@ -32,24 +32,24 @@ func (n *Names) Open(a *account.Account, r resolver, localhost bool) {
 	}
 }
 
-// Known returns the names by which the guest was told of a, in order.
+// Known returns the names for which the guest has got the address a, in order.
 func (n *Names) Known(a netip.Addr) []string { return n.cache.of(a) }
 
-// learn remembers what the guest is told that a name means.
+// learn records that the guest gets the address a for a name.
 func (n *Names) learn(a netip.Addr, name, asked string) {
 	if !n.cache.add(a, name, asked, n.Life) {
 		n.account.Limited("")
 	}
 }
 
-// Renew looks up the names again by which a was known, beside the guest: a program that has
-// looked a name up once may go on using its address.
+// Renew looks up, in the background, the expired names of a again: a program that has looked a
+// name up once may go on using its address.
 func (n *Names) Renew(a netip.Addr) {
 	for _, m := range n.cache.over(a) {
 		select {
 		case n.answering <- struct{}{}:
 		default:
-			return // there is much to look up already
+			return // there are many lookups already
 		}
 		n.account.Go(func() {
 			defer n.finish()

@@ -13,16 +13,16 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// The nameserver answers a guest's own DNS messages (RFC 1035), by the host's resolver
-// and under the policy. A name that is refused is REFUSED. What a name means is
-// remembered, as of sock_getaddrinfo, so that rules with names hold for it.
+// The nameserver answers a guest's own DNS messages (RFC 1035), with the host's resolver and under
+// the policy. The answer for a denied name is REFUSED. Addresses of names are recorded, as by
+// sock_getaddrinfo, so that rules with names apply to them.
 
-// answerTTL is how long answers may be kept, in seconds: less than nameLife.
+// answerTTL is how long guests may keep answers, in seconds: less than nameLife.
 const answerTTL = 60
 
-// answer is the answer to query, of at most size bytes without being marked as cut. In a
-// datagram, which is not longer than maxDatagram, it is at most what the query says it can
-// take. Nil means that there is no answer.
+// answer returns the answer to query. An answer of more than size bytes is cut and marked so. In a
+// datagram, of at most maxDatagram bytes, it is also cut to the size that the query allows. Nil
+// means no answer.
 func (n *Names) answer(ctx context.Context, query []byte, size int) []byte {
 	var p dnsmessage.Parser
 	header, err := p.Start(query)
@@ -66,7 +66,7 @@ func (n *Names) answer(ctx context.Context, query []byte, size int) []byte {
 	return packed
 }
 
-// payloadSize returns how many bytes the sender of a query with EDNS (RFC 6891) can take.
+// payloadSize returns how many bytes an answer to a query with EDNS (RFC 6891) may have.
 func payloadSize(p *dnsmessage.Parser) (size int, ok bool) {
 	if p.SkipAllAnswers() != nil || p.SkipAllAuthorities() != nil {
 		return 0, false
@@ -85,7 +85,7 @@ func payloadSize(p *dnsmessage.Parser) (size int, ok bool) {
 	}
 }
 
-// records is the answers to q.
+// records returns the answers to q.
 func (n *Names) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.Resource) {
 	if q.Class != dnsmessage.ClassINET {
 		return dnsmessage.RCodeNotImplemented, nil
@@ -97,7 +97,7 @@ func (n *Names) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 	if !n.account.MayLookUp() {
 		return dnsmessage.RCodeServerFailure, nil
 	}
-	owner := q.Name // of the records
+	owner := q.Name // the owner of the records
 	canonical := func() dnsmessage.Name { return owner }
 	if q.Type == dnsmessage.TypeA || q.Type == dnsmessage.TypeAAAA {
 		canonical = n.canonical(ctx, q.Name)
@@ -109,7 +109,7 @@ func (n *Names) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 	case errors.As(err, &none):
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return dnsmessage.RCodeNameError, nil
-	case errors.As(err, &dns) && !dns.IsTemporary && !dns.IsTimeout: // as package net has REFUSED
+	case errors.As(err, &dns) && !dns.IsTemporary && !dns.IsTimeout: // REFUSED in package net
 		return dnsmessage.RCodeRefused, nil
 	case err != nil:
 		return dnsmessage.RCodeServerFailure, nil
@@ -132,8 +132,8 @@ func (n *Names) records(ctx context.Context, q dnsmessage.Question) (dnsmessage.
 	return dnsmessage.RCodeSuccess, all
 }
 
-// canonical begins to look up what name is an alias of, and returns a function that waits
-// for it: name itself if it is not one.
+// canonical begins to look up the canonical name of name, and returns a function that waits for
+// it and returns it: name itself if name is not an alias.
 func (n *Names) canonical(ctx context.Context, name dnsmessage.Name) func() dnsmessage.Name {
 	found := make(chan dnsmessage.Name, 1)
 	go func() {
@@ -151,9 +151,9 @@ func (n *Names) canonical(ctx context.Context, name dnsmessage.Name) func() dnsm
 	return func() dnsmessage.Name { return <-found }
 }
 
-// absolute returns a name of a DNS message as the resolver is asked for it: without the
-// search list of the host, which the guest has in its resolv.conf. localhost is a name of
-// files, not of DNS.
+// absolute returns a name of a DNS message as the resolver gets it: absolute, since the guest has
+// the host's search list in its own resolv.conf. localhost is an exception, since it comes from
+// files, not from DNS.
 func absolute(name string) string {
 	if strings.EqualFold(name, "localhost") {
 		return name
@@ -161,14 +161,14 @@ func absolute(name string) string {
 	return name + "."
 }
 
-// isOwn reports whether name means the guest's own listeners: localhost, of a guest that has
-// some of the host's.
+// isOwn reports whether name means the guest's own listeners: localhost, if the guest has
+// listeners of the host.
 func (n *Names) isOwn(name string) bool {
 	return n.localhost && strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
 }
 
-// look asks the resolver for what there is of an absolute name. It has no answer for the
-// types that package net does not know.
+// look looks up the records of an absolute name. It returns none for types that package net does
+// not support.
 func (n *Names) look(ctx context.Context, kind dnsmessage.Type, name string) (found []dnsmessage.ResourceBody, err error) {
 	add := func(target string, body func(dnsmessage.Name) dnsmessage.ResourceBody) {
 		if n, err := dnsmessage.NewName(strings.TrimSuffix(target, ".") + "."); err == nil {
@@ -233,7 +233,7 @@ func (n *Names) look(ctx context.Context, kind dnsmessage.Type, name string) (fo
 	return found, err
 }
 
-// chunks is text in strings that a TXT record can hold.
+// chunks splits text into strings that a TXT record can hold.
 func chunks(text string) []string {
 	var all []string
 	for len(text) > 255 {
@@ -243,8 +243,8 @@ func chunks(text string) []string {
 	return append(all, text)
 }
 
-// reversed is the address that a name below in-addr.arpa or ip6.arpa stands for (RFC
-// 1035, section 3.5; RFC 3596, section 2.5). "" means none, which no resolver knows.
+// reversed returns the address for a name below in-addr.arpa or ip6.arpa (RFC 1035, section 3.5;
+// RFC 3596, section 2.5), or "" for another name, which no resolver finds.
 func reversed(name string) string {
 	name = strings.ToLower(name)
 	v6 := false

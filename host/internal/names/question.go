@@ -9,7 +9,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A resolver has the methods of *net.Resolver that are used.
+// A resolver has the methods of *net.Resolver that this package uses.
 type resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupCNAME(ctx context.Context, host string) (string, error)
@@ -29,7 +29,7 @@ type Question struct {
 	Kind, Protocol uint8  // sockabi.SOCK_*, sockabi.IPPROTO_*
 }
 
-// An Answer is one address to use.
+// An Answer is one address that answers a Question.
 type Answer struct {
 	Addr           netip.AddrPort
 	Kind, Protocol uint8
@@ -49,8 +49,8 @@ func (q Question) transports() []Answer {
 	return all
 }
 
-// ports puts the port of the service into those of the transports that have it.
-// There is none of them if the service is unknown.
+// ports returns the transports that have the service, with its port. It returns an errno if the
+// service is unknown.
 func (q Question) ports(ctx context.Context, r resolver, transports []Answer) ([]Answer, sockabi.Errno) {
 	if q.Service == "" {
 		return transports, 0
@@ -78,8 +78,8 @@ func (q Question) ports(ctx context.Context, r resolver, transports []Answer) ([
 	return found, 0
 }
 
-// literal is the addresses that need no resolver: of no node, and of a number.
-// ok is false if the node is a name.
+// literal returns the addresses that need no resolver: those of an empty node and of an address in
+// numbers. ok is false if the node is a name.
 func (q Question) literal() (addrs []netip.Addr, errno sockabi.Errno, ok bool) {
 	v4, v6 := netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()
 	if q.Flags&sockabi.AI_PASSIVE != 0 {
@@ -88,7 +88,7 @@ func (q Question) literal() (addrs []netip.Addr, errno sockabi.Errno, ok bool) {
 	switch {
 	case q.Node != "":
 		addr, err := netip.ParseAddr(q.Node)
-		if err != nil || addr.Zone() != "" { // no call of the extension takes a zone
+		if err != nil || addr.Zone() != "" { // the extension has no zones
 			return nil, sockabi.EAI_NONAME, q.Flags&sockabi.AI_NUMERICHOST != 0
 		}
 		if addrs = q.choose([]netip.Addr{addr}); addrs == nil {
@@ -105,9 +105,8 @@ func (q Question) literal() (addrs []netip.Addr, errno sockabi.Errno, ok bool) {
 	return []netip.Addr{v6, v4}, 0, true
 }
 
-// choose is the addresses of the family asked for. With AI_V4MAPPED the IPv4
-// ones come IPv4-mapped where there is no IPv6 address, and with AI_ALL too
-// beside those that there are.
+// choose returns the addresses of the family asked for. With AI_V4MAPPED, it returns IPv4-mapped
+// addresses if there is no IPv6 address, and with AI_ALL too also beside IPv6 addresses.
 func (q Question) choose(addrs []netip.Addr) []netip.Addr {
 	var v4, v6 []netip.Addr
 	for _, a := range addrs {
@@ -134,9 +133,8 @@ func (q Question) choose(addrs []netip.Addr) []netip.Addr {
 	return addrs
 }
 
-// configured is the family to ask for under AI_ADDRCONFIG: one that this machine
-// has an address of besides loopback. ok is false if that rules out the family
-// asked for.
+// configured returns the family to ask for with AI_ADDRCONFIG: a family in which this machine has
+// an address besides loopback. ok is false if the family asked for is not one.
 func (q Question) configured(addrs []net.Addr) (family uint8, ok bool) {
 	var v4, v6 bool
 	for _, a := range addrs {

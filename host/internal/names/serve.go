@@ -8,27 +8,26 @@ import (
 	"sync"
 )
 
-// maxDatagram is the longest answer in a datagram: what DNS flag day 2020 recommends.
+// maxDatagram is the size of the longest answer in a datagram, as DNS flag day 2020 recommends.
 const maxDatagram = 1232
 
-// maxAnswering is how many queries of one guest are looked up at once. The others wait
-// in their sockets.
+// maxAnswering is how many queries of one guest are looked up at once. Others wait in their
+// sockets.
 const maxAnswering = 32
 
-// maxAsking is how many sockets of one guest may be connected to the nameserver at once:
-// each has a goroutine. It goes on after the socket was closed, while it waits for its turn
-// to look up.
+// maxAsking is how many sockets of one guest may be connected to the nameserver at once: each has
+// a goroutine. A goroutine that waits for its turn to look up outlives its socket.
 const maxAsking = 256
 
 // maxQuery is the longest query in a datagram, which need not be longer than 512 bytes
 // (RFC 1035, section 4.2.1).
 const maxQuery = 4096
 
-// Full reports whether the guest has as many sockets of the nameserver as it may have.
+// Full reports whether the guest has maxAsking sockets connected to the nameserver.
 func (n *Names) Full() bool { return n.asking.Load() >= maxAsking }
 
-// Serve answers the queries that arrive at end, one of a pair of sockets, in the background, until the other
-// one closes. It closes nothing.
+// Serve answers the queries that arrive at end, one of a pair of sockets, until the other one is
+// closed. It runs in the background, and does not close end.
 func (n *Names) Serve(end *os.File, stream bool) {
 	ctx, cancel := context.WithCancel(n.account.Ended)
 	serve := n.serveDatagrams
@@ -65,7 +64,7 @@ func (n *Names) serveDatagrams(ctx context.Context, f *os.File) {
 	}
 }
 
-// serveStream answers one query after the other, each behind its length in two bytes.
+// serveStream answers one query after the other. Each has its length in front, in two bytes.
 func (n *Names) serveStream(ctx context.Context, f *os.File) {
 	const longest = 1<<16 - 1
 	var length [2]byte
@@ -99,8 +98,8 @@ func (n *Names) begin(ctx context.Context) bool {
 
 func (n *Names) finish() { <-n.answering }
 
-// answerSafely answers nothing where the embedder's policy or resolver panics: such
-// a panic in a call of the guest's would end the guest.
+// answerSafely calls answer, and returns nil if the embedder's policy or resolver panics. In a
+// call of the guest, such a panic would end only the guest.
 func (n *Names) answerSafely(ctx context.Context, query []byte, size int) (answer []byte) {
 	defer func() {
 		if recover() != nil {
