@@ -10,19 +10,18 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A backend implements a socket of the guest. There are four: a
-// kernelSocket, a listenerCopy of one of the host's listeners, a connBridge to a
-// net.Conn, and a dnsSocket. A socket begins as a kernelSocket; binding and connecting
-// can replace that by one of the others, on the same descriptor.
+// A backend implements a socket of the guest. There are four: a kernelSocket, a listenerCopy of
+// one of the host's listeners, a connBridge to a net.Conn, and a dnsSocket. A socket begins as a
+// kernelSocket; binding and connecting can replace it by another backend, on the same descriptor.
 type backend interface {
-	// queue returns the descriptor that is readable when there is something to accept
-	// or to receive. Of a connection it is the descriptor to send on, too.
+	// queue returns the descriptor that is readable when there is something to accept or to
+	// receive. For a connection, it is the descriptor to send on, too.
 	queue() int
 
 	// options returns the descriptor whose options the guest reads and sets.
 	options() int
 
-	// getInt reads an option that is a number.
+	// getInt returns the value of an option that is a number.
 	getInt(o Option) (int, error)
 
 	// local and peer return the addresses of the two ends, as the guest sees them.
@@ -46,12 +45,12 @@ type backend interface {
 	// operating system reports, and forgets it; nil if there is none.
 	failure() error
 
-	// shutdown shuts down one direction or both, sockabi.SHUT_*; 0 is SHUT_RD. It does
-	// nothing and returns true for a listener that ends for this guest alone.
+	// shutdown shuts down one direction or both, sockabi.SHUT_*; 0 means SHUT_RD. For a listener
+	// that is shut down for this guest only, it does nothing and returns true.
 	shutdown(how uint8) (retires bool, err error)
 
-	// owned reports whether the connections in the queue are for this guest alone. Then
-	// retire makes the queue refuse others; what is in it was taken before.
+	// owned reports whether the connections in the queue are for this guest only. Then retire
+	// makes the queue refuse further ones. Call retire after taking those in the queue.
 	owned() bool
 	retire()
 
@@ -59,13 +58,13 @@ type backend interface {
 	close()
 }
 
-// A kernelSocket is a socket of the operating system's.
+// A kernelSocket is a socket of the operating system.
 type kernelSocket struct {
 	fd        int
-	port      uint16 // of local as the guest believes it, if not 0
+	port      uint16 // the port that local returns, if not 0
 	listening bool
 
-	// dial connects instead of the kernel; nil for the kernel.
+	// dial, if not nil, connects in place of the kernel.
 	dial func(to address.Endpoint) (backend, error)
 }
 

@@ -20,13 +20,14 @@ type connBridge struct {
 	*bridge.Conn
 }
 
-// dialled is connect by the embedder's function: a socket connects while that runs.
+// dialled connects s with the embedder's function. The socket is connecting while the function
+// runs.
 func (g *Guest) dialled(s *Socket, k *kernelSocket, to address.Endpoint) (backend, error) {
 	network, target := s.network(), to.Path
 	if s.family != sockabi.AF_UNIX {
 		target = netip.AddrPortFrom(to.Addr.Addr().Unmap(), to.Addr.Port()).String()
 	}
-	g.forget(s) // what it watched for is another descriptor's
+	g.forget(s) // the poller watches another descriptor for it from now on
 	c, err := bridge.Dial(k.fd, s.family, to, &g.Account.Background, func(ctx context.Context) (net.Conn, error) {
 		return g.dial(ctx, network, target)
 	})

@@ -13,17 +13,16 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A dnsSocket is a socket that is connected to the nameserver: one end of a pair, at whose
-// other end a goroutine answers. Nobody else can reach it, and to the poller it is as any
-// other.
+// A dnsSocket is a socket that is connected to the nameserver: one end of a pair, at whose other
+// end a goroutine answers. Nobody else can reach it. The poller treats it as any other socket.
 type dnsSocket struct {
 	*kernelSocket
-	end    *os.File // the nameserver's
-	family uint8    // of the guest's socket
+	end    *os.File // the nameserver's end
+	family uint8    // that of the guest's socket
 }
 
 func (d *dnsSocket) local() (address.Endpoint, error) {
-	const port = 49152 // any: the pair has none
+	const port = 49152 // any port: the pair has none
 	return d.at(port), nil
 }
 
@@ -35,7 +34,7 @@ func (d *dnsSocket) close() {
 	d.kernelSocket.close()
 }
 
-// server is the nameserver, as the guest sees it.
+// server returns the nameserver's address, as the guest sees it.
 func (d *dnsSocket) server() address.Endpoint { return d.at(Nameserver.Port()) }
 
 func (d *dnsSocket) at(port uint16) address.Endpoint {
@@ -46,13 +45,13 @@ func (d *dnsSocket) at(port uint16) address.Endpoint {
 	return address.Inet(a, port)
 }
 
-// isNameserver is whether e is where the host's own nameserver is.
+// isNameserver reports whether e is the address of the host's own nameserver.
 func (g *Guest) isNameserver(s *Socket, e address.Endpoint) bool {
 	return g.nameserver && s.family != sockabi.AF_UNIX &&
 		e.Addr.Port() == Nameserver.Port() && e.Addr.Addr().Unmap() == Nameserver.Addr()
 }
 
-// attach connects s to the nameserver, instead of what it is now.
+// attach connects s to the nameserver: it replaces the backend of s.
 func (g *Guest) attach(s *Socket) error {
 	k, ok := s.backend.(*kernelSocket)
 	switch {

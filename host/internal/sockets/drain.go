@@ -8,27 +8,27 @@ import (
 	"github.com/wasisock/wasisock/host/internal/readiness"
 )
 
-// maxPending is how many connections are taken over from the queue of a listener.
+// maxPending is how many connections are taken from the queue of a listener that is retired.
 const maxPending = 4096
 
-// What the guest was asked for by Drain.
+// The levels that Drain asks for.
 const (
 	drainAsked = 1 + iota
 	drainHurried
 )
 
-// A drain is the guest's way to its end: no listener takes connections any more, and
-// once none is open, or on demand, accept fails.
+// A drain is the state of a guest that shuts down: no listener takes connections any more, and
+// accept fails once no connection is open, or at once with hurry.
 type drain struct {
-	level int32 // what was asked for and has begun
+	level int32 // the level that was asked for and has begun
 	over  bool  // accept fails
 }
 
-// Drain makes the guest's listeners take no more connections: the host's are no longer
-// accepted from, the guest's own refuse them once their queue is served. When no
-// accepted connection is open, or the guest does not handle SIGDRAIN any more, accepting is
-// EINVAL, as on a listener that was shut down; until then polls of them wait. With hurry,
-// that is at once, and connections are at their end when nothing is left to read.
+// Drain makes the guest's listeners take no more connections. Those of the host are no longer
+// accepted from. The guest's own refuse connections once their queue is served. When no accepted
+// connection is open, or the guest stops handling SIGDRAIN, accepting fails with EINVAL, as on a
+// listener that was shut down; until then, polls of listeners wait. With hurry, accepting fails
+// at once, and connections end when nothing is left to read.
 func (g *Guest) Drain(hurry bool) {
 	level := int32(drainAsked)
 	if hurry {
@@ -38,7 +38,7 @@ func (g *Guest) Drain(hurry bool) {
 	g.wake.Ask(level)
 }
 
-// heed begins what the guest was asked for meanwhile.
+// heed begins the level that was asked for meanwhile, and releases listeners.
 func (g *Guest) heed() {
 	d := &g.draining
 	if g.wake.Due(d.level) {
@@ -56,9 +56,9 @@ func (g *Guest) heed() {
 	}
 }
 
-// retire makes s take no more connections. The host's own listener stays as it is, unless
-// it was released; the guest's refuses them, and what was in its queue is kept. It does so
-// on Linux: elsewhere they wait until it is closed.
+// retire makes s take no more connections. A listener of the host stays as it is, unless it was
+// released. A listener of the guest refuses connections, and those in its queue are kept. On
+// other systems than Linux, new connections wait until the listener is closed.
 func (g *Guest) retire(s *Socket) {
 	if !s.listener || s.retired {
 		return
@@ -71,7 +71,7 @@ func (g *Guest) retire(s *Socket) {
 	}
 }
 
-// takeQueue takes over the connections that wait for s.
+// takeQueue moves the connections in the queue of s to pending, at most maxPending.
 func (g *Guest) takeQueue(s *Socket) {
 	for len(s.pending) < maxPending {
 		b, err := s.backend.accept()
@@ -86,7 +86,7 @@ func (g *Guest) takeQueue(s *Socket) {
 	}
 }
 
-// next is a connection from the queue of l.
+// next returns a connection from the queue of l.
 func (g *Guest) next(l *Socket) (b backend, err error) {
 	g.heed()
 	switch {
@@ -96,15 +96,15 @@ func (g *Guest) next(l *Socket) (b backend, err error) {
 		b, l.pending = l.pending[0], l.pending[1:]
 		return b, nil
 	case g.failing(l):
-		return nil, unix.EINVAL // as Linux says of a listener that was shut down
+		return nil, unix.EINVAL // as on Linux, for a listener that was shut down
 	}
 	return nil, unix.EAGAIN
 }
 
 func (g *Guest) failing(l *Socket) bool { return g.draining.over || l.shut }
 
-// announce adds to the events of this poll those that no operating system reports: signals,
-// the listeners that have a connection, or an end, and the connections that have one.
+// announce adds the events to this poll that the operating system does not report: signals,
+// listeners that have a connection or have ended, and connections that have ended.
 func (g *Guest) announce() {
 	if g.signals.arrived() {
 		g.polls.AnnounceSignals()
@@ -123,9 +123,9 @@ func (g *Guest) announce() {
 	}
 }
 
-// inWork reports whether a connection that the guest has accepted, or is to accept, is open.
-// Its traffic shows nothing: a server may have written last and wait for the answer,
-// or compute what to write next. A guest with requests of its own to answer says so itself.
+// inWork reports whether a connection is open that the guest has accepted or can still accept.
+// The traffic of a connection does not show whether it is in use: a server may wait for an answer
+// to its last write, or compute the next one.
 func (g *Guest) inWork() bool {
 	if g.signals.drains() || g.Account.Connections.Load() > 0 {
 		return true
@@ -138,14 +138,14 @@ func (g *Guest) inWork() bool {
 	return false
 }
 
-// ends is asked when there was nothing to read from s. It reports whether that counts as the
-// end of the stream: of a connection for which there is no time left.
+// ends reports whether the end of s's stream is reached when there is nothing to read: that is so
+// for an accepted connection after Drain with hurry.
 func (g *Guest) ends(s *Socket) bool {
 	s.cut = s.from != nil && g.draining.level >= drainHurried
 	return s.cut
 }
 
-// left reports whether the peer of a stream has closed it, and all has been read.
+// left reports whether the peer of a stream has closed it, and everything has been read.
 func (s *Socket) left() bool {
 	var b [1]byte
 	n, _, err := unix.Recvfrom(s.fd, b[:], unix.MSG_PEEK)

@@ -12,9 +12,9 @@ import (
 	"github.com/wasisock/wasisock/host/internal/readiness"
 )
 
-// Faults are injected beneath the rows, where arguments are known to be good, the
-// policy has agreed, and errors have the door that all have: recv and send ask
-// before they begin, and the resolver is wrapped.
+// Faults are injected below the rows: there, arguments are valid, the policy has allowed the
+// call, and errors become errnos as all others do. recv and send call fault first, and the
+// resolver is wrapped.
 
 // A faulty records the faults of a socket so far.
 type faulty struct {
@@ -25,9 +25,9 @@ type faulty struct {
 // errEnd is the result of receiving after a reset.
 var errEnd = errors.New("the connection was reset before")
 
-// fault returns the fault that s meets before it receives to bufs or sends them: an error, or fewer
-// bufs. A call that finds nothing to do throws no dice, so that what happens does not
-// depend on how often a guest asks.
+// fault injects a fault before s receives into bufs or sends them. It returns an error, or bufs,
+// perhaps shortened. A call that has nothing to receive or no room to send throws no dice, so that
+// faults do not depend on how often a guest calls.
 func (g *Guest) fault(s *Socket, direction int, bufs [][]byte, whole bool) ([][]byte, error) {
 	if !g.Account.Injects || s.listener {
 		return bufs, nil
@@ -47,7 +47,7 @@ func (g *Guest) fault(s *Socket, direction int, bufs [][]byte, whole bool) ([][]
 		d = account.NewDice(f.Seed, s.nth<<1|uint64(direction))
 		s.faulty.dice[direction] = d
 	}
-	// All are thrown every time: the probability of one changes no other.
+	// All dice are thrown every time, so that the probability of one fault changes no other.
 	late, dns, reset, again := d.Roll(f.Delay), d.Roll(f.DNS), d.Roll(f.Reset), d.Roll(f.Again)
 	short := d.Roll([...]float64{readiness.Reading: f.ShortRead, readiness.Writing: f.ShortWrite}[direction])
 	part := d.Uint64()
@@ -83,7 +83,7 @@ func (g *Guest) fault(s *Socket, direction int, bufs [][]byte, whole bool) ([][]
 	return bufs, nil
 }
 
-// late waits as long as a delay takes.
+// late waits for the time of a delay.
 func (g *Guest) late() error {
 	g.Account.Rec.Faulted(g.Account.Faults.DelayTime.String() + " late")
 	if err := g.await(-1, 0, netos.After(netos.Clock(), int64(g.Account.Faults.DelayTime))); err != unix.EAGAIN {
@@ -104,7 +104,7 @@ func (g *Guest) something(s *Socket, direction int) error {
 	return g.await(s.fd, events, netos.DeadlineOf(timeout))
 }
 
-// available is how many bytes there are to receive.
+// available returns the number of bytes that can be received.
 func available(s *Socket) uint64 {
 	n, err := unix.IoctlGetInt(s.fd, netos.Available)
 	if err != nil {
@@ -118,8 +118,8 @@ func isConnected(s *Socket) bool {
 	return err == nil
 }
 
-// asksAbroad is whether s is for questions to a nameserver. The host's own answers by the
-// resolver, which has its faults.
+// asksAbroad reports whether s sends questions to a nameserver other than the host's own, which
+// uses the resolver and so has the resolver's faults.
 func asksAbroad(s *Socket) bool {
 	e, err := s.backend.peer()
 	_, own := s.backend.(*dnsSocket)

@@ -14,22 +14,22 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A socket that binds to a port which the system chooses may want to dial from there as
-// well as to listen. So the policy is not asked whether it may listen there when it
-// binds, but when it listens or, of datagrams, receives from whoever sends. Until then
-// no poll says that it is readable. To dial makes it a socket of that peer alone.
+// A socket that binds to a port which the system chooses may dial from it or listen at it. So the
+// policy is not asked at the bind whether the guest may listen there, but when the socket listens
+// or, for datagrams, when it receives from anybody. Until then, polls do not report it as
+// readable. A datagram socket that dials receives from its peer only.
 //
-// Whether the host has an address is nothing that a guest without permission may learn.
-// Streams that bind to another than loopback are bound once the policy was asked, and if
-// that will fail only a guest that may listen there is told at once. For datagrams the
+// A guest must not learn whether the host has an address at which it may not listen. A stream
+// that binds to an address other than loopback is bound after the policy was asked. If that bind
+// would fail, only a guest that may listen there gets the error at once. For datagrams, the
 // policy is asked at once.
 
-// bindsFree reports whether binding s to e is not asked of the policy yet.
+// bindsFree reports whether s binds to e without asking the policy yet.
 func (s *Socket) bindsFree(e address.Endpoint) bool {
 	return e.Family != sockabi.AF_UNIX && e.Addr.Port() == 0 && (s.Stream() || e.Anywhere())
 }
 
-// bindFree binds s to e, now or later.
+// bindFree binds s to e, now or after the policy was asked.
 func (g *Guest) bindFree(s *Socket, e address.Endpoint) error {
 	if e.Anywhere() {
 		if err := g.bind(s, e); err != nil {
@@ -48,7 +48,7 @@ func (g *Guest) bindFree(s *Socket, e address.Endpoint) error {
 	return nil
 }
 
-// tryBind binds a socket of its own.
+// tryBind returns the error of binding another socket to e.
 func tryBind(family uint8, e address.Endpoint) error {
 	fd, err := netos.NewSocket(netos.Domain(family), unix.SOCK_STREAM)
 	if err != nil {
@@ -58,7 +58,7 @@ func tryBind(family uint8, e address.Endpoint) error {
 	return unix.Bind(fd, e.Sockaddr())
 }
 
-// bindNow binds a socket whose binding was put off.
+// bindNow binds a socket whose bind was postponed.
 func (g *Guest) bindNow(s *Socket) error {
 	if s.later.Family == sockabi.AF_UNSPEC {
 		return nil
@@ -68,8 +68,8 @@ func (g *Guest) bindNow(s *Socket) error {
 	return unix.Bind(s.fd, e.Sockaddr())
 }
 
-// judge asks the policy whether s may listen where it is bound, or at a free port of all
-// addresses.
+// judge asks the policy whether s may listen where it is bound or, if it is not, at a free port
+// of all addresses.
 func (g *Guest) judge(s *Socket) sockabi.Errno {
 	e, err := s.local()
 	if err != nil {
@@ -90,7 +90,8 @@ func (g *Guest) judge(s *Socket) sockabi.Errno {
 	return 0
 }
 
-// judged is for receiving: an error if s is refused what it was not asked yet.
+// judged is called before receiving. It asks the policy if that was postponed, and returns an
+// error for a refusal.
 func (g *Guest) judged(s *Socket) error {
 	if !s.unjudged || s.Stream() {
 		return nil
@@ -101,8 +102,8 @@ func (g *Guest) judged(s *Socket) error {
 	return nil
 }
 
-// dialledFrom is for a datagram socket that was bound and is now connected, which the
-// policy has allowed. What others have sent it before is none of its business.
+// dialledFrom is called when a bound datagram socket was connected, which the policy has allowed.
+// It drops the datagrams that others have sent before.
 func (g *Guest) dialledFrom(s *Socket) {
 	if !s.unjudged || s.Stream() {
 		return

@@ -8,13 +8,14 @@ import (
 	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
-// Errno is the errno of one of the operating system's for the guest.
+// Errno returns the guest's errno for one of the operating system.
 func Errno(e unix.Errno) uint16 {
 	errno, _ := netos.Errno(e)
 	return uint16(errno)
 }
 
-// Revoke makes the sockets of these numbers, which a call is about, this package's alone.
+// Revoke takes the sockets with these numbers back from the engine. Call it before a call that
+// uses them.
 func (g *Guest) Revoke(fds []uint64) {
 	if g.streams.Of == nil {
 		return
@@ -35,8 +36,8 @@ func (g *Guest) revokeAll() {
 	}
 }
 
-// Grant gives the engine those of the sockets that a call was about on which it may receive
-// and send by itself.
+// Grant gives the engine the sockets with these numbers on which it may receive and send by
+// itself. Call it after a call that used them.
 func (g *Guest) Grant(fds []uint64) {
 	if g.streams.Of == nil || g.draining.level > 0 {
 		return
@@ -48,7 +49,7 @@ func (g *Guest) Grant(fds []uint64) {
 	}
 }
 
-// granted is a socket, and what its engine knows of it, or nil.
+// granted returns a socket and its Stream, or nil.
 func (g *Guest) granted(fd uint32) (*Socket, *Stream) {
 	s := g.table.get(fd)
 	if s == nil || int(fd-FirstSocket) >= len(g.streams.Of) {

@@ -19,14 +19,14 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A Guest is the sockets of one guest. Its calls are served one at a time, between Lock and
-// Unlock. Interrupt, Interrupted, Drain, Signal, Release, Addrs, Stats, Limited and Close can
-// be called from any goroutine at any time, without the lock.
+// A Guest holds the sockets of one guest. Calls are served one at a time, between Lock and
+// Unlock. Interrupt, Interrupted, Drain, Signal, Release, Addrs, Stats, Limited and Close may be
+// called from any goroutine at any time, without the lock.
 type Guest struct {
 	Account    account.Account
 	engineStat func(context.Context, uint32) (uint8, sockabi.Errno)
 	nanotime   func() int64
-	nameserver bool // its own is offered
+	nameserver bool // the host's own nameserver is offered
 	Names      names.Names
 	stdio      [3]stdio
 	onListen   func(net.Addr)
@@ -43,7 +43,7 @@ type Guest struct {
 	hostListeners []*hostListener // of listenersOf
 	toRelease     []atomic.Bool
 
-	preopened []*Socket // by number less FirstPreopened; nil is closed
+	preopened []*Socket // by number less FirstPreopened; nil if closed
 	paths     address.Paths
 	draining  drain
 	signals   signals
@@ -51,18 +51,17 @@ type Guest struct {
 	table     table
 	listeners int // open
 	polls     readiness.Set
-	polling   context.Context // of the poll being served
+	polling   context.Context // the context of the poll that is being served
 }
 
-// stdio holds the operating system's view of descriptor 0, 1 or 2.
+// stdio is the operating system's descriptor for descriptor 0, 1 or 2.
 type stdio struct {
-	file *os.File // keeps fd from being closed by the collector
+	file *os.File // keeps the garbage collector from closing fd
 	fd   int      // -1 if always ready
 }
 
-// New makes a Guest without sockets. It fails with EMFILE when the process has
-// no descriptor left for its poller, and with errors.ErrUnsupported on systems
-// that it does not work on.
+// New returns a Guest without sockets, except preopened ones. The error is EMFILE if the process
+// has no descriptor left for the poller, and errors.ErrUnsupported on unsupported systems.
 func New(cfg Config) (*Guest, error) {
 	g := new(Guest)
 	if err := g.open(cfg); err != nil {
@@ -125,24 +124,22 @@ func stdioOf(v any) stdio {
 func (g *Guest) Lock()   { g.mu.Lock() }
 func (g *Guest) Unlock() { g.mu.Unlock() }
 
-// Socket returns the open socket of a number, or nil.
+// Socket returns the open socket with a number, or nil.
 func (g *Guest) Socket(fd uint32) *Socket { return g.table.get(fd) }
 
-// Owns reports whether fd is the number of an open socket. It must not run
-// beside a call.
+// Owns reports whether fd is the number of an open socket. It must not run during a call.
 func (g *Guest) Owns(fd uint32) bool { return g.table.get(g.number(fd)) != nil }
 
-// Interrupt wakes a waiting call, which then answers EINTR, and makes every
-// later call that would wait answer EINTR at once. There is no way back: it is
-// for a guest that is to end, and the engine should end it when a call returns
-// and Interrupted is true.
+// Interrupt wakes a waiting call, which then returns EINTR. Every later call that would wait
+// returns EINTR at once. This cannot be undone: it is for a guest that is stopped. The engine
+// should end the guest when a call returns and Interrupted is true.
 func (g *Guest) Interrupt() { g.interrupt() }
 
 // Interrupted reports whether Interrupt or Close was called.
 func (g *Guest) Interrupted() bool { return g.wake.Interrupted() }
 
-// Close interrupts, waits for the call being served to return, and closes every
-// socket. After it none can be opened, EMFILE. Closing twice is not an error.
+// Close interrupts the guest, waits until the current call has returned, and closes every socket.
+// After it, opening a socket fails with EMFILE. Closing twice is not an error.
 func (g *Guest) Close() error {
 	g.interrupt()
 	g.mu.Lock()
@@ -167,7 +164,7 @@ func (g *Guest) Close() error {
 	return nil
 }
 
-// now is a clock of the guest's, in nanoseconds.
+// now returns the time of one of the guest's clocks, in nanoseconds.
 func (g *Guest) now(clock uint32) int64 {
 	switch {
 	case clock == sockabi.CLOCK_REALTIME:
@@ -180,8 +177,8 @@ func (g *Guest) now(clock uint32) int64 {
 	return ts.Nano()
 }
 
-// FDStat returns the type of a descriptor of the engine's, as Config.FDStat does. ctx is the context of
-// the call being served.
+// FDStat returns the type of a descriptor of the engine, as Config.FDStat does. ctx is the context
+// of the current call.
 func (g *Guest) FDStat(ctx context.Context, fd uint32) (filetype uint8, errno sockabi.Errno) {
 	switch {
 	case g.engineStat != nil:
@@ -192,12 +189,11 @@ func (g *Guest) FDStat(ctx context.Context, fd uint32) (filetype uint8, errno so
 	return 0, sockabi.EBADF
 }
 
-// forget makes polls lose sight of s, whose descriptor or number is about to become another's.
+// forget removes s from polls. Call it before its descriptor or number gets another meaning.
 func (g *Guest) forget(s *Socket) { g.polls.Forget(&s.watched) }
 
-// Mount records that the guest has the host's directory of an absolute path, at the path
-// guest, which is absolute too. UNIX sockets whose path lies in it are made and found
-// there. It must not run beside a call.
+// Mount records that the guest has the host's directory host at the path guest. Both are absolute.
+// Paths of UNIX sockets below guest are in that directory. Mount must not run during a call.
 func (g *Guest) Mount(guest, host string, readOnly bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -21,22 +21,22 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A hostListener is a listener of the host's, which the guest gets when it binds a socket
-// to its address.
+// A hostListener is a listener of the host. The guest gets it when it binds a socket to its
+// address.
 type hostListener struct {
-	fd     int              // a copy of the host's, to make others of
+	fd     int              // a copy of the host's descriptor, from which further copies are made
 	addr   net.Addr         // the host's
-	at     address.Endpoint // where it is for the guest
-	port   uint16           // if the guest gets it at any address and that port
-	bridge *bridge.Listener // where connections come from if fd is not a socket, but copies its tokens
-	taker  *Socket          // which has it now, or nil
+	at     address.Endpoint // its address for the guest
+	port   uint16           // the guest gets it at any address with this port; 0 means at the same address
+	bridge *bridge.Listener // source of the connections, if fd is a copy of its tokens and not a socket
+	taker  *Socket          // the socket that has it now, or nil
 
-	released bool // fd is closed: the listener ends with the copies of guests
+	released bool // fd is closed: the listener ends when all copies of guests are closed
 }
 
-// A listenerCopy is a socket that has taken a listener of the host's: it accepts from a
-// copy of it. All else it is asked for, options above all, it answers by the kernelSocket
-// that it was, as the host's must be for the next guest what it was for this one.
+// A listenerCopy is a socket that has taken a listener of the host, and accepts from a copy of
+// it. Everything else, options above all, goes to the kernelSocket that the socket was before, so
+// that the host's listener stays the same for the next guest.
 type listenerCopy struct {
 	*kernelSocket
 	of         *hostListener
@@ -96,7 +96,7 @@ func (l *listenerCopy) retire() {
 	}
 }
 
-// close leaves the host's own listener open.
+// close closes the copy. The host's own listener stays open.
 func (l *listenerCopy) close() {
 	l.kernelSocket.close()
 	l.retire()
@@ -111,7 +111,7 @@ func (s *Socket) hostListener() *hostListener {
 	return nil
 }
 
-// A preset is an option that the guest has set on a listener, for its connections.
+// A preset is an option that the guest has set on a listener, and that its connections get.
 type preset struct {
 	name string
 	set  func(*Socket) error
@@ -181,7 +181,7 @@ func (h *hostListener) openBridge(l net.Listener) (err error) {
 	}
 	h.at = address.At(l.Addr())
 	switch {
-	case h.port != 0 && h.at.Family == sockabi.AF_UNIX: // connections are carried to sockets of any family
+	case h.port != 0 && h.at.Family == sockabi.AF_UNIX: // a bridge carries connections to sockets of any family
 		h.at = address.Endpoint{}
 	case h.port == 0 && h.at.Family == sockabi.AF_UNSPEC:
 		return fmt.Errorf("no guest can listen there; give a host.Published with a port")
@@ -235,8 +235,8 @@ func (g *Guest) closeHostListeners() {
 	g.hostListeners = nil
 }
 
-// hostListenerAt returns the host's listener for that address, or nil. All addresses of IPv4 and
-// of IPv6 are the same: a guest that wants all gets those that the host chose.
+// hostListenerAt returns the host's listener for that address, or nil. The unspecified addresses
+// of IPv4 and IPv6 count as the same: the guest gets the one that the host chose.
 func (g *Guest) hostListenerAt(s *Socket, e address.Endpoint) *hostListener {
 	if !s.Stream() {
 		return nil
@@ -250,14 +250,14 @@ func (g *Guest) hostListenerAt(s *Socket, e address.Endpoint) *hostListener {
 	return found
 }
 
-// take is bind to what the host gives.
+// take binds s to a listener of the host.
 func (g *Guest) take(s *Socket, h *hostListener) error {
 	at, err := s.local()
 	k, ok := s.backend.(*kernelSocket)
 	switch {
 	case err != nil:
 		return err
-	case s.named || !ok || at.Addr.Port() != 0: // which dialling gives too
+	case s.named || !ok || at.Addr.Port() != 0: // dialling names a socket too
 		return unix.EINVAL
 	case h.taker != nil:
 		return unix.EADDRINUSE
@@ -268,16 +268,15 @@ func (g *Guest) take(s *Socket, h *hostListener) error {
 	if err != nil {
 		return err
 	}
-	g.forget(s) // what it watched for was another descriptor's
+	g.forget(s) // the poller has watched another descriptor for it
 	s.backend = &listenerCopy{kernelSocket: k, of: h, fd: fd, background: &g.Account.Background}
 	s.named, s.family = true, h.at.Family
 	h.taker = s
 	return nil
 }
 
-// Release gives up the host's claim to one of Config.Listeners, a socket, which the host then
-// closes: it remains open while a guest accepts from it. A guest that drains still accepts
-// what has come before.
+// Release gives up one of Config.Listeners, a socket that the host then closes. It stays open
+// while a guest accepts from it. A guest that drains still accepts the connections in its queue.
 func (g *Guest) Release(l net.Listener) {
 	for i := range g.listenersOf {
 		if g.listenersOf[i] == l {
@@ -287,8 +286,8 @@ func (g *Guest) Release(l net.Listener) {
 	}
 }
 
-// releaseListeners closes the copies of listeners that the host has released, and has those
-// that the guest no longer accepts from refuse connections.
+// releaseListeners closes the copies of listeners that the host has released, and makes those
+// refuse connections from which the guest no longer accepts.
 func (g *Guest) releaseListeners() {
 	for i, h := range g.hostListeners {
 		if h.released || h.bridge != nil || !g.toRelease[i].Load() {
@@ -303,8 +302,9 @@ func (g *Guest) releaseListeners() {
 	}
 }
 
-// setOption sets it, for the connections too if s may become a listener of the
-// host's: the kernel does so only for those that it makes from this very socket.
+// setOption sets an option with set. If s has or may get a listener of the host, it also records
+// the option for the connections: the kernel passes options on only from the listening socket
+// itself.
 func (g *Guest) setOption(s *Socket, o Option, set func(*Socket) error) sockabi.Errno {
 	err := set(s)
 	if err != nil || len(g.hostListeners) == 0 || s.from != nil || !s.Stream() || !o.Inherited {
@@ -320,7 +320,7 @@ func (g *Guest) setOption(s *Socket, o Option, set func(*Socket) error) sockabi.
 	return 0
 }
 
-// inherit sets on a new connection what was set on its listener.
+// inherit sets the options on a new connection that were set on its listener.
 func (s *Socket) inherit(l *Socket) {
 	if l.hostListener() != nil {
 		for _, p := range l.presets {

@@ -8,7 +8,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/readiness"
 )
 
-// room returns EMFILE if the guest may have no more sockets.
+// room returns EMFILE if the guest has as many sockets as it may have.
 func (g *Guest) room() error {
 	if g.table.open.Load() < int64(g.Account.Limits.Sockets) {
 		return nil
@@ -17,9 +17,9 @@ func (g *Guest) room() error {
 	return unix.EMFILE
 }
 
-// roomToAccept returns an error if l may accept no more connections: EAGAIN, as if its
-// queue was empty, which no poll says otherwise until one closes. A guest that waits in
-// accept could close none meanwhile, so that is EMFILE.
+// roomToAccept returns an error if l has as many connections as it may have: EAGAIN, as if its
+// queue was empty. Polls do not report l as readable until a connection is closed. A blocking
+// accept gets EMFILE, since the guest can close no connection while it waits.
 func (g *Guest) roomToAccept(l *Socket) error {
 	if l.full {
 		if g.heed(); g.failing(l) {
@@ -47,7 +47,7 @@ func (g *Guest) connected(l *Socket, n int) {
 	}
 }
 
-// roomToListen is an error when no more sockets may listen than do.
+// roomToListen returns an error if as many sockets listen as may listen.
 func (g *Guest) roomToListen(s *Socket) error {
 	if s.listener || g.Account.Limits.Listeners == 0 || g.listeners < g.Account.Limits.Listeners {
 		return nil

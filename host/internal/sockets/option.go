@@ -12,8 +12,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// An Option is a socket option of the guest's, and the operating system's that
-// stands behind it.
+// An Option is a socket option of the guest, and that of the operating system behind it.
 type Option struct {
 	sockabi.Option
 	code
@@ -24,7 +23,8 @@ type code struct{ level, number int }
 
 type optionKey struct{ level, number uint32 }
 
-// codes has those that stand behind the guest's options. The others are answered without it.
+// codes holds the operating system's options behind the guest's. Other options of the guest are
+// answered without the operating system.
 var codes = map[optionKey]code{
 	{sockabi.SOL_SOCKET, sockabi.SO_REUSEADDR}:  {unix.SOL_SOCKET, unix.SO_REUSEADDR},
 	{sockabi.SOL_SOCKET, sockabi.SO_ERROR}:      {unix.SOL_SOCKET, unix.SO_ERROR},
@@ -47,14 +47,14 @@ var codes = map[optionKey]code{
 	{sockabi.SOL_IPV6, sockabi.IPV6_V6ONLY}:     {unix.IPPROTO_IPV6, unix.IPV6_V6ONLY},
 }
 
-// OptionOf returns the option of a level and a number, and whether there is one.
+// OptionOf returns the option with a level and a number, and whether there is one.
 func OptionOf(level, number uint32) (Option, bool) {
 	o, ok := sockabi.OptionOf(level, number)
 	return Option{o, codes[optionKey{level, number}]}, ok
 }
 
-// Int returns the value of an option that is a number: of SO_ERROR the guest's
-// errno, of SO_TYPE the guest's type.
+// Int returns the value of an option that is a number. For SO_ERROR it is the guest's errno, for
+// SO_TYPE the guest's type.
 func (g *Guest) Int(s *Socket, o Option) (int, sockabi.Errno) {
 	switch {
 	case o.Form == sockabi.FormType:
@@ -81,7 +81,7 @@ func (g *Guest) SetInt(s *Socket, o Option, v int) sockabi.Errno {
 	})
 }
 
-// Linger returns how long a close would linger on the host.
+// Linger returns the linger time that is set on the host's socket.
 func (g *Guest) Linger(s *Socket) (sockabi.Linger, sockabi.Errno) {
 	v, err := unix.GetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, netos.Linger)
 	if err != nil {
@@ -90,7 +90,7 @@ func (g *Guest) Linger(s *Socket) (sockabi.Linger, sockabi.Errno) {
 	return sockabi.Linger{OnOff: v.Onoff, Seconds: v.Linger}, 0
 }
 
-// SetLinger sets what Linger returns.
+// SetLinger sets the linger time.
 func (g *Guest) SetLinger(s *Socket, o Option, v sockabi.Linger) sockabi.Errno {
 	return g.setOption(s, o, func(s *Socket) error {
 		err := unix.SetsockoptLinger(s.backend.options(), unix.SOL_SOCKET, netos.Linger, &unix.Linger{Onoff: v.OnOff, Linger: v.Seconds})
@@ -122,9 +122,8 @@ func (g *Guest) Device(s *Socket) (string, sockabi.Errno) {
 	return name, g.wire(err)
 }
 
-// setTime sets a timeout. The kernel's own has
-// no effect, as its calls do not block; it is set so that it can be read back,
-// and for the kernel to judge the value.
+// setTime sets a timeout. The kernel's timeout has no effect, since its calls do not block. It is
+// set so that the guest can read it back, and so that the kernel checks the value.
 func setTime(s *Socket, o Option, v sockabi.Timeval) error {
 	if v.Microseconds < 0 || v.Microseconds >= 1e6 {
 		return unix.EDOM

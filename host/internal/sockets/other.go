@@ -9,7 +9,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// A Guest exists for the compiler alone: New fails here, so nothing calls its methods.
+// A Guest is declared so that callers compile. New fails here, so nothing calls its methods.
 type Guest struct{}
 
 func New(Config) (*Guest, error)                { return nil, errors.ErrUnsupported }

@@ -8,15 +8,15 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// FirstPreopened is the lowest number of what a guest has open from the beginning, besides
+// FirstPreopened is the lowest number of a descriptor that a guest has from the beginning, besides
 // its standard streams.
 const FirstPreopened = 3
 
-// A preopened socket is a listener of the host's that the guest has from the beginning: as
-// descriptor 3 and up, as systemd gives it. It is a socket like others, with a number of its
-// own, and the low number is another name of it: calls see the number of the socket alone.
+// A preopened socket is a listener of the host that the guest has from the beginning, as
+// descriptor 3 or higher, as systemd passes it. It is a socket like others, with a number of its
+// own, for which the low number is another name. Calls only see the socket's own number.
 
-// preopen makes a socket of each of the host's listeners.
+// preopen opens a socket for each of the host's listeners.
 func (g *Guest) preopen() error {
 	for _, l := range g.hostListeners {
 		s, err := g.newSocket(l.at.Family, sockabi.SOCK_STREAM)
@@ -44,8 +44,8 @@ func (g *Guest) Reserved(fd uint32) bool {
 	return fd >= FirstPreopened && fd-FirstPreopened < uint32(len(g.preopened))
 }
 
-// number returns the number of the socket that fd is another name of, and fd itself if it is
-// not one. A name of a closed socket becomes a number that is never open.
+// number returns the number of the socket for which fd is another name, or else fd. For the name
+// of a closed socket, it returns a number that is never open.
 func (g *Guest) number(fd uint32) uint32 {
 	if !g.Reserved(fd) {
 		return fd
@@ -57,9 +57,9 @@ func (g *Guest) number(fd uint32) uint32 {
 	return s.number
 }
 
-// Use is for a descriptor that the guest's call is about. It returns the number of the socket
-// that fd is another name of, and fd itself if it is not one. Using a preopened listener is how a
-// guest begins to listen.
+// Use is called for each descriptor in a call of the guest. It returns the number of the socket
+// for which fd is another name, or else fd. A guest that uses a preopened listener for the first
+// time begins to listen.
 func (g *Guest) Use(fd uint32) uint32 {
 	if !g.Reserved(fd) {
 		return fd
@@ -71,7 +71,7 @@ func (g *Guest) Use(fd uint32) uint32 {
 	return number
 }
 
-// begins reports, once, that a preopened listener is used.
+// begins reports once that the guest listens with a preopened listener.
 func (g *Guest) begins(s *Socket) {
 	if _, told := g.listening.addrs[s]; told || !s.listener {
 		return
@@ -82,7 +82,7 @@ func (g *Guest) begins(s *Socket) {
 	}
 }
 
-// rename makes the low number of a socket, if it has one, that of another; nil means none.
+// rename makes the low number of from, if it has one, a name of to; nil means of no socket.
 func (g *Guest) rename(from, to *Socket) {
 	if i := slices.Index(g.preopened, from); i >= 0 && from != nil {
 		g.preopened[i] = to

@@ -13,9 +13,9 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// What a guest asks of a socket, with addresses and buffers of the host's: here the policy is
-// asked, and the backend chosen. Each errno that package sockabi does not explain is that of
-// the operating system's function of that name.
+// The requests of a guest, with addresses and buffers in Go types: here the policy is asked, and
+// the backend chosen. Errnos that package sockabi does not explain are those of the operating
+// system's function of that name.
 
 // Open opens a blocking socket, of sockabi's family and kind.
 func (g *Guest) Open(family, kind uint8) (*Socket, sockabi.Errno) {
@@ -23,7 +23,7 @@ func (g *Guest) Open(family, kind uint8) (*Socket, sockabi.Errno) {
 	return s, g.wire(err)
 }
 
-// At returns the UNIX address of an absolute path of the guest's. It must be released.
+// At returns the UNIX address of an absolute path of the guest. The caller must release it.
 func (g *Guest) At(path string) address.Endpoint { return g.paths.At(path) }
 
 // Local and Peer return the addresses of the two ends of s, as the guest sees them. A socket
@@ -41,7 +41,7 @@ func (g *Guest) end(e address.Endpoint, err error) (address.Endpoint, sockabi.Er
 	return g.paths.InGuest(e), 0
 }
 
-// Bind gives s the address e, or the host's listener there.
+// Bind binds s to the address e, or to the host's listener there.
 func (g *Guest) Bind(s *Socket, e address.Endpoint) sockabi.Errno {
 	if err := s.suits(e, true); err != nil {
 		return g.wire(err)
@@ -77,7 +77,7 @@ func (g *Guest) Accept(l *Socket, flags uint16) (*Socket, sockabi.Errno) {
 	return s, g.wire(err)
 }
 
-// Connect connects s to e, or to the nameserver if that is there.
+// Connect connects s to e, or to the host's own nameserver if e is its address.
 func (g *Guest) Connect(s *Socket, e address.Endpoint) sockabi.Errno {
 	if err := s.suits(e, false); err != nil {
 		return g.wire(err)
@@ -97,8 +97,8 @@ func (g *Guest) Connect(s *Socket, e address.Endpoint) sockabi.Errno {
 	return g.wire(err)
 }
 
-// Send sends bufs to an address, or to the peer without one. A TCP socket sends to its
-// peer, whatever the address.
+// Send sends bufs to the address to, or to the peer if that is the zero endpoint. A TCP socket
+// always sends to its peer. n is the number of bytes sent.
 func (g *Guest) Send(s *Socket, bufs [][]byte, to address.Endpoint) (n int, errno sockabi.Errno) {
 	if to.Family != sockabi.AF_UNSPEC && s.network() == "tcp" {
 		to = address.Endpoint{}
@@ -123,9 +123,9 @@ func (g *Guest) Send(s *Socket, bufs [][]byte, to address.Endpoint) (n int, errn
 	return n, g.wire(err)
 }
 
-// Receive reads into bufs. all waits, on a blocking stream, until bufs are full or
-// the stream ends; together with peek it does not. cut reports that a datagram
-// was longer than bufs. from is the sender, if that is known.
+// Receive reads n bytes into bufs. With all and without peek, it waits on a blocking stream until
+// bufs are full or the stream ends. cut reports that a datagram was longer than bufs. from is the
+// sender, if that is known.
 func (g *Guest) Receive(s *Socket, bufs [][]byte, peek, all bool) (n int, cut bool, from address.Endpoint, errno sockabi.Errno) {
 	n, cut, from, err := g.recv(s, bufs, peek, all)
 	if err != nil {
@@ -134,8 +134,8 @@ func (g *Guest) Receive(s *Socket, bufs [][]byte, peek, all bool) (n int, cut bo
 	return n, cut, g.paths.InGuest(from), 0
 }
 
-// Shutdown shuts down one direction or both, sockabi.SHUT_*; 0 is SHUT_RD. A listener of the
-// host's ends for this guest alone.
+// Shutdown shuts down one direction or both, sockabi.SHUT_*; 0 means SHUT_RD. A listener of the
+// host is shut down for this guest only.
 func (g *Guest) Shutdown(s *Socket, how uint8) sockabi.Errno {
 	retires, err := s.backend.shutdown(how)
 	if retires {
@@ -145,8 +145,8 @@ func (g *Guest) Shutdown(s *Socket, how uint8) sockabi.Errno {
 	return g.wire(err)
 }
 
-// beyondRoute asks the policy about the first datagram of a socket that was connected for
-// the route, if it goes there.
+// beyondRoute asks the policy about the peer of a socket that was connected for the route only,
+// before the first datagram that the socket sends to it.
 func (g *Guest) beyondRoute(s *Socket, to address.Endpoint) sockabi.Errno {
 	if !s.routed.Addr.IsValid() || to.Family != sockabi.AF_UNSPEC {
 		return 0
@@ -158,7 +158,7 @@ func (g *Guest) beyondRoute(s *Socket, to address.Endpoint) sockabi.Errno {
 	return 0
 }
 
-// permitted is to as it is reached, if s may send there.
+// permitted returns the address to as a destination, or EACCES if s may not send there.
 func (g *Guest) permitted(s *Socket, to address.Endpoint) (address.Endpoint, sockabi.Errno) {
 	if _, dns := s.backend.(*dnsSocket); dns {
 		return to, g.wire(unix.EISCONN)
@@ -167,8 +167,8 @@ func (g *Guest) permitted(s *Socket, to address.Endpoint) (address.Endpoint, soc
 	return to, g.allow(host.OpSend, s, to)
 }
 
-// allow is the one place that asks the policy about an address: s is about to
-// use it. The address is the guest's no more, but the one that will be used.
+// allow asks the policy whether s may use an address; nothing else asks about addresses. e must be
+// the address that will be used, not a part of guest memory.
 func (g *Guest) allow(op host.Op, s *Socket, e address.Endpoint) sockabi.Errno {
 	r := host.Request{
 		Op:      op,
@@ -190,11 +190,11 @@ func (g *Guest) allow(op host.Op, s *Socket, e address.Endpoint) sockabi.Errno {
 	return errno
 }
 
-// discard is the port of UDP (RFC 863) to which resolvers connect for the route alone.
+// discard is the UDP port (RFC 863) to which resolvers connect only to learn the route.
 const discard = 9
 
-// wire is the errno of err for the guest. The text of an error that the
-// extension has no number for goes to the trace.
+// wire returns the guest's errno for err. If the extension has no number for err, the text goes to
+// the trace.
 func (g *Guest) wire(err error) sockabi.Errno {
 	if err == nil {
 		return sockabi.ESUCCESS

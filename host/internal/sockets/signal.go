@@ -8,8 +8,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// signals holds the signals that the guest wants, as bits 1 << number, and those
-// that have arrived.
+// signals holds the signals that the guest handles and ignores, and those that have arrived, as
+// bits 1 << number.
 type signals struct {
 	mu                        sync.Mutex
 	handled, ignored, pending uint64
@@ -35,7 +35,7 @@ func (s *signals) drains() bool {
 	return s.handled&drainBit != 0
 }
 
-// set notes what the guest handles and ignores from now on.
+// set sets the signals that the guest handles and ignores from now on.
 func (s *signals) set(handled, ignored uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,8 +61,8 @@ func (s *signals) take() uint64 {
 	return arrived
 }
 
-// Signal delivers a signal of WASI's number to a guest that handles it, and reports
-// whether the guest handles or ignores it. Any other leaves the guest as it is.
+// Signal delivers the signal with a number of WASI to a guest that handles it. It reports whether
+// the guest handles or ignores the signal. Otherwise it does nothing.
 func (g *Guest) Signal(number int) bool {
 	if number <= 0 || number > sockabi.MaxSignal {
 		return false

@@ -14,24 +14,23 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A Socket is one open socket of the guest. The operating system's descriptor
-// never blocks; what the guest takes for blocking is waiting here, where
-// Interrupt ends it.
+// A Socket is one open socket of the guest. The operating system's descriptor never blocks: a
+// blocking call of the guest waits in this package, where Interrupt wakes it.
 type Socket struct {
-	fd      int // the operating system's, on which s sends and receives; it stays the same
+	fd      int // the operating system's descriptor to send and receive on; it never changes
 	backend backend
 	number  uint32 // the guest's
-	nth     uint64 // of the guest's sockets, in the order in which they were made
+	nth     uint64 // position among all sockets that the guest has made
 	family  uint8  // sockabi.AF_*
 	kind    uint8  // sockabi.SOCK_*
 	flags   uint16 // sockabi.FDFLAG_*, as the guest set them
 	lingers bool   // SO_LINGER with a time is set
 
-	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 means none, below 0 is not to wait
+	rcvtimeo, sndtimeo time.Duration // of blocking calls; 0 means none, below 0 means no waiting
 
 	from  *Socket // the listener that accepted it
 	named bool    // bound by the guest, or accepted
-	cut   bool    // accepted, and the guest has read an end that its client did not make
+	cut   bool    // accepted, and the guest has read an end that the client did not cause
 
 	judgement
 	acceptance
@@ -39,25 +38,25 @@ type Socket struct {
 	faulty  faulty
 }
 
-// A judgement is the question about a socket that the policy has not answered yet.
+// A judgement holds a question about a socket for which the policy was not asked yet.
 type judgement struct {
-	unjudged bool             // bound to a free port, at which the policy was not asked whether it may listen
-	later    address.Endpoint // where it will be bound then
-	routed   address.Endpoint // where it is connected for the route alone, until it sends
+	unjudged bool             // bound to a free port; the policy was not asked whether it may listen there
+	later    address.Endpoint // the address to bind after the policy was asked
+	routed   address.Endpoint // the address to which it is connected for the route only, until it sends
 }
 
 // An acceptance counts what a listener has accepted and may still accept.
 type acceptance struct {
 	listener    bool
-	connections int       // how many it accepted that are open
-	full        bool      // these are as many as may be: it is not readable, whatever its queue has
+	connections int       // number of open connections that it accepted
+	full        bool      // connections is at the limit: polls do not report it as readable
 	retired     bool      // it takes no connections any more
-	shut        bool      // the guest has shut it down, and it is the host's
-	pending     []backend // connections of one that is retired
-	presets     []preset  // of a listener of the host's, or of what may become one
+	shut        bool      // the guest has shut down this listener of the host
+	pending     []backend // connections of a retired listener that wait to be accepted
+	presets     []preset  // options for the connections, if it has or may get a listener of the host
 }
 
-// Queue, Waits and Listens are for polls.
+// Queue, Waits and Listens make s a readiness.Source.
 func (s *Socket) Queue() int    { return s.backend.queue() }
 func (s *Socket) Listens() bool { return s.listener }
 
@@ -66,21 +65,21 @@ func (s *Socket) Waits(direction int) bool {
 	return !s.retired && !(unready && direction == readiness.Reading)
 }
 
-// Number returns the guest's number of s, Family its sockabi.AF_*, and Accepted reports
-// whether it is a connection that a listener has accepted.
+// Number returns the guest's number of s, and Family its sockabi.AF_*. Accepted reports whether s
+// is a connection that a listener has accepted.
 func (s *Socket) Number() uint32 { return s.number }
 func (s *Socket) Family() uint8  { return s.family }
 func (s *Socket) Accepted() bool { return s.from != nil }
 
-// Flags returns the socket's sockabi.FDFLAG_*, as the guest has set them. Of SetFlags NONBLOCK
-// has a meaning.
+// Flags returns the socket's sockabi.FDFLAG_*, as the guest has set them. SetFlags sets them; only
+// NONBLOCK has an effect.
 func (s *Socket) Flags() uint16         { return s.flags }
 func (s *Socket) SetFlags(flags uint16) { s.flags = flags }
 
 func (s *Socket) blocks() bool { return s.flags&sockabi.FDFLAG_NONBLOCK == 0 }
 func (s *Socket) Stream() bool { return s.kind == sockabi.SOCK_STREAM }
 
-// network is the name that the policy knows s by.
+// network returns the policy's name for the kind of s, such as "tcp".
 func (s *Socket) network() string {
 	switch {
 	case s.family == sockabi.AF_UNIX && s.Stream():
@@ -93,7 +92,7 @@ func (s *Socket) network() string {
 	return "udp"
 }
 
-// newSocket opens a socket. EMFILE is the guest's limit or the process's.
+// newSocket opens a socket. The error is EMFILE at the guest's limit or the process's.
 func (g *Guest) newSocket(family, kind uint8) (*Socket, error) {
 	if err := g.room(); err != nil {
 		return nil, err
@@ -115,8 +114,8 @@ func (g *Guest) newSocket(family, kind uint8) (*Socket, error) {
 	return s, nil
 }
 
-// suits reports whether a socket of this family and kind takes e, with the error
-// that Linux gives where it does not. IPv6 datagram sockets send to IPv4.
+// suits returns Linux's error if a socket of this family and kind cannot use e, or nil. Datagram
+// sockets of IPv6 can send to IPv4.
 func (s *Socket) suits(e address.Endpoint, binding bool) error {
 	switch {
 	case e.Family == s.family:
@@ -131,8 +130,8 @@ func (s *Socket) suits(e address.Endpoint, binding bool) error {
 	return unix.EINVAL
 }
 
-// accept takes a connection off the queue. Room for it is made sure of before,
-// so that none is taken and lost.
+// accept takes a connection off the queue. It first checks that there is room for the connection,
+// so that none is lost.
 func (g *Guest) accept(l *Socket, flags uint16) (*Socket, error) {
 	if err := g.roomToAccept(l); err != nil {
 		return nil, err
@@ -188,9 +187,9 @@ func (g *Guest) listen(s *Socket, backlog int) error {
 	return err
 }
 
-// connect of a blocking socket that does not succeed in time is EINPROGRESS.
+// connect connects s. The error is EINPROGRESS if a blocking socket is not connected in time.
 func (g *Guest) connect(s *Socket, to address.Endpoint) error {
-	if s.faulty.reset || s.from != nil { // which Dial is not asked about
+	if s.faulty.reset || s.from != nil { // Dial was not called for these
 		return unix.EISCONN
 	}
 	if err := g.bindNow(s); err != nil {
@@ -214,7 +213,7 @@ func (g *Guest) connect(s *Socket, to address.Endpoint) error {
 	for waited := false; ; waited = true {
 		switch err {
 		case unix.EISCONN:
-			if waited { // how macOS says that it worked
+			if waited { // macOS's error after success
 				return nil
 			}
 			return err
@@ -231,7 +230,7 @@ func (g *Guest) connect(s *Socket, to address.Endpoint) error {
 	}
 }
 
-// recv is Receive. from is the sender as the host knows it.
+// recv implements Receive. from is the sender's address on the host.
 func (g *Guest) recv(s *Socket, bufs [][]byte, peek, all bool) (n int, cut bool, from address.Endpoint, err error) {
 	flags := 0
 	if peek {
@@ -251,7 +250,7 @@ func (g *Guest) recv(s *Socket, bufs [][]byte, peek, all bool) (n int, cut bool,
 		var sa unix.Sockaddr
 		err = g.block(s, unix.POLLIN, s.rcvtimeo, func() (err error) {
 			part := g.Account.In.Part(bufs, s.Stream())
-			if len(part) == 1 && flags == 0 && s.network() == "tcp" { // has no more to report
+			if len(part) == 1 && flags == 0 && s.network() == "tcp" { // there is no sender and no cut to report
 				got, err = unix.Read(s.fd, part[0])
 			} else {
 				got, _, outFlags, sa, err = unix.RecvmsgBuffers(s.fd, part, nil, flags)
@@ -315,8 +314,8 @@ func (g *Guest) send(s *Socket, bufs [][]byte, to address.Endpoint) (n int, err 
 	}
 }
 
-// advance is bufs less their first n bytes, without empty ones in front. It
-// changes the slice of slices.
+// advance returns bufs without their first n bytes and without empty ones in front. It changes
+// the elements of bufs.
 func advance(bufs [][]byte, n int) [][]byte {
 	for len(bufs) > 0 && n >= len(bufs[0]) {
 		n -= len(bufs[0])
@@ -328,7 +327,7 @@ func advance(bufs [][]byte, n int) [][]byte {
 	return bufs
 }
 
-// sender is who has sent what was received with the address sa.
+// sender returns the sender of data that was received with the address sa.
 func (s *Socket) sender(sa unix.Sockaddr) address.Endpoint {
 	if d, ok := s.backend.(*dnsSocket); ok && !s.Stream() {
 		return d.server()
@@ -336,7 +335,7 @@ func (s *Socket) sender(sa unix.Sockaddr) address.Endpoint {
 	return address.Of(sa)
 }
 
-// local returns where s is bound, or will be.
+// local returns the address to which s is bound, or will be.
 func (s *Socket) local() (address.Endpoint, error) {
 	if s.later.Family != sockabi.AF_UNSPEC {
 		return s.later, nil
@@ -344,8 +343,8 @@ func (s *Socket) local() (address.Endpoint, error) {
 	return s.backend.local()
 }
 
-// failure is the error that the guest was not told yet of what it reads from or writes
-// to s, or err.
+// failure returns the error of s that the guest has not seen yet, if there is one, and otherwise
+// err.
 func (g *Guest) failure(s *Socket, err error) error {
 	pending := s.backend.failure()
 	if pending == nil {
@@ -355,8 +354,8 @@ func (g *Guest) failure(s *Socket, err error) error {
 	return pending
 }
 
-// CloseSocket never waits: a linger time, during which close(2) would hold this
-// thread, is dropped, and the kernel goes on delivering as it does without one.
+// CloseSocket closes s and never waits. It drops a linger time, during which close(2) would block
+// this thread; the kernel goes on delivering data as without one.
 func (g *Guest) CloseSocket(s *Socket) {
 	g.forget(s)
 	if s.lingers {
@@ -378,7 +377,7 @@ func (g *Guest) CloseSocket(s *Socket) {
 	g.table.remove(s)
 }
 
-// Renumber gives from the number of to, which is closed.
+// Renumber closes to and gives its number to from.
 func (g *Guest) Renumber(from, to *Socket) {
 	if from == to {
 		return

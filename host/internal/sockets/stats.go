@@ -13,24 +13,24 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Stats counts the traffic of the sockets; the engine adds times and memory.
+// Stats returns the counts of the sockets' traffic. The engine adds times and memory.
 func (g *Guest) Stats() host.Stats {
 	stats := g.Account.Stats()
 	stats.Sockets = int(g.table.open.Load())
 	return stats
 }
 
-// Limited counts a refusal at a field of host.Limits that the engine holds, and reports it to
+// Limited counts a refusal at a field of host.Limits that the engine enforces, and reports it to
 // OnLimit.
 func (g *Guest) Limited(field string) { g.Account.Limited(field) }
 
-// listening is where the guest can be reached.
+// listening holds the addresses at which the guest can be reached.
 type listening struct {
 	mu    sync.Mutex
 	addrs map[*Socket]net.Addr
 }
 
-// listens reports that s now listens, or receives datagrams.
+// listens records, and reports to OnListen, that s now listens or receives datagrams.
 func (g *Guest) listens(s *Socket) {
 	e, err := s.local()
 	if err != nil {
@@ -59,8 +59,7 @@ func (l *listening) remove(s *Socket) {
 	}
 }
 
-// Addrs is the addresses that OnListen was told of, of the sockets that are still
-// open.
+// Addrs returns the addresses that OnListen has got of sockets that are still open.
 func (g *Guest) Addrs() []net.Addr {
 	g.listening.mu.Lock()
 	defer g.listening.mu.Unlock()
@@ -74,7 +73,7 @@ func (g *Guest) Addrs() []net.Addr {
 	return addrs
 }
 
-// netAddr is e as the end of s.
+// netAddr returns e as a net.Addr of the kind of s.
 func (s *Socket) netAddr(e address.Endpoint) net.Addr {
 	switch {
 	case s.family == sockabi.AF_UNIX:

@@ -9,14 +9,14 @@ import (
 
 // A table numbers sockets from FirstSocket, lowest free number first.
 type table struct {
-	sockets []*Socket // by number less FirstSocket; always 64 per word of free
-	free    []uint64  // one bit per number
+	sockets []*Socket // by number less FirstSocket; 64 for each word of free
+	free    []uint64  // one bit for each number
 	low     int       // no word of free below has a bit set
 	open    atomic.Int64
-	added   uint64 // how many were, ever
+	added   uint64 // number of sockets that were ever added
 }
 
-// get is the socket with that number, or nil.
+// get returns the socket with that number, or nil.
 func (t *table) get(fd uint32) *Socket {
 	if i := int64(fd) - FirstSocket; i >= 0 && i < int64(len(t.sockets)) {
 		return t.sockets[i]
@@ -49,7 +49,7 @@ func (t *table) remove(s *Socket) {
 	t.open.Add(-1)
 }
 
-// set gives s the number fd, which is free and no higher than any was.
+// set gives s the number fd, which must be free and not above all earlier numbers.
 func (t *table) set(fd uint32, s *Socket) {
 	i := int(fd - FirstSocket)
 	s.number = fd

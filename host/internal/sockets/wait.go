@@ -13,13 +13,13 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// await is wake.Await.
+// await calls wake.Await with the guest's heed.
 func (g *Guest) await(fd int, events int16, deadline int64) error {
 	return g.wake.Await(fd, events, deadline, g.heed)
 }
 
-// block calls op until it answers anything but EAGAIN, waiting for events in
-// between, if the guest wants s to block; at most for timeout, see netos.DeadlineOf.
+// block calls op and returns its error. If s blocks, it repeats op while that returns EAGAIN, and
+// waits for events in between, at most for timeout: see netos.DeadlineOf.
 func (g *Guest) block(s *Socket, events int16, timeout time.Duration, op func() error) error {
 	err := netos.Retry(op)
 	if err != unix.EAGAIN || !s.blocks() {
@@ -27,7 +27,7 @@ func (g *Guest) block(s *Socket, events int16, timeout time.Duration, op func() 
 	}
 	deadline := netos.DeadlineOf(timeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
-		if !s.retired { // which no operating system reports
+		if !s.retired { // the operating system does not report its connections
 			if err := g.await(s.backend.queue(), events, deadline); err != nil {
 				return err
 			}
@@ -35,17 +35,17 @@ func (g *Guest) block(s *Socket, events int16, timeout time.Duration, op func() 
 		if err := netos.Retry(op); err != unix.EAGAIN || netos.Clock() >= deadline {
 			return err
 		}
-		// Ready, and yet not: another process was faster, or the queue of a UNIX
-		// peer is full, which poll does not report.
+		// It is ready, but op returned EAGAIN: another process was faster, or the queue of a
+		// UNIX peer is full, which poll does not report.
 		if err := g.await(-1, 0, min(deadline, netos.After(netos.Clock(), int64(pause)))); err != unix.EAGAIN {
 			return err
 		}
 	}
 }
 
-// Poll waits until something has happened that subs, an array of sockabi.Subscription,
-// subscribe to. It writes that to events, which has room for as many sockabi.Event, and
-// returns how many there are. ctx is that of the call. EINTR means that the guest is stopped.
+// Poll waits until an event occurs to which subs subscribes, an array of sockabi.Subscription. It
+// writes the events to events, which has room for as many sockabi.Event, and returns their number.
+// ctx is that of the call. EINTR means that the guest is stopped.
 func (g *Guest) Poll(ctx context.Context, subs, events []byte) (n int, errno sockabi.Errno) {
 	if g.closed {
 		return 0, sockabi.EINTR
@@ -58,7 +58,7 @@ func (g *Guest) Poll(ctx context.Context, subs, events []byte) (n int, errno soc
 	return n, errno
 }
 
-// A pollGuest is the guest as its polls see it.
+// A pollGuest makes a Guest a readiness.Guest.
 type pollGuest struct{ g *Guest }
 
 func (p pollGuest) Number(fd uint32) uint32        { return p.g.number(fd) }
