@@ -1,7 +1,7 @@
 //go:build linux || darwin
 
-// Package address is where a socket is: its address as the guest has it and as the host
-// reaches it, and the paths of UNIX sockets.
+// Package address has the addresses of sockets, as the guest names them and as the host reaches
+// them, and resolves the paths of UNIX sockets.
 package address
 
 import (
@@ -18,7 +18,7 @@ type Endpoint struct {
 	Family uint8          // sockabi.AF_*
 	Addr   netip.AddrPort // of an internet socket
 	Path   string         // of a UNIX socket, on the host; "@name" is the abstract name, "" an unnamed end
-	Place  *place         // where the guest's path leads; nil for an abstract name
+	Place  *place         // the file of the guest's path; nil for an abstract name
 }
 
 func (e Endpoint) String() string {
@@ -33,7 +33,7 @@ func (e Endpoint) String() string {
 	return e.Addr.String()
 }
 
-// Inet is the endpoint of an address as the guest wrote it, IPv4-mapped or not.
+// Inet returns the endpoint of an address as the guest wrote it, IPv4-mapped or not.
 func Inet(addr netip.Addr, port uint16) Endpoint {
 	e := Endpoint{Family: sockabi.AF_INET4, Addr: netip.AddrPortFrom(addr, port)}
 	if addr.Is6() {
@@ -42,8 +42,8 @@ func Inet(addr netip.Addr, port uint16) Endpoint {
 	return e
 }
 
-// Reachable is e as a destination: the unspecified address as a destination is
-// this machine's loopback, for every kernel, and the policy shall see it so.
+// Reachable returns e as a destination. As a destination, the unspecified address means this
+// machine's loopback in every kernel, so the policy must get the loopback address.
 func (e Endpoint) Reachable() Endpoint {
 	switch a := e.Addr.Addr(); a {
 	case netip.IPv4Unspecified():
@@ -56,7 +56,7 @@ func (e Endpoint) Reachable() Endpoint {
 	return e
 }
 
-// Sockaddr is e for the kernel, without a place.
+// Sockaddr returns e for the kernel. It does not resolve a place.
 func (e Endpoint) Sockaddr() unix.Sockaddr {
 	switch e.Family {
 	case sockabi.AF_INET4:
@@ -76,7 +76,7 @@ func Of(sa unix.Sockaddr) Endpoint {
 	case *unix.SockaddrInet6:
 		return Inet(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
 	case *unix.SockaddrUnix:
-		if sa.Name == "@" { // how package unix spells an unnamed end
+		if sa.Name == "@" { // package unix's form of an unnamed end
 			return Endpoint{Family: sockabi.AF_UNIX}
 		}
 		return Endpoint{Family: sockabi.AF_UNIX, Path: sa.Name}
@@ -92,8 +92,8 @@ func (e Endpoint) WithPort(port uint16) Endpoint {
 	return e
 }
 
-// SameAs reports whether a listener at e is reached at f. All addresses of IPv4 and of IPv6 are the
-// same.
+// SameAs reports whether a listener at e is reached at f. The unspecified addresses of IPv4 and
+// IPv6 count as the same.
 func (e Endpoint) SameAs(f Endpoint) bool {
 	a, b := e.Addr.Addr().Unmap(), f.Addr.Addr().Unmap()
 	return e.Path == f.Path && a.IsValid() == b.IsValid() && e.Addr.Port() == f.Addr.Port() &&
@@ -106,7 +106,7 @@ func (e Endpoint) Anywhere() bool {
 	return a.IsUnspecified() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
 }
 
-// For is a for a socket of that family, or none.
+// For returns the endpoint of a for a socket of that family, or the zero endpoint.
 func For(family uint8, a net.Addr) Endpoint {
 	e := At(a)
 	ip := e.Addr.Addr()
@@ -119,7 +119,7 @@ func For(family uint8, a net.Addr) Endpoint {
 	return Endpoint{}
 }
 
-// At is a, or none if it is of another kind than a socket's.
+// At returns the endpoint of a, or the zero endpoint if a is not the address of a socket.
 func At(a net.Addr) Endpoint {
 	switch a := a.(type) {
 	case nil:

@@ -16,23 +16,23 @@ import (
 )
 
 // A dir is a directory of the host that the guest has. Paths in it are resolved from its
-// descriptor, and no symbolic link leads out of it, as with the guest's files.
+// descriptor. As for the guest's files, no symbolic link leads out of it.
 type dir struct {
-	guest    string // where the guest has it
-	host     string // as the host named it, which rules compare
-	real     string // with symbolic links resolved, as peers see it
-	fd       int    // -1 for "/": all files, where links lead everywhere
+	guest    string // its path in the guest
+	host     string // its path as the host named it, for rules
+	real     string // its path without symbolic links, which peers see
+	fd       int    // -1 for "/", the directory of all files, in which links may lead everywhere
 	readOnly bool
 }
 
-// A Paths is the directories that a guest has, and the sockets that it has made in files.
-// Mount must not run beside other methods.
+// A Paths holds the directories that a guest has, and the files of the sockets that it has bound.
+// Mount must not run concurrently with other methods.
 type Paths struct {
-	dirs []*dir // of the longest name in the guest first
+	dirs []*dir // the one with the longest path in the guest first
 	made map[string]made
 }
 
-// Mount gives the guest the host's directory of an absolute path at the path guest.
+// Mount gives the guest the host's directory host at the path guest. Both are absolute.
 func (t *Paths) Mount(guest, host string, readOnly bool) error {
 	d := &dir{guest: path.Clean(guest), host: host, fd: -1, readOnly: readOnly}
 	var err error
@@ -60,29 +60,29 @@ func (t *Paths) Close() {
 	t.dirs = nil
 }
 
-// below returns what follows dir in p, if p is dir or lies below it. Both are clean.
+// below returns the part of p after dir, if p is dir or lies below it. Both must be clean.
 func below(p, dir string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(p, strings.TrimSuffix(dir, "/"))
 	return rest, ok && (rest == "" || rest[0] == '/')
 }
 
-// A place is where a path of a UNIX socket leads. It is resolved once, so that what the
-// policy decides about is then used, and released at the end of the call.
+// A place is the file to which a path of a UNIX socket leads. The path is resolved once, so that
+// the call uses the file that the policy has allowed. A place is released at the end of the call.
 type place struct {
-	dir      *dir   // that the path lies in; nil for a path of the host
-	path     string // in dir, or on the host
-	NoFollow bool   // a symbolic link at the end is not followed: bind(2) does not
+	dir      *dir   // the directory in which the path lies; nil for a path of the host
+	path     string // relative to dir, or on the host
+	NoFollow bool   // do not follow a symbolic link at the end, as bind(2)
 
 	resolved bool
-	parent   int    // the directory, a descriptor
-	name     string // in parent; no symbolic link, unless noFollow
-	real     string // the whole path, without symbolic links
-	socket   int    // the socket itself, a descriptor of Linux
+	parent   int    // descriptor of the directory
+	name     string // name in parent; not a symbolic link, unless NoFollow
+	real     string // the absolute path without symbolic links
+	socket   int    // descriptor of the socket itself, on Linux
 	err      error
 }
 
-// At is the endpoint of a guest's absolute path: a path in a directory of the guest's is
-// one of the host's in that directory, and others are the host's as they are.
+// At returns the endpoint of a guest's absolute path: a path in a directory of the guest leads to
+// that directory of the host, and every other path is one of the host.
 func (t *Paths) At(name string) Endpoint {
 	e := Endpoint{Family: sockabi.AF_UNIX, Path: name, Place: &place{path: name, parent: -1, socket: -1}}
 	clean := path.Clean(name)
@@ -103,7 +103,7 @@ func (t *Paths) At(name string) Endpoint {
 	return e
 }
 
-// InGuest is the reverse: e as the guest names it.
+// InGuest returns e with the path that the guest has for it. It is the reverse of At.
 func (t *Paths) InGuest(e Endpoint) Endpoint {
 	if e.Path == "" || e.Path[0] != '/' {
 		return e
@@ -121,12 +121,12 @@ func (t *Paths) InGuest(e Endpoint) Endpoint {
 }
 
 const (
-	maxLinks = 40   // Linux's
-	maxSteps = 4096 // more than there are in a path and the links that it passes
+	maxLinks = 40   // that of Linux
+	maxSteps = 4096 // more than a path and its links can have
 )
 
-// resolve follows the path, component by component. EPERM is a path that leads out of the
-// directory that it lies in, EISDIR one that has no name at its end.
+// resolve follows the path, component by component. The error is EPERM for a path that leads out
+// of its directory, and EISDIR for one without a name at its end.
 func (p *place) resolve() error {
 	if p.resolved {
 		return p.err
@@ -138,7 +138,7 @@ func (p *place) resolve() error {
 
 func (p *place) walk() (err error) {
 	confined := p.dir != nil && p.dir.fd >= 0
-	var names []string // of parent
+	var names []string // components of the path of parent
 	enter := func(name string, flags int) error {
 		at := p.parent
 		if p.parent, err = unix.Openat(at, name, netos.OpenDir|flags, 0); err != nil {
@@ -149,7 +149,7 @@ func (p *place) walk() (err error) {
 		}
 		return err
 	}
-	again := func(to []string) error { // from the beginning
+	again := func(to []string) error { // start from the beginning
 		p.close()
 		if names = to; confined {
 			p.parent, err = unix.Openat(p.dir.fd, ".", netos.OpenDir, 0)
@@ -224,7 +224,7 @@ func (p *place) walk() (err error) {
 	return unix.ELOOP
 }
 
-// RealPath is the path that policies get; "" if it cannot be resolved.
+// RealPath returns the path for policies, or "" if it cannot be resolved.
 func (p *place) RealPath() string {
 	p.resolve()
 	return p.real
@@ -237,7 +237,7 @@ func (p *place) close() {
 	p.parent = -1
 }
 
-// Release ends the use of e, which can be reached no more.
+// Release closes the descriptors of e. Reach must not be called afterwards.
 func (e Endpoint) Release() {
 	if e.Place == nil {
 		return
@@ -249,7 +249,7 @@ func (e Endpoint) Release() {
 	e.Place.socket = -1
 }
 
-// Reach is e for the kernel, to connect or to send to.
+// Reach returns e for the kernel, to connect or to send to.
 func (e Endpoint) Reach() (unix.Sockaddr, error) {
 	if e.Place == nil {
 		return e.Sockaddr(), nil
@@ -263,7 +263,7 @@ func (e Endpoint) Reach() (unix.Sockaddr, error) {
 	return sa, err
 }
 
-// A mark distinguishes a file that a guest has made from others that get its name later.
+// A mark identifies a file that a guest has made: another file may get its name later.
 type mark struct {
 	dev, ino uint64
 	modified time.Time
@@ -277,17 +277,17 @@ func (p *place) mark() (m mark, ok bool) {
 	return mark{uint64(st.Dev), st.Ino, time.Unix(st.Mtim.Unix())}, true
 }
 
-// A made file is that of a socket which the guest has bound.
+// A made is the file of a socket that the guest has bound.
 type made struct {
 	place place
 	mark  mark
 }
 
-// maxMade is how many files of sockets are removed when the guest ends.
+// maxMade is how many files of sockets are removed when the guest ends; others stay.
 const maxMade = 1024
 
-// Bind binds by the resolved path: peers would see that of a descriptor. A process
-// that renames directories between resolving and binding can move the file elsewhere.
+// Bind binds fd to p by the resolved path, since peers would see the path of a descriptor. A
+// process that renames directories between resolving and binding can move the file elsewhere.
 func (t *Paths) Bind(fd int, p *place) error {
 	if err := p.resolve(); err != nil {
 		return err
@@ -310,8 +310,8 @@ func (t *Paths) Bind(fd int, p *place) error {
 	return nil
 }
 
-// removeMade removes the files of sockets that the guest has bound, which nobody can
-// connect to any more, and which would keep the next guest from its address.
+// removeMade removes the files of sockets that the guest has bound. Nobody can connect to them any
+// more, and the next guest could not bind to their paths.
 func (t *Paths) removeMade() {
 	for _, f := range t.made {
 		if m, ok := f.place.mark(); ok && m == f.mark {
