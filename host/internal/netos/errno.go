@@ -10,8 +10,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// errnos maps the operating system's errors to the guest's; osErrnos are those that
-// only this system has.
+// errnos maps the operating system's errors to the guest's. osErrnos has those of this system
+// alone.
 var errnos = table(osErrnos, map[unix.Errno]sockabi.Errno{
 	unix.E2BIG:           sockabi.E2BIG,
 	unix.EACCES:          sockabi.EACCES,
@@ -76,7 +76,7 @@ var errnos = table(osErrnos, map[unix.Errno]sockabi.Errno{
 	unix.ETIMEDOUT:       sockabi.ETIMEDOUT,
 })
 
-// table makes an array of maps, for Errno is part of most calls. 0 means no entry.
+// table converts maps to an array, because most calls need Errno. 0 means no entry.
 func table(maps ...map[unix.Errno]sockabi.Errno) (t [256]sockabi.Errno) {
 	for _, m := range maps {
 		for e, errno := range m {
@@ -86,8 +86,8 @@ func table(maps ...map[unix.Errno]sockabi.Errno) (t [256]sockabi.Errno) {
 	return t
 }
 
-// Errno is the door from the operating system's errors to the guest's. known
-// is false for an error that the extension has no number for, which becomes EIO.
+// Errno converts an error of the operating system to the guest's. known is false for an error for
+// which the extension has no number; it becomes EIO.
 func Errno(err error) (errno sockabi.Errno, known bool) {
 	var e unix.Errno
 	switch {

@@ -4,17 +4,16 @@
 //
 // os_linux.go and os_darwin.go have the same declarations:
 //
-//   - NewSocket, Accept and Pair return descriptors that do not block and that programs
-//     which are started do not inherit. SendFlags keeps a send on them from raising
-//     SIGPIPE.
-//   - Poll is poll(2), and NewWake and WakeUp make a descriptor that wakes it.
-//   - Linger, KeepIdle and Available are the numbers of options and of an ioctl, which
-//     reports how many bytes there are to receive.
-//   - OpenDir is the flags of a directory that paths are resolved from.
+//   - NewSocket, Accept and Pair return descriptors that do not block and that child
+//     processes do not inherit. SendFlags keeps a send on them from raising SIGPIPE.
+//   - Poll is poll(2). NewWake makes a descriptor that wakes it, by WakeUp.
+//   - Linger and KeepIdle are the numbers of options. Available is that of an ioctl, which
+//     returns the number of bytes to receive.
+//   - OpenDir has the flags to open a directory from which paths are resolved.
 //   - Replace, BoundDevice and BreakOff are operations on a descriptor.
-//   - SocketAddress is where a resolved path of a UNIX socket leads.
+//   - SocketAddress returns the address of a resolved path of a UNIX socket.
 //
-// Errno is the door from the operating system's errors to the guest's.
+// Errno converts the operating system's errors to the guest's.
 package netos
 
 import (
@@ -51,10 +50,10 @@ func Pair(kind int) (a, b int, err error) {
 	return pair[0], pair[1], nil
 }
 
-// Copy returns a copy of a descriptor. It is never 0.
+// Copy returns a copy of a descriptor, which is 3 or higher.
 func Copy(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3) }
 
-// Retry calls op until no signal interrupts it.
+// Retry calls op until it returns another error than EINTR, and returns that.
 func Retry(op func() error) error {
 	for {
 		if err := op(); err != unix.EINTR {

@@ -20,9 +20,9 @@ const (
 	OpenDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 )
 
-// SocketAddress is the resolved path real: macOS connects to no descriptor. A process that
-// changes what the path passes between resolving and connecting can lead it elsewhere. fd
-// is -1.
+// SocketAddress returns the resolved path real, since macOS cannot connect to a descriptor. A
+// process that changes directories of the path between resolving and connecting can lead it
+// elsewhere. fd is -1.
 func SocketAddress(parent int, name, real string, fd int) (unix.Sockaddr, int, error) {
 	if len(real) >= len(unix.RawSockaddrUnix{}.Path) {
 		return nil, -1, unix.ENAMETOOLONG
@@ -41,7 +41,7 @@ func Accept(fd int) (int, error) {
 	})
 }
 
-// adopt makes what create gives non-blocking and close-on-exec.
+// adopt makes the descriptor that create returns non-blocking and close-on-exec.
 func adopt(create func() (int, error)) (int, error) {
 	syscall.ForkLock.RLock()
 	fd, err := create()
@@ -62,8 +62,8 @@ func adopt(create func() (int, error)) (int, error) {
 	return fd, nil
 }
 
-// Poll is poll(2) for at most timeout, rounded up to milliseconds; a
-// negative timeout is forever.
+// Poll is poll(2) for at most timeout, rounded up to milliseconds. A negative timeout means
+// forever.
 func Poll(fds []unix.PollFd, timeout time.Duration) (int, error) {
 	ms := -1
 	if timeout >= 0 {
@@ -88,7 +88,7 @@ func WakeUp(w int) { unix.Write(w, []byte{1}) }
 
 func BoundDevice(int) (string, error) { return "", unix.ENOPROTOOPT }
 
-// BreakOff ends a connection. To reset it for the peer macOS would have to close it.
+// BreakOff ends a connection. It does not reset it for the peer: macOS would have to close it.
 func BreakOff(fd int) {
 	unix.Shutdown(fd, unix.SHUT_RDWR)
 	unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -96,7 +96,7 @@ func BreakOff(fd int) {
 
 var osErrnos = map[unix.Errno]sockabi.Errno{unix.EOPNOTSUPP: sockabi.ENOTSUP}
 
-// Replace makes to what from is, and closes from.
+// Replace makes the descriptor to a copy of from, and closes from.
 func Replace(from, to int) error {
 	defer unix.Close(from)
 	syscall.ForkLock.RLock()

@@ -20,10 +20,10 @@ const (
 	OpenDir = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
 )
 
-// SocketAddress leads to the UNIX socket name in the directory parent itself, by a
-// descriptor: no symbolic link that has taken its name meanwhile is followed. real is not
-// used. fd is -1, or what the previous call for the same socket has returned, and the
-// caller closes it.
+// SocketAddress returns an address of the UNIX socket name in the directory parent by a
+// descriptor: no symbolic link that has replaced it meanwhile is followed. real is not used. fd is
+// -1, or the descriptor that the previous call for the same socket returned. The caller closes the
+// returned descriptor.
 func SocketAddress(parent int, name, real string, fd int) (unix.Sockaddr, int, error) {
 	if fd < 0 {
 		var err error
@@ -43,7 +43,7 @@ func Accept(fd int) (int, error) {
 	return fd, err
 }
 
-// Poll is poll(2) for at most timeout; a negative timeout is forever.
+// Poll is poll(2) for at most timeout. A negative timeout means forever.
 func Poll(fds []unix.PollFd, timeout time.Duration) (int, error) {
 	if timeout < 0 {
 		return unix.Ppoll(fds, nil, nil)
@@ -52,23 +52,23 @@ func Poll(fds []unix.PollFd, timeout time.Duration) (int, error) {
 	return unix.Ppoll(fds, &ts, nil)
 }
 
-// NewWake makes a descriptor r that becomes readable, for good, once WakeUp(w)
-// was called. r and w can be the same.
+// NewWake makes a descriptor r that is readable after WakeUp(w), until it is read. r and w can be
+// the same.
 func NewWake() (r, w int, err error) {
 	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	return fd, fd, err
 }
 
-// WakeUp adds to the counter a number that reads the same in either byte order.
+// WakeUp adds a number to the counter that is the same in both byte orders.
 func WakeUp(w int) { unix.Write(w, []byte{1, 0, 0, 0, 0, 0, 0, 1}) }
 
-// BoundDevice is the network device that a socket is bound to, or "".
+// BoundDevice returns the network device to which a socket is bound, or "".
 func BoundDevice(fd int) (string, error) {
 	return unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
 }
 
-// BreakOff resets a connection, for the peer too if it is TCP: a connect to no address
-// does. The error that is pending then is taken.
+// BreakOff resets a connection, by a connect to no address; for TCP, also for the peer. It clears
+// the pending error.
 func BreakOff(fd int) {
 	sa := unix.RawSockaddr{Family: unix.AF_UNSPEC}
 	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa)), unsafe.Sizeof(sa))
@@ -80,7 +80,7 @@ func BreakOff(fd int) {
 
 var osErrnos = map[unix.Errno]sockabi.Errno{unix.ENONET: sockabi.EHOSTUNREACH}
 
-// Replace makes to what from is, and closes from.
+// Replace makes the descriptor to a copy of from, and closes from.
 func Replace(from, to int) error {
 	defer unix.Close(from)
 	return unix.Dup3(from, to, unix.O_CLOEXEC)
