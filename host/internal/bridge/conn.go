@@ -1,7 +1,7 @@
 //go:build linux || darwin
 
-// Package bridge makes sockets for the guest of what is not a socket of the operating system:
-// of a net.Conn that the embedder has dialled, and of the connections of a net.Listener.
+// Package bridge connects sockets of the guest to connections that are not sockets of the
+// operating system: a net.Conn that the embedder dials, and those of a net.Listener.
 package bridge
 
 import (
@@ -22,20 +22,20 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// lingering is for how long what the guest has sent before it closed a connection is
-// still delivered, and lastly the same after its end.
+// lingering is how long data is still delivered after the guest has closed a connection.
+// lastly is the same after the end of the guest.
 const (
 	lingering = time.Minute
 	lastly    = time.Second
 )
 
-// A Conn carries a connection of the guest's to a net.Conn and back. The guest has one end
-// of a pair of sockets, which to polls is as any other.
+// A Conn carries data between the guest and a net.Conn. The guest has one end of a pair of
+// sockets, which it can poll as any other.
 type Conn struct {
 	fd         int           // the guest's end
 	end        *net.UnixConn // the host's
-	filled     int64         // bytes that keep the guest's end from being writable until it is connected
-	facade     int           // a socket such as the guest believes to have, for its options
+	filled     int64         // number of bytes that keep the guest's end from being writable until it is connected
+	facade     int           // a socket of the guest's family, for options
 	peer       address.Endpoint
 	background *account.Background
 	ctx        context.Context // done when the guest has closed its end
@@ -43,11 +43,11 @@ type Conn struct {
 
 	mu        sync.Mutex
 	connected bool
-	local     address.Endpoint // none is that of facade
-	pending   error            // that the guest was not told
+	local     address.Endpoint // the zero endpoint means that of facade
+	pending   error            // an error that the guest has not seen yet
 }
 
-// newConn makes of fd, a socket, the guest's end. The caller runs the bridge.
+// newConn makes the socket fd the guest's end of a new pair. The caller runs the bridge.
 func newConn(fd int, bg *account.Background) (*Conn, error) {
 	ours, theirs, err := netos.Pair(unix.SOCK_STREAM)
 	if err != nil {
@@ -76,7 +76,7 @@ func newConn(fd int, bg *account.Background) (*Conn, error) {
 	return r, nil
 }
 
-// fill writes as much as fd takes, and is how much that was.
+// fill writes to fd until it would block, and returns the number of bytes.
 func fill(fd int) (n int64) {
 	var chunk [32 << 10]byte
 	for {
@@ -90,8 +90,8 @@ func fill(fd int) (n int64) {
 	}
 }
 
-// Dial makes of fd, a socket of that family, one that connects to the address to while dial
-// runs, in the background.
+// Dial makes fd, a socket of that family, connect to the address to: dial runs in the background,
+// and the socket is connecting meanwhile.
 func Dial(fd int, family uint8, to address.Endpoint, bg *account.Background, dial func(context.Context) (net.Conn, error)) (*Conn, error) {
 	r, err := newConn(fd, bg)
 	if err != nil {
@@ -103,7 +103,7 @@ func Dial(fd int, family uint8, to address.Endpoint, bg *account.Background, dia
 		conn, err := dial(r.ctx)
 		if err != nil {
 			r.fail(err)
-			r.end.CloseRead() // what the guest sends now fails at once
+			r.end.CloseRead() // sends of the guest fail from now on
 			r.end.CloseWrite()
 			r.drain()
 			return
@@ -139,8 +139,8 @@ func (r *Conn) drain() error {
 	return err
 }
 
-// carry returns when both directions have ended, or the guest has closed its end and
-// all that it had sent is delivered.
+// carry copies data in both directions. It returns when both have ended, or when the guest has
+// closed its end and all data that it sent is delivered.
 func (r *Conn) carry(conn net.Conn) {
 	if r.drain() != nil {
 		return
@@ -157,7 +157,7 @@ func (r *Conn) carry(conn net.Conn) {
 		}
 	})
 	both.Go(func() {
-		if err := forward(r.end, conn); err != nil && !errors.Is(err, unix.EPIPE) { // which is the guest's doing
+		if err := forward(r.end, conn); err != nil && !errors.Is(err, unix.EPIPE) { // EPIPE: the guest has closed its end
 			r.fail(err)
 		}
 		r.end.CloseWrite()
@@ -186,7 +186,7 @@ func (r *Conn) carry(conn net.Conn) {
 	<-ended
 }
 
-// forward copies without splice, which takes a pipe for each connection.
+// forward copies without splice, which needs a pipe for each connection.
 func forward(to io.Writer, from io.Reader) error {
 	_, err := io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from})
 	return err
@@ -201,7 +201,7 @@ type bridgeError struct {
 func (e *bridgeError) Error() string { return e.err.Error() }
 func (e *bridgeError) Unwrap() error { return e.errno }
 
-// fail keeps an error for the guest.
+// fail records an error for the guest.
 func (r *Conn) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -233,11 +233,10 @@ func (r *Conn) Failure() error {
 // FD returns the guest's end, which the guest's socket closes.
 func (r *Conn) FD() int { return r.fd }
 
-// Options returns a descriptor whose options are those of the socket that the guest believes
-// to have.
+// Options returns the descriptor of a socket of the guest's family, for options.
 func (r *Conn) Options() int { return r.facade }
 
-// Close is for when the guest has closed its end.
+// Close frees the bridge. Call it when the guest has closed its end.
 func (r *Conn) Close() {
 	r.cancel()
 	unix.Close(r.facade)

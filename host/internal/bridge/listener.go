@@ -19,19 +19,18 @@ import (
 // backlog is how many connections of a Listener wait for guests.
 const backlog = 128
 
-// A Listener accepts from a listener that is not a socket of the operating system. All
-// guests that are given the listener, one after the other or at once, have the same bridge,
-// which lasts as long as the listener: a connection that came between two of them is not
-// lost.
+// A Listener accepts from a listener that is not a socket of the operating system. All guests
+// that get the listener, one after the other or at once, have the same bridge. It lasts as long
+// as the listener, so that a connection that arrives between two guests is not lost.
 type Listener struct {
-	tokens *os.File // a pipe, with a byte for each of conns
+	tokens *os.File // a pipe with one byte for each of conns
 	more   *os.File
-	slots  chan struct{} // as many as conns, and one while accepting
+	slots  chan struct{} // one element for each of conns, and one while accepting
 
 	mu    sync.Mutex
 	conns []net.Conn
 	users int
-	over  bool // the listener takes no more
+	over  bool // the listener accepts no more connections
 }
 
 var bridges struct {
@@ -39,7 +38,8 @@ var bridges struct {
 	of map[net.Listener]*Listener
 }
 
-// Open returns the bridge of l, with one more user. l is comparable.
+// Open returns the bridge of l, and counts one more user, who must call Release. l must be
+// comparable.
 func Open(l net.Listener) (*Listener, error) {
 	bridges.Lock()
 	defer bridges.Unlock()
@@ -62,7 +62,8 @@ func Open(l net.Listener) (*Listener, error) {
 	return f, nil
 }
 
-// CopyTokens returns a copy of tokens, readable when a connection waits, or none will come.
+// CopyTokens returns a copy of tokens, which is readable when a connection waits or when there
+// will be no more.
 func (f *Listener) CopyTokens() (fd int, err error) {
 	raw, err := f.tokens.SyscallConn()
 	if err != nil {
@@ -98,7 +99,7 @@ func (f *Listener) run(l net.Listener) {
 	f.clear()
 }
 
-// accept does not end for an error that passes.
+// accept calls l.Accept until it returns a connection or a permanent error.
 func accept(l net.Listener) (net.Conn, error) {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		conn, err := l.Accept()
@@ -109,7 +110,7 @@ func accept(l net.Listener) (net.Conn, error) {
 	}
 }
 
-// Release is for a user that needs it no more.
+// Release ends the use by one user.
 func (f *Listener) Release() {
 	f.mu.Lock()
 	f.users--
@@ -117,7 +118,7 @@ func (f *Listener) Release() {
 	f.clear()
 }
 
-// clear closes the connections that nobody will accept.
+// clear closes the connections that no user will accept.
 func (f *Listener) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -130,8 +131,8 @@ func (f *Listener) clear() {
 	f.conns = nil
 }
 
-// Accept returns a socket of that family that is bridged to the next connection. tokens is
-// the result of CopyTokens. EINVAL means that there will be no connection.
+// Accept returns a socket of that family that is bridged to the next connection. tokens is the
+// result of CopyTokens. EINVAL means that there will be no more connections.
 func (f *Listener) Accept(tokens int, family uint8, bg *account.Background) (*Conn, error) {
 	var token [1]byte
 	if n, err := unix.Read(tokens, token[:]); err != nil {
@@ -162,7 +163,7 @@ func (f *Listener) Accept(tokens int, family uint8, bg *account.Background) (*Co
 	return c, nil
 }
 
-// newSocket is a socket of that family and the bridge that it is an end of.
+// newSocket returns the bridge of a new socket of that family.
 func newSocket(family uint8, bg *account.Background) (*Conn, error) {
 	fd, err := netos.NewSocket(netos.Domain(family), unix.SOCK_STREAM)
 	if err != nil {
