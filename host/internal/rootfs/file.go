@@ -8,16 +8,16 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 )
 
-// maxTransfer bounds what one call reads or writes: a guest can be told to end between
-// two. POSIX lets both be short.
+// maxTransfer is how many bytes one call reads or writes at most, so that a guest can be stopped
+// between two calls. POSIX allows short reads and writes.
 const maxTransfer = 16 << 20
 
-// A file is an open file or directory. Its descriptor is never asked for by Fd, which
-// would make it block, nor is its path used again, which may have another meaning by now.
+// A file is an open file or directory. Fd is never called, since it would make the descriptor
+// block. The path is not used again either: it may lead to another file by now.
 type file struct {
 	fs       *FS
 	file     *os.File
-	opened   sys.Stat_t // when it was opened: what cannot change
+	opened   sys.Stat_t // state at the opening, for what cannot change
 	flag     experimentalsys.Oflag
 	nonblock bool
 }
@@ -88,7 +88,7 @@ func (f *file) SetNonblock(enable bool) experimentalsys.Errno {
 	return 0
 }
 
-// Poll returns ENOSYS: poll_oneoff is the system's, which takes files to be ready.
+// Poll returns ENOSYS: package sockets serves poll_oneoff, in which files are always ready.
 func (f *file) Poll(experimentalsys.Pflag, int32) (bool, experimentalsys.Errno) {
 	return false, experimentalsys.ENOSYS
 }
@@ -101,8 +101,8 @@ func (f *file) Stat() (sys.Stat_t, experimentalsys.Errno) {
 	return sys.NewStat_t(info), 0
 }
 
-// transfer reads or writes by do, as much as one call may. An error behind some bytes is left
-// to the next call.
+// transfer reads or writes at most maxTransfer bytes with do. An error after some bytes is left to
+// the next call.
 func (f *file) transfer(buf []byte, do func([]byte) (int, error)) (int, experimentalsys.Errno) {
 	buf = buf[:min(len(buf), maxTransfer)]
 	if len(buf) == 0 {
@@ -131,14 +131,14 @@ func (f *file) Pread(buf []byte, off int64) (int, experimentalsys.Errno) {
 	return f.transfer(buf, func(buf []byte) (int, error) { return f.file.ReadAt(buf, off) })
 }
 
-// A position is an int64 by another name: go vet takes any Seek of an int64 for io.Seeker's.
+// A position is an alias of int64: go vet takes every Seek with an int64 for that of io.Seeker.
 type position = int64
 
 func (f *file) Seek(offset position, whence int) (int64, experimentalsys.Errno) {
 	switch {
 	case whence < io.SeekStart || whence > io.SeekEnd:
 		return 0, experimentalsys.EINVAL
-	case f.isDir() && (offset != 0 || whence != io.SeekStart): // but to read it again
+	case f.isDir() && (offset != 0 || whence != io.SeekStart): // only back to the beginning
 		return 0, experimentalsys.EISDIR
 	}
 	n, err := f.file.Seek(offset, whence)

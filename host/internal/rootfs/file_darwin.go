@@ -10,7 +10,7 @@ import (
 
 func datasync(f *os.File) error { return f.Sync() }
 
-// futimens sets times in microseconds: futimens(3) can only be called by cgo.
+// futimens sets times with a resolution of microseconds: futimens(3) needs cgo.
 func futimens(f *os.File, atim, mtim int64) error {
 	info, err := f.Stat()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
 )
 
-// No guest runs on these systems: these functions are for the package to compile.
+// Guests do not run on these systems. These functions only make the package compile.
 
 type confined struct{ *os.Root }
 

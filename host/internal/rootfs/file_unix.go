@@ -37,8 +37,8 @@ func osFlags(flag experimentalsys.Oflag) int {
 	return flags
 }
 
-// confined is an os.Root that renames as rename(2) does. An os.Root's own Rename replaces
-// no directory.
+// confined is an os.Root that renames as rename(2) does. The Rename of os.Root does not replace
+// directories.
 type confined struct{ *os.Root }
 
 func (c confined) Rename(from, to string) error {
@@ -59,7 +59,7 @@ func (c confined) in(dir string, do func(fd int) error) error {
 	return control(f, do)
 }
 
-// control calls do with the descriptor, which remains as it is.
+// control calls do with the descriptor, and does not make it block.
 func control(f *os.File, do func(fd int) error) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
@@ -109,7 +109,7 @@ func writeOnce(f *os.File, buf []byte) (n int, err error) {
 	return max(n, 0), err
 }
 
-// inodes fills in the inodes of a directory's entries. One that is gone has none.
+// inodes sets the inodes of a directory's entries. An entry that was removed gets none.
 func inodes(dir *os.File, entries []experimentalsys.Dirent) {
 	control(dir, func(fd int) error {
 		for i := range entries {

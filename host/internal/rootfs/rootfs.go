@@ -1,8 +1,8 @@
 // Package rootfs gives guests a directory of the host and nothing outside of it.
 //
-// Every operation acts by an os.Root, which resolves a path from the open directory,
-// component by component. So no path and no symbolic link leads outside, also while
-// another guest or process changes what the path passes.
+// Every operation uses an os.Root, which resolves a path from the open directory, component by
+// component. So no path and no symbolic link leads outside, even if another guest or process
+// changes directories of the path meanwhile.
 package rootfs
 
 import (
@@ -23,11 +23,11 @@ import (
 
 // FS is a directory of the host.
 //
-// Where os.Root joins what POSIX separates, such as unlink and rmdir, an Lstat decides.
+// If os.Root has one operation where POSIX has two, such as unlink and rmdir, an Lstat decides.
 // If the file is replaced in between, the operation acts on another file of the directory.
 type FS struct {
 	root tree
-	// waiting holds the open files whose reads and writes may wait.
+	// waiting holds the open files whose reads and writes may block.
 	mu          sync.Mutex
 	waiting     map[*os.File]struct{}
 	interrupted bool
@@ -69,7 +69,7 @@ func Open(dir string) (*FS, error) {
 // Close closes the directory. Files that were opened in it remain open.
 func (f *FS) Close() error { return f.root.Close() }
 
-// Interrupt lets all reads and writes that wait, now and later, fail.
+// Interrupt makes all reads and writes fail that wait, now or later.
 func (f *FS) Interrupt() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,9 +79,9 @@ func (f *FS) Interrupt() {
 	}
 }
 
-// watch makes Interrupt reach a file, if it can wait.
+// watch makes Interrupt act on file, if its reads and writes may wait.
 func (f *FS) watch(file *os.File) {
-	if file.SetDeadline(time.Time{}) != nil { // as of regular files
+	if file.SetDeadline(time.Time{}) != nil { // as for regular files
 		return
 	}
 	f.mu.Lock()
@@ -98,22 +98,21 @@ func (f *FS) forget(file *os.File) {
 	delete(f.waiting, file)
 }
 
-// split returns a name as os.Root takes it, and whether it ends in a slash and so names
-// a directory. wazero begins it with a slash if the guest names it in a directory that
-// was itself opened as ".".
+// split returns a name for os.Root, and whether it ends in a slash and so must be a directory.
+// wazero puts a slash in front if the guest names a file in a directory that was opened as ".".
 func split(name string) (clean string, dir bool) {
 	clean = strings.Trim(name, "/")
 	return cmp.Or(clean, "."), clean != "" && strings.HasSuffix(name, "/")
 }
 
-// confines returns whether there is an outside.
+// confines reports whether there are files outside of f.
 func (f *FS) confines() bool {
 	_, all := f.root.(whole)
 	return !all
 }
 
-// errnoOf returns the errno of an error of os. An os.Root's error for a path that leads
-// outside has no errno and is EPERM, as of a capability that is missing.
+// errnoOf returns the errno of an error of package os. The error of os.Root for a path that leads
+// outside has no errno; it becomes EPERM, as for a missing capability.
 func errnoOf(err error) experimentalsys.Errno {
 	errno := experimentalsys.UnwrapOSError(err)
 	if errno == experimentalsys.EIO && !errors.As(err, new(syscall.Errno)) {
@@ -122,7 +121,7 @@ func errnoOf(err error) experimentalsys.Errno {
 	return errno
 }
 
-// is returns whether the file name, which is not followed, is a directory.
+// is reports whether the file name is a directory. It does not follow a symbolic link.
 func (f *FS) is(name string) (dir bool, errno experimentalsys.Errno) {
 	info, err := f.root.Lstat(name)
 	if err != nil {
@@ -143,8 +142,8 @@ func (f *FS) only(name string, dir bool) experimentalsys.Errno {
 	return errno
 }
 
-// OpenFile opens a file. It does not wait for the other end of a FIFO, and reads of FIFOs
-// and of devices wait without a thread.
+// OpenFile opens a file. It does not wait for the other end of a FIFO. Reads of FIFOs and devices
+// wait without a thread.
 func (f *FS) OpenFile(name string, flag experimentalsys.Oflag, perm fs.FileMode) (experimentalsys.File, experimentalsys.Errno) {
 	name, dir := split(name)
 	switch {
@@ -167,7 +166,7 @@ func (f *FS) OpenFile(name string, flag experimentalsys.Oflag, perm fs.FileMode)
 	return f.newFile(file, flag)
 }
 
-// Lstat returns what is known of a file. It does not follow a symbolic link.
+// Lstat returns the attributes of a file. It does not follow a symbolic link.
 func (f *FS) Lstat(name string) (sys.Stat_t, experimentalsys.Errno) {
 	clean, dir := split(name)
 	if dir { // a slash follows
@@ -180,7 +179,7 @@ func (f *FS) Lstat(name string) (sys.Stat_t, experimentalsys.Errno) {
 	return sys.NewStat_t(info), 0
 }
 
-// Stat returns what is known of a file. It follows symbolic links.
+// Stat returns the attributes of a file. It follows symbolic links.
 func (f *FS) Stat(name string) (sys.Stat_t, experimentalsys.Errno) {
 	name, dir := split(name)
 	info, err := f.root.Stat(name)
@@ -238,7 +237,7 @@ func (f *FS) Unlink(name string) experimentalsys.Errno {
 	return errnoOf(f.root.Remove(name))
 }
 
-// Link gives a file a second name. It gives none to a symbolic link that leads outside.
+// Link gives a file a second name. It returns an error for a symbolic link that leads outside.
 func (f *FS) Link(old, name string) experimentalsys.Errno {
 	old, oldDir := split(old)
 	name, dir := split(name)
@@ -251,8 +250,8 @@ func (f *FS) Link(old, name string) experimentalsys.Errno {
 	return errnoOf(f.root.Link(old, name))
 }
 
-// Symlink makes a symbolic link, but none that leads outside: programs of the host would
-// follow it.
+// Symlink makes a symbolic link. It returns an error for a link that leads outside, since programs
+// of the host would follow it.
 func (f *FS) Symlink(target, name string) experimentalsys.Errno {
 	name, dir := split(name)
 	switch {
@@ -288,7 +287,8 @@ func (f *FS) Utimens(name string, atim, mtim int64) experimentalsys.Errno {
 	return errnoOf(f.root.Chtimes(clean, timeOf(atim), timeOf(mtim)))
 }
 
-// timeOf returns the zero Time, which os.Root does not set, for UTIME_OMIT.
+// timeOf returns a time in nanoseconds as a Time, and for UTIME_OMIT the zero Time, which os.Root
+// does not set.
 func timeOf(nanoseconds int64) time.Time {
 	if nanoseconds == experimentalsys.UTIME_OMIT {
 		return time.Time{}

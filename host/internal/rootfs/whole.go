@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// whole is the tree of all files. Nothing is outside, and symbolic links lead everywhere,
-// also absolute ones, which an os.Root refuses.
+// whole is the tree of all files. No file is outside. Symbolic links may lead everywhere, also
+// absolute ones, which os.Root refuses.
 type whole string // ends in a separator
 
 func (w whole) Close() error { return nil }
@@ -35,5 +35,5 @@ func (w whole) Rename(from, to string) error {
 	return syscall.Rename(string(w)+from, string(w)+to)
 }
 
-// isWhole returns whether a directory holds all files.
+// isWhole reports whether dir is the root directory, which holds all files.
 func isWhole(dir string) bool { return filepath.Dir(dir) == dir }
