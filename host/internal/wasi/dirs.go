@@ -15,9 +15,9 @@ import (
 	"github.com/wasisock/wasisock/host/internal/rootfs"
 )
 
-// mount gives the guest its directories. Descriptors of preopened sockets come before theirs:
-// wazero has directories there too, which nothing reaches.
-// resolvConf is the text of the file that names the nameserver, "" if it is the guest's own.
+// mount returns the configuration of the guest's directories. reserved is the number of preopened
+// sockets, whose descriptors come first: wazero gets directories there that no call reaches.
+// resolvConf is the text of the file that names the nameserver; "" means the guest's own file.
 func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.FSConfig, error) {
 	config := wazero.NewFSConfig()
 	for i := range reserved {
@@ -62,14 +62,14 @@ func (g *Guest) mount(reserved int, dirs []host.Dir, resolvConf string) (wazero.
 	return config, nil
 }
 
-// nothing is a directory without files. It is a type of its own, since wazero leaves
-// UnimplementedFS out.
+// nothing is a directory without files. It is a type of its own, since wazero ignores an
+// UnimplementedFS.
 type nothing struct {
 	experimentalsys.UnimplementedFS
 }
 
-// readOnly is wazero's read-only directory, with the errno that says so, and without
-// creating or truncating files that are opened for reading.
+// readOnly is wazero's read-only directory. Changes fail with EROFS, and so does opening a file for
+// reading that would create or truncate it.
 type readOnly struct{ *sysfs.ReadFS }
 
 func (r readOnly) OpenFile(name string, flag experimentalsys.Oflag, perm fs.FileMode) (experimentalsys.File, experimentalsys.Errno) {

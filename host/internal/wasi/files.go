@@ -9,7 +9,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// files is the number of descriptors of wazero's that a guest has open, and may have.
+// files holds the number of descriptors of wazero that a guest has open, and their limit.
 type files struct{ open, most int }
 
 func (f *files) limit(c *host.Cmd) {
@@ -21,8 +21,8 @@ func (f *files) limit(c *host.Cmd) {
 	f.most += f.open
 }
 
-// counted returns wazero's function f, which opens or closes files, with a limit on how
-// many are open: one more is EMFILE. Other functions it returns as they are.
+// counted returns wazero's function f with a limit on open files, if it opens or closes files:
+// beyond the limit, it returns EMFILE. Other functions stay as they are.
 func counted(name string, f ownFunction) ownFunction {
 	opens := name == "path_open"
 	if !opens && name != "fd_close" && name != "fd_renumber" {
@@ -40,7 +40,7 @@ func counted(name string, f ownFunction) ownFunction {
 		case stack[0] != 0 || same:
 		case opens:
 			g.files.open++
-		default: // the descriptor that another takes the place of is closed
+		default: // the descriptor that another one replaces is closed
 			g.files.open--
 		}
 	}

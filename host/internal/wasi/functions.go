@@ -15,28 +15,28 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A Function is one that a guest can import: a row of the shim, a function of
-// wazero's own, or both, where the row has the first say.
+// A Function is a function that a guest can import: a row of package shim, a function of wazero,
+// or both. With both, the row is called first.
 type Function struct {
 	Params, Results []api.ValueType
 
-	row  int // of sockabi.Functions, and so of shim.Rows; -1 means none
+	row  int // index in sockabi.Functions and in shim.Rows; -1 means none
 	own  ownFunction
-	text string // as a person would write it
+	text string // the signature in readable form
 }
 
-// An ownFunction is wazero's, called for a guest.
+// An ownFunction is a function of wazero that is called for a guest.
 type ownFunction func(ctx context.Context, g *Guest, module api.Module, stack []uint64)
 
-// Functions are all that guests can import, by name.
+// Functions holds all functions that guests can import, by name.
 type Functions struct {
 	all    map[string][]Function
 	fdstat api.GoModuleFunction // wazero's own fd_fdstat_get
 }
 
-// NewFunctions takes wazero's own functions from its module, which is never
-// instantiated: the host can call them with another module, on which this
-// whole package stands on. They belong to the runtime.
+// NewFunctions returns the functions of wazero's WASI module and those of package shim. The module
+// is never instantiated: the host calls its functions with another module. The runtime owns the
+// functions.
 func NewFunctions(ctx context.Context, r wazero.Runtime) (*Functions, error) {
 	wasi, err := wasi_snapshot_preview1.NewBuilder(r).Compile(ctx)
 	if err != nil {
@@ -85,8 +85,8 @@ type Import struct {
 	Params, Results []api.ValueType
 }
 
-// Choose finds what each import means, by its name and signature. Engines can give a
-// name one signature only, so a guest that has two cannot run.
+// Choose returns the function of each import, by name and signature. It returns an error for an
+// unknown import, and for a name with two signatures, since engines give each name one signature.
 func (fs *Functions) Choose(imports []Import) (map[string]Function, error) {
 	chosen := map[string]Function{}
 	for _, f := range imports {
@@ -118,7 +118,7 @@ func (fs *Functions) Choose(imports []Import) (map[string]Function, error) {
 	return chosen, nil
 }
 
-// remedy returns the remedy for an import of another module.
+// remedy returns the remedy for an import from a module that hosts do not have.
 func remedy(module string) string {
 	switch {
 	case module == "gojs" || module == "go":
@@ -133,11 +133,10 @@ func remedy(module string) string {
 	return "build it without"
 }
 
-// Call serves one call of the guest at a time: stack has the parameters,
-// and gets the result. It panics with ErrStopped when the guest is to end, and with a
-// *sys.ExitError when it exits.
+// Call serves one call of the guest at a time. stack has the parameters, and gets the result. Call
+// panics with ErrStopped if the guest is stopped, and with a *sys.ExitError if it exits.
 //
-// module must have been instantiated with the guest's Config. Its memory is the guest's.
+// module must have been instantiated with the guest's Config, and have the guest's memory.
 func (f Function) Call(ctx context.Context, g *Guest, module api.Module, stack []uint64) {
 	g.Pause()
 	if g.onCall != nil {

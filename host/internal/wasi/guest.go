@@ -1,6 +1,6 @@
-// Package wasi implements the functions that guests of every engine import: the rows of package shim, for sockets and
-// waiting, and the files, clocks, arguments and random numbers of wazero, whose functions can
-// be called for guests that it does not run.
+// Package wasi implements the functions that guests of every engine import. Sockets and waiting
+// are the rows of package shim. Files, clocks, arguments and random numbers are wazero's, whose
+// functions can be called for guests that wazero does not run.
 package wasi
 
 import (
@@ -30,7 +30,7 @@ type Guest struct {
 	stdio  stdio
 	dirs   []*rootfs.FS
 	files  files
-	stop   chan struct{} // closed when the guest is to end
+	stop   chan struct{} // closed when the guest is stopped
 	stage  stage
 	onCall func()
 }
@@ -38,7 +38,8 @@ type Guest struct {
 // ErrStopped ends a guest from within one of its calls.
 var ErrStopped = errors.New("the guest was stopped")
 
-// NewGuest makes the files and sockets of a guest as c says. Close must be called.
+// NewGuest makes the files and sockets of a guest with the settings of c. The caller must call
+// Close.
 func (fs *Functions) NewGuest(c *host.Cmd, streams sockets.Streams) (*Guest, error) {
 	began := time.Now()
 	g := &Guest{
@@ -126,16 +127,17 @@ func (g *Guest) configure(c *host.Cmd) error {
 	return nil
 }
 
-// Config is how a module of wazero's is instantiated for the guest, once.
+// Config returns the configuration with which a module of wazero is instantiated for the guest. It
+// can be used once.
 func (g *Guest) Config() wazero.ModuleConfig { return g.config }
 
-// OnCall has f called at the beginning of each call, when the guest does not compute any
-// more. It may panic as Pause does.
+// OnCall makes each call begin with a call of f, when the guest no longer computes. f may panic as
+// Pause does.
 func (g *Guest) OnCall(f func()) { g.onCall = f }
 
-// End makes the guest end at its next call, and the call that it waits in return. Its
-// sockets close at once: another call may not return, and clients wait for it. It must be
-// called once.
+// End stops the guest: a call in which it waits returns, and the guest ends at its next call. Its
+// sockets are closed at once, since clients wait and other calls may not return. End must be
+// called at most once.
 func (g *Guest) End() {
 	g.stage.bits.Or(stopped)
 	close(g.stop)
@@ -147,10 +149,10 @@ func (g *Guest) End() {
 	}
 }
 
-// Ending is closed when the guest is to end.
+// Ending returns a channel that is closed when the guest is stopped.
 func (g *Guest) Ending() <-chan struct{} { return g.stop }
 
-// Close closes the sockets, the directories and what else the guest has open.
+// Close closes the sockets, the directories and everything else that the guest has open.
 func (g *Guest) Close() {
 	if g.Sockets != nil {
 		g.Sockets.Close()
@@ -161,5 +163,5 @@ func (g *Guest) Close() {
 	g.stdio.close()
 }
 
-// Nanotime is the guest's monotonic clock.
+// Nanotime returns the time of the guest's monotonic clock, in nanoseconds.
 func (g *Guest) Nanotime() int64 { return g.clock() }

@@ -11,8 +11,8 @@ import (
 
 var le = binary.LittleEndian
 
-// memory is the memory of the guest that is calling. What this package reads and
-// writes there itself, it does in this file.
+// memory is the memory of the calling guest. All reads and writes of this package there are in
+// this file.
 type memory struct {
 	module api.Module
 	fdstat api.GoModuleFunction // wazero's own fd_fdstat_get
@@ -22,8 +22,8 @@ func (m *memory) View(offset, size uint32) ([]byte, bool) {
 	return m.module.Memory().Read(offset, size)
 }
 
-// filetype asks wazero for the type of one of its descriptors. wazero reports it only by way of
-// guest memory, so some of it is borrowed.
+// filetype returns the type of one of wazero's descriptors. wazero writes it to guest memory, so
+// filetype uses a part of that and restores it.
 func (m *memory) filetype(ctx context.Context, fd uint32) (uint8, sockabi.Errno) {
 	stat, ok := m.View(0, sockabi.FDStatSize)
 	if !ok {
@@ -46,8 +46,7 @@ func (m *memory) setNonblock(ptr uint32) {
 	}
 }
 
-// buffers returns those of count buffers at iovs that are not empty, as they are in
-// memory.
+// buffers returns the non-empty ones of count buffers at iovs. They alias guest memory.
 func (m *memory) buffers(iovs, count uint32) (buffers [][]byte, errno sockabi.Errno) {
 	array, ok := m.View(iovs, count*sockabi.IOVecSize)
 	if !ok {

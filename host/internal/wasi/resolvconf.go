@@ -21,11 +21,11 @@ var resolvConfText string
 
 const resolvConfFile = "resolv.conf"
 
-// maxResolvConf is how much of the host's own /etc/resolv.conf is read.
+// maxResolvConf is how many bytes of the host's /etc/resolv.conf are read.
 const maxResolvConf = 64 << 10
 
-// resolvConfOf returns the text for a guest: with the search list and the options of the
-// host's file, unless another resolver than the host's answers.
+// resolvConfOf returns the text for a guest. With hosts, the host's own resolver answers, and the
+// text has the search list and the options of the host's file.
 func resolvConfOf(hosts bool) string {
 	if !hosts {
 		return resolvConfText
@@ -39,7 +39,7 @@ func resolvConfOf(hosts bool) string {
 	return resolvConfText + searchOf(string(own))
 }
 
-// searchOf returns the lines of a resolv.conf that are about the search list and options.
+// searchOf returns the lines of a resolv.conf with the search list and options.
 func searchOf(conf string) string {
 	var lines strings.Builder
 	for line := range strings.Lines(conf) {
@@ -66,7 +66,7 @@ type openText struct{ strings.Reader }
 func (t *openText) Stat() (fs.FileInfo, error) { return textInfo(t.Size()), nil }
 func (t *openText) Close() error               { return nil }
 
-// A textInfo is the size of a text.
+// A textInfo describes a text of that size, in bytes.
 type textInfo int64
 
 func (textInfo) Name() string       { return resolvConfFile }
@@ -76,16 +76,16 @@ func (textInfo) ModTime() time.Time { return time.Time{} }
 func (textInfo) IsDir() bool        { return false }
 func (textInfo) Sys() any           { return nil }
 
-// resolvConf lays that file over a directory's own, which it never changes. The
-// other methods are the directory's.
+// resolvConf shows that file in a directory in place of the directory's own, which it never
+// changes. The other methods are those of the directory.
 type resolvConf struct {
 	experimentalsys.FS
-	name string // of the file in the directory
+	name string // the file's name in the directory
 	file experimentalsys.FS
 }
 
-// layResolvConf is files, which the guest has at the path guest, with the file if it
-// belongs there.
+// layResolvConf returns files, which the guest has at the path guest, with the resolv.conf if its
+// path is below guest.
 func layResolvConf(files experimentalsys.FS, guest, conf string) experimentalsys.FS {
 	name := map[string]string{"/": "etc/resolv.conf", "/etc": "resolv.conf"}[guest]
 	if name == "" {

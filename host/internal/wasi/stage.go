@@ -2,31 +2,31 @@ package wasi
 
 import "sync/atomic"
 
-// A stage is whether the code of a guest runs now, and whether it is to end.
+// A stage records whether the code of a guest runs now, and whether the guest is stopped.
 type stage struct{ bits atomic.Uint32 }
 
 const (
-	computes = 1 << iota // its code runs, and is in no call of the host
-	stopped              // it is to end: its code does not begin any more, nor go on
+	computes = 1 << iota // its code runs, outside calls of the host
+	stopped              // the guest is stopped: its code neither begins nor goes on
 )
 
-// Pause is for the beginning of a call of the host. It panics with ErrStopped when the
-// guest is to end.
+// Pause is called at the beginning of a call of the host. It panics with ErrStopped if the guest
+// is stopped.
 func (g *Guest) Pause() {
 	if g.stage.bits.And(^uint32(computes))&stopped != 0 {
 		panic(ErrStopped)
 	}
 }
 
-// resume is for the end of a call.
+// resume is called at the end of a call. It panics as Pause does.
 func (g *Guest) resume() {
 	if !g.stage.bits.CompareAndSwap(0, computes) {
 		panic(ErrStopped)
 	}
 }
 
-// Compute has f run code of the guest's, unless it is to end: the error is ErrStopped
-// then.
+// Compute calls f, which runs code of the guest. It returns ErrStopped, and does not call f, if
+// the guest is stopped.
 func (g *Guest) Compute(f func() error) error {
 	if !g.stage.bits.CompareAndSwap(0, computes) {
 		return ErrStopped
@@ -35,8 +35,8 @@ func (g *Guest) Compute(f func() error) error {
 	return f()
 }
 
-// Computes is whether its code runs now, and is in no call of the host.
+// Computes reports whether the guest's code runs now, outside calls of the host.
 func (g *Guest) Computes() bool { return g.stage.bits.Load()&computes != 0 }
 
-// stops is whether the guest is to end.
+// stops reports whether the guest is stopped.
 func (g *Guest) stops() bool { return g.stage.bits.Load()&stopped != 0 }

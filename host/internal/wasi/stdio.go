@@ -15,14 +15,13 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// The guest's descriptors 0 to 2, where they are files of the host's. Every Go guest
-// makes them non-blocking at its start, and wazero would do so to the very files, for
-// the shell and everybody else who shares them. So the files stay as they are. The
-// guest is told that they do not block, and a terminal, pipe or socket is asked
-// whether it is ready before it is read or written. Waiting for that can be ended, as
-// a read cannot.
+// The guest's descriptors 0 to 2, if they are files of the host. Every Go guest makes them
+// non-blocking at its start. wazero would do so to the files themselves, and thus for the shell
+// and everybody else who shares them. So the files stay as they are, and only the guest sees the
+// flag. A terminal, pipe or socket is polled before it is read or written: waiting for that can
+// be interrupted, and a read cannot.
 
-// writeAtOnce is how much a pipe that is ready takes without blocking: PIPE_BUF.
+// writeAtOnce returns how many bytes a ready pipe takes without blocking: PIPE_BUF.
 func writeAtOnce() int {
 	if runtime.GOOS == "linux" {
 		return 4096
@@ -30,8 +29,8 @@ func writeAtOnce() int {
 	return 512
 }
 
-// maxPath is the length of the longest path that a guest can name, in bytes: more than a
-// system takes.
+// maxPath is the length of the longest path that a guest can name, in bytes. No system accepts
+// longer ones.
 const maxPath = 4096
 
 // maxTransfer is how many bytes one call reads or writes at most. Both may be short, and
@@ -41,14 +40,14 @@ const maxTransfer = 16 << 20
 // maxDirectory is the largest buffer, in bytes, that a guest can read a directory into.
 const maxDirectory = 1 << 20
 
-// owns is whether a call is about one of these files. It is not once the guest has
-// closed it, and perhaps opened another file in its place.
+// owns reports whether a call uses one of these files. It returns false once the guest has closed
+// the file, and perhaps opened another one with its number.
 func (s *stdio) owns(stack []uint64) bool {
 	fd := uint32(stack[0])
 	return int(fd) < len(s.files) && s.files[fd] != nil
 }
 
-// noFile is the answer of a function for files to a descriptor that is a socket's.
+// noFile returns the errno of a function for files that gets the descriptor of a socket.
 func (g *Guest) noFile(function string, fd uint32) sockabi.Errno {
 	switch {
 	case !g.Sockets.Owns(fd):
@@ -61,9 +60,8 @@ func (g *Guest) noFile(function string, fd uint32) sockabi.Errno {
 	return sockabi.EINVAL
 }
 
-// wrap returns wazero's function f with the behaviour above. It fails, as no system has
-// them, for paths that wazero would copy; and it does not take longer, or allocate more,
-// than a guest can be waited for, whatever lengths the guest passes.
+// wrap returns wazero's function f with the behaviour above. The function fails for paths longer
+// than maxPath, and for all lengths that the guest passes, its time and memory are bounded.
 func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 	wrapper := map[string]func(*Guest, []uint64, func()){
 		"fd_read":             (*Guest).stdioRead,
@@ -79,13 +77,13 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 		"fd_pwrite":  (*Guest).boundTransfer,
 		"fd_readdir": (*Guest).boundDirectory,
 	}[name]
-	var lengths []int // which parameters are lengths of paths
+	var lengths []int // indices of parameters that are lengths of paths
 	for i, param := range params {
 		if strings.HasSuffix(param, "path_len") && !strings.HasPrefix(param, "result.") {
 			lengths = append(lengths, i)
 		}
 	}
-	var descriptors []int // which parameters are
+	var descriptors []int // indices of parameters that are descriptors
 	for i, param := range params {
 		if param == "fd" || strings.HasSuffix(param, "_fd") && !strings.HasPrefix(param, "result.") {
 			descriptors = append(descriptors, i)
@@ -113,7 +111,7 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 		case name == "random_get":
 			g.random(stack, func() { f.Call(ctx, module, stack) })
 		case name == "fd_filestat_set_times" && uint32(stack[0]) <= 2:
-			stack[0] = uint64(sockabi.ENOTSUP) // wazero's panics where it has no directory
+			stack[0] = uint64(sockabi.ENOTSUP) // wazero's function panics if it has no directory
 		case wrapper != nil && g.stdio.owns(stack):
 			wrapper(g, stack, func() { f.Call(ctx, module, stack) })
 		case name == "fd_write", name == "fd_pwrite":
@@ -124,8 +122,8 @@ func wrap(name string, params []string, f api.GoModuleFunction) ownFunction {
 	}
 }
 
-// boundTransfer leaves out the buffers beyond maxTransfer bytes. One that is larger by
-// itself remains, and files read and write a part of it.
+// boundTransfer removes the buffers beyond maxTransfer bytes from a call. It keeps a first buffer
+// that is larger: files read and write a part of it.
 //   - EINVAL: there are more than MaxIOVecs buffers.
 func (g *Guest) boundTransfer(stack []uint64) sockabi.Errno {
 	iovs, count := uint32(stack[1]), uint32(stack[2])
@@ -145,8 +143,8 @@ func (g *Guest) boundTransfer(stack []uint64) sockabi.Errno {
 	return 0
 }
 
-// boundDirectory bounds how many entries wazero reads and keeps. A shorter buffer would
-// mean that the directory ends there.
+// boundDirectory limits how many entries wazero reads and keeps. It does not shorten the buffer,
+// since that would mean that the directory ends there.
 //   - EINVAL: the buffer has more than maxDirectory bytes.
 func (g *Guest) boundDirectory(stack []uint64) sockabi.Errno {
 	if uint32(stack[2]) > maxDirectory {
@@ -155,7 +153,7 @@ func (g *Guest) boundDirectory(stack []uint64) sockabi.Errno {
 	return 0
 }
 
-// random gets random bytes in pieces, until the guest is to end.
+// random gets random bytes in pieces, until the guest is stopped.
 func (g *Guest) random(stack []uint64, get func()) {
 	const piece = 1 << 20
 	buf, size := uint32(stack[0]), uint32(stack[1])
@@ -183,8 +181,8 @@ func (g *Guest) stdioRead(stack []uint64, read func()) {
 	stack[0] = uint64(sockabi.EAGAIN)
 }
 
-// writeFile writes one buffer after the other, to the first that a file takes a part of or
-// none. wazero goes on with the next one then, and forgets at an error what it has written.
+// writeFile writes one buffer after the other, and stops after a buffer that is not written
+// entirely. wazero would go on with the next one, and lose the count of bytes at an error.
 func (g *Guest) writeFile(stack []uint64, at bool, write func()) {
 	fd, iovs, count, offset, result := stack[0], uint32(stack[1]), uint32(stack[2]), uint64(0), stack[3]
 	if at {
@@ -196,7 +194,7 @@ func (g *Guest) writeFile(stack []uint64, at bool, write func()) {
 		write()
 		return
 	}
-	before := [4]byte(written) // which a buffer may contain
+	before := [4]byte(written) // a buffer may overlap it
 	total := uint32(0)
 	for i := range count {
 		size := le.Uint32(array[i*sockabi.IOVecSize+4:])
@@ -222,8 +220,8 @@ func (g *Guest) writeFile(stack []uint64, at bool, write func()) {
 	}
 }
 
-// stdioWrite writes in pieces, until the guest is to end. It waits before each until the
-// file takes it, but writes one piece alone to a non-blocking descriptor.
+// stdioWrite writes in pieces, until the guest is stopped. It waits before each piece until the
+// file can take it. To a non-blocking descriptor it writes only one piece.
 func (g *Guest) stdioWrite(stack []uint64, write func()) {
 	fd := uint32(stack[0])
 	buffers, errno := g.memory.buffers(uint32(stack[1]), uint32(stack[2]))
@@ -245,8 +243,7 @@ func (g *Guest) stdioWrite(stack []uint64, write func()) {
 	stack[0] = uint64(errno)
 }
 
-// write writes buffers until stops reports that it should not go on. The error is about
-// the last piece alone.
+// write writes buffers until stops returns true. The errno is that of the last piece.
 func (s *stdio) write(fd uint32, buffers [][]byte, stops func() bool) (written uint32, errno sockabi.Errno) {
 	most, once := 1<<20, s.blocks[fd] && s.nonblock[fd]
 	if s.blocks[fd] {
@@ -267,8 +264,8 @@ func (s *stdio) write(fd uint32, buffers [][]byte, stops func() bool) (written u
 	return written, 0
 }
 
-// cut returns the first bytes of buffers, at most so many, and what remains. It copies
-// where they are in several.
+// cut returns the first bytes of buffers, at most most of them, and the remaining buffers. It
+// copies bytes that are in several buffers.
 func cut(buffers [][]byte, most int) (piece []byte, rest [][]byte) {
 	if first := buffers[0]; len(first) > most {
 		buffers[0] = first[most:]
@@ -317,7 +314,7 @@ func (g *Guest) stdioStat(stack []uint64, stat func()) {
 	}
 }
 
-// stdioSetFlags lets wazero judge the other flags.
+// stdioSetFlags sets NONBLOCK for the guest only. wazero checks the other flags.
 func (g *Guest) stdioSetFlags(stack []uint64, setFlags func()) {
 	fd, nonblock := uint32(stack[0]), stack[1]&sockabi.FDFLAG_NONBLOCK != 0
 	stack[1] &^= sockabi.FDFLAG_NONBLOCK
@@ -326,7 +323,8 @@ func (g *Guest) stdioSetFlags(stack []uint64, setFlags func()) {
 	}
 }
 
-// stdinOf returns what wazero reads. An *os.File stays one: the guest can ask what it is.
+// stdinOf returns the reader for wazero. An *os.File stays one, since the guest can ask for its
+// type.
 func (g *Guest) stdinOf(r io.Reader) io.Reader {
 	if _, ok := r.(*os.File); ok || r == nil {
 		return r
@@ -334,8 +332,8 @@ func (g *Guest) stdinOf(r io.Reader) io.Reader {
 	return stopReader{r, g.stop}
 }
 
-// stopReader makes a Read return when the guest is to end. The Read beneath goes on
-// by itself, into a buffer of its own.
+// A stopReader is a reader whose Read returns when the guest is stopped. The Read of the underlying
+// reader goes on, into a buffer of its own.
 type stopReader struct {
 	r    io.Reader
 	stop <-chan struct{}
@@ -351,7 +349,7 @@ func (s stopReader) Read(p []byte) (int, error) {
 	go func() {
 		res := result{err: errors.New("the Read of stdin panicked")}
 		defer func() {
-			recover() // an error for the guest, not the end of the process
+			recover() // makes it an error for the guest, not the end of the process
 			done <- res
 		}()
 		n, err := s.r.Read(buf)

@@ -4,7 +4,7 @@ package wasi
 
 import "os"
 
-// stdio is never used here, as no guest gets that far.
+// stdio is never used here, since guests do not run on these systems.
 type stdio struct {
 	files    [3]*os.File
 	blocks   [3]bool

@@ -11,12 +11,12 @@ import (
 
 // stdio holds the host's files of descriptors 0 to 2 of a guest.
 type stdio struct {
-	files    [3]*os.File // nil for what is not a file, or was closed by the guest
+	files    [3]*os.File // nil if it is not a file, or the guest has closed it
 	fds      [3]int32
 	blocks   [3]bool // whether reading or writing can block
-	nonblock [3]bool // what the guest asked for
+	nonblock [3]bool // the flag that the guest has set
 
-	woken  *os.File // readable once the guest is to end
+	woken  *os.File // readable once the guest is stopped
 	waker  *os.File
 	waking sync.Once
 }
@@ -54,15 +54,15 @@ func (s *stdio) close() {
 	}
 }
 
-// wake ends the waiting, now and later, from any goroutine.
+// wake makes wait return, now and later. It may be called from any goroutine.
 func (s *stdio) wake() {
 	if s.woken != nil {
 		s.waking.Do(func() { s.waker.Close() })
 	}
 }
 
-// wait is whether a file can be read, or written: now, or after blocking until it can
-// or until wake.
+// wait reports whether a file can be read, or written. With block, it waits until the file can, or
+// until wake.
 func (s *stdio) wait(fd uint32, write, block bool) bool {
 	if !s.blocks[fd] {
 		return true
@@ -85,7 +85,7 @@ func (s *stdio) wait(fd uint32, write, block bool) bool {
 		case fds[1].Revents != 0:
 			return false
 		default:
-			return err != nil || fds[0].Revents != 0 // let the operation report what is wrong
+			return err != nil || fds[0].Revents != 0 // the operation reports the error
 		}
 	}
 }
