@@ -13,30 +13,30 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// An Account is one guest's. Allows, MayLookUp, Limited, Stats and the counters are for
-// any goroutine; all else is for the guest's calls alone.
+// An Account belongs to one guest. Allows, MayLookUp, Limited, Stats and the counters may be used
+// by any goroutine; everything else only by the guest's calls.
 type Account struct {
 	Background
 	Counters
 
 	Limits  host.Limits
 	Faults  hostfault.Faults
-	Injects bool // some of Faults
+	Injects bool // Faults has any
 
-	In, Out Bucket // bytes received and sent
+	In, Out Bucket // for bytes received and sent
 
 	// Rec is the recorder of the call being served, or nil.
 	Rec *Recorder
 
 	policy  host.Policy
 	onLimit func(field string)
-	met     sync.Map // fields that onLimit was told of
+	met     sync.Map // fields that onLimit has got
 
 	lookups   Bucket
-	lookupsMu sync.Mutex // the nameserver's goroutines look up too
+	lookupsMu sync.Mutex // the nameserver's goroutines look names up too
 }
 
-// Counters are read while the guest runs.
+// Counters may be read while the guest runs.
 type Counters struct {
 	Received, Sent, Accepted, Dialled, Refused, Wakeups, Calls atomic.Uint64
 	limited                                                    atomic.Uint64
@@ -45,14 +45,14 @@ type Counters struct {
 	Connections atomic.Int64 // accepted, and open now or when the guest ended
 }
 
-// A Background is the goroutines that work for a guest beside its calls.
+// A Background holds the goroutines that work for a guest beside its calls.
 type Background struct {
 	sync.WaitGroup
 	Ended context.Context // done once the guest is interrupted
 }
 
-// Open makes an account with these limits and faults. policy is asked by Ask and Allows,
-// and nil refuses all. onLimit is called by Limited, and can be nil.
+// Open makes an account with these limits and faults. Ask and Allows ask policy; nil refuses
+// everything. Limited calls onLimit, which may be nil.
 func (a *Account) Open(limits host.Limits, faults hostfault.Faults, policy host.Policy, onLimit func(field string)) {
 	a.Limits, a.Faults, a.Injects, a.policy, a.onLimit = limits, faults, faults.Any(), policy, onLimit
 	if limits.Sockets == 0 {
@@ -71,8 +71,8 @@ func (a *Account) judge(r host.Request) error {
 	return a.policy(r)
 }
 
-// Ask asks the policy for a call of the guest's. It is the door from its refusals to
-// EACCES. A refusal of a Route is not counted.
+// Ask asks the policy about a call of the guest. It returns EACCES for a refusal. It counts
+// refusals, except those of a Route.
 func (a *Account) Ask(r host.Request) sockabi.Errno {
 	err := a.judge(r)
 	if err == nil {
@@ -85,7 +85,7 @@ func (a *Account) Ask(r host.Request) sockabi.Errno {
 	return sockabi.EACCES
 }
 
-// Allows is Ask for goroutines beside the guest's.
+// Allows does the same as Ask for other goroutines than the guest's.
 func (a *Account) Allows(r host.Request) bool {
 	if a.judge(r) == nil {
 		return true
@@ -94,10 +94,10 @@ func (a *Account) Allows(r host.Request) bool {
 	return false
 }
 
-// Renews is Allows for what the guest has not asked for again: a refusal is not counted.
+// Renews is Allows for a request that the guest has not made again: a refusal is not counted.
 func (a *Account) Renews(r host.Request) bool { return a.judge(r) == nil }
 
-// MayLookUp reports whether there may be one more look-up now.
+// MayLookUp reports whether the limit allows one more lookup now.
 func (a *Account) MayLookUp() bool {
 	a.lookupsMu.Lock()
 	defer a.lookupsMu.Unlock()
@@ -108,8 +108,8 @@ func (a *Account) MayLookUp() bool {
 	return true
 }
 
-// Limited counts a use that a limit has refused or delayed, and reports the first of
-// each field of host.Limits. "" is a limit that has none.
+// Limited counts a use that a limit has refused or delayed, and calls onLimit for the first of
+// each field of host.Limits. "" means a limit without a field.
 func (a *Account) Limited(field string) {
 	a.limited.Add(1)
 	if field == "" || a.onLimit == nil {
@@ -120,7 +120,7 @@ func (a *Account) Limited(field string) {
 	}
 }
 
-// Stats returns what was counted.
+// Stats returns the counts.
 func (a *Account) Stats() host.Stats {
 	return host.Stats{
 		Received:    a.Received.Load(),

@@ -6,17 +6,17 @@ import (
 	"github.com/wasisock/wasisock/host/internal/netos"
 )
 
-// A Bucket holds what may be used at once, at most that of a second, and fills at rate.
-// It can be overdrawn by one use.
+// A Bucket holds the amount that may be used at once, at most that of one second, and fills at
+// rate. One use can overdraw it.
 type Bucket struct {
-	field string // of host.Limits
-	rate  uint64 // per second; 0 does not limit
+	field string // the field of host.Limits
+	rate  uint64 // per second; 0 means no limit
 	used  float64
-	at    int64 // when used was true
+	at    int64 // the time for which used is true
 }
 
-// spend takes n, and returns how long it takes until the bucket is no longer overdrawn.
-// whole takes nothing then.
+// spend takes n, and returns the time until the bucket is no longer overdrawn. With whole, it
+// takes nothing if that would overdraw the bucket.
 func (b *Bucket) spend(n int, whole bool) time.Duration {
 	if b.rate == 0 {
 		return 0
@@ -32,8 +32,8 @@ func (b *Bucket) spend(n int, whole bool) time.Duration {
 	return time.Duration(max(0, over/rate) * float64(time.Second))
 }
 
-// Part returns bufs, of a stream no more than is used in a tenth of a second: the pauses of
-// a guest are short, so that its timers and other sockets have their turn.
+// Part returns bufs, cut for a stream to the bytes of a tenth of a second: so the pauses of a
+// guest are short, and its timers and other sockets have their turn.
 func (b *Bucket) Part(bufs [][]byte, stream bool) [][]byte {
 	if b.rate == 0 || !stream {
 		return bufs
@@ -56,11 +56,11 @@ func First(bufs [][]byte, n int) [][]byte {
 }
 
 // datagramCost is the cost of a datagram besides its bytes: the headers of IPv4 and UDP.
-// Without it empty ones would cost nothing.
+// Without it, empty ones would be free.
 const datagramCost = 28
 
-// Spend takes n bytes of b, of a stream or of a datagram, and holds the guest while it is
-// overdrawn, or until the guest is interrupted.
+// Spend takes n bytes from b, for a stream or a datagram, and waits while b is overdrawn, or until
+// the guest is interrupted.
 func (a *Account) Spend(b *Bucket, n int, stream bool) {
 	if !stream {
 		n += datagramCost

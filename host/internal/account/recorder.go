@@ -11,17 +11,17 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A Recorder notes for the trace what only the function knows of the call being
-// served. The methods for that do nothing on nil, which it is while nothing is traced.
+// A Recorder records facts for the trace that only the function of the current call knows. It is
+// nil while nothing is traced; then its methods do nothing.
 type Recorder struct {
-	args   []string // by parameter; "" is left out
+	args   []string // by parameter; "" means that it is left out
 	fd     int64    // -1 means none
-	Result string   // what a call that succeeded has answered
-	reason string   // it failed
+	Result string   // the result of a successful call
+	reason string   // why it failed
 }
 
-// NewRecorder returns the recorder of a call of a function that has these
-// parameters. Those that end in "*" are pointers.
+// NewRecorder returns the recorder of a call of a function whose parameters have these names.
+// Names that end in "*" are those of pointers.
 func NewRecorder(names []string, args []uint64) *Recorder {
 	r := &Recorder{args: make([]string, len(names)), fd: -1}
 	for i, name := range names {
@@ -35,8 +35,7 @@ func NewRecorder(names []string, args []uint64) *Recorder {
 	return r
 }
 
-// Call returns what is known of the call, which has ended with errno, but not its name and
-// time.
+// Call returns the record of the call, which has ended with errno, without its name and time.
 func (r *Recorder) Call(names []string, errno sockabi.Errno) host.Call {
 	c := host.Call{Args: r.named(names), FD: r.fd, Reason: safe(r.reason)}
 	switch {
@@ -60,8 +59,8 @@ func (r *Recorder) named(names []string) []host.Arg {
 	return args
 }
 
-// Arg notes what parameter i means. The parameters in hidden say nothing more, and are
-// left out.
+// Arg records text as the meaning of parameter i. The trace leaves out the parameters in hidden,
+// which text covers.
 func (r *Recorder) Arg(i int, text string, hidden ...int) {
 	if r == nil {
 		return
@@ -72,28 +71,28 @@ func (r *Recorder) Arg(i int, text string, hidden ...int) {
 	}
 }
 
-// Argf is Arg of a text that is made only where it is noted.
+// Argf is Arg with a text that is made only if it is recorded.
 func (r *Recorder) Argf(i int, text func() string, hidden ...int) {
 	if r != nil {
 		r.Arg(i, text(), hidden...)
 	}
 }
 
-// Succeeded notes what the call has answered.
+// Succeeded records the result of the call.
 func (r *Recorder) Succeeded(text func() string) {
 	if r != nil {
 		r.Result = text()
 	}
 }
 
-// Counted is Succeeded with a number.
+// Counted records a number as the result.
 func (r *Recorder) Counted(n int) {
 	if r != nil {
 		r.Result = strconv.Itoa(n)
 	}
 }
 
-// Opened is Succeeded with a descriptor, which the call is about if it was given none.
+// Opened records a descriptor as the result. It is also that of the call if the call has none.
 func (r *Recorder) Opened(fd uint32) {
 	if r == nil {
 		return
@@ -104,21 +103,21 @@ func (r *Recorder) Opened(fd uint32) {
 	}
 }
 
-// Failed notes why the call has failed.
+// Failed records why the call has failed.
 func (r *Recorder) Failed(err error) {
 	if r != nil {
 		r.reason = err.Error()
 	}
 }
 
-// Denied notes the policy's reason.
+// Denied records the policy's reason.
 func (r *Recorder) Denied(err error) {
 	if r != nil {
 		r.reason = "denied: " + strings.TrimPrefix(err.Error(), fs.ErrPermission.Error()+": ")
 	}
 }
 
-// Faulted adds a fault to why the call has failed.
+// Faulted adds an injected fault to the reason why the call has failed.
 func (r *Recorder) Faulted(fault string) {
 	if r == nil {
 		return
@@ -129,6 +128,6 @@ func (r *Recorder) Faulted(fault string) {
 	r.reason += "fault: " + fault
 }
 
-// safe returns a text of a record, parts of which the guest or its peers may have chosen,
-// as it may be printed.
+// safe returns a text of a record so that it can be printed: the guest or its peers may have
+// chosen parts of it.
 func safe(text string) string { return printable.Text(text, printable.MaxText, "") }
