@@ -1,18 +1,17 @@
-// Package cengine is the common part of engines written in C: cengine.h, which
-// answers calls of a guest where the way to Go is long, here which calls these are, and the
-// threads that guests run on. The header compiles without any engine, and testdata drives it
-// without one.
+// Package cengine has the common parts of engines written in C: cengine.h, which serves some
+// calls of a guest without a slow call into Go, the list of these calls, and the threads on which
+// guests run. The header compiles without any engine, and testdata uses it without one.
 package cengine
 
 import _ "embed"
 
-// Header is cengine.h. As a part of this package it has the go command build again, when it
-// changes, what includes it.
+// Header is cengine.h. It is a part of this package so that the go command rebuilds the packages
+// that include it when it changes.
 //
 //go:embed cengine.h
 var Header string
 
-// A Kind is who answers a call.
+// A Kind says which code serves a call.
 type Kind uint32
 
 const (
@@ -32,5 +31,5 @@ var kinds = map[string]Kind{
 	"sock_send_v2":   Sends,
 }
 
-// KindOf returns that of a function which a guest imports.
+// KindOf returns the kind of a function that a guest imports.
 func KindOf(function string) Kind { return kinds[function] }

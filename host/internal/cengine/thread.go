@@ -13,10 +13,10 @@ import (
 	"syscall"
 )
 
-// Thread calls f on a new thread and returns at once. Its stack has so many bytes, and below lie
-// guard bytes that nothing can be in: what does not step over as many faults where the stack ends. The thread
-// is that of no other goroutine, and ends when f returns. It takes no signals that a process is
-// sent.
+// Thread calls f on a new thread and returns at once. The stack has stack bytes. Below it lie
+// guard bytes that cannot be accessed: code that overflows the stack by less faults. No other
+// goroutine uses the thread, which ends when f returns. It gets no signals that are sent to the
+// process. Thread returns an error if the thread cannot be created.
 func Thread(stack, guard uint64, f func()) error {
 	handle := cgo.NewHandle(f)
 	if errno := C.wasisock_thread(C.size_t(stack), C.size_t(guard), C.uintptr_t(handle)); errno != 0 {
