@@ -1,15 +1,14 @@
-// Package compiler has a process of its own read and compile a module.
+// Package compiler reads and compiles a module in a process of its own.
 //
-// Engines need time and memory without bound for some small modules, and crash at others.
-// So a child does that work, within limits of time and memory, and its parent loads the
-// result, which a module that the child could not compile does not have. The child is a
-// program that calls Serve:
+// Engines need unlimited time and memory for some small modules, and crash at others. So a child
+// process does that work, within limits of time and memory, and its parent loads the result. The
+// child is a program that calls Serve:
 //
 //	PROGRAM internal-compile ENGINE MEMORY DIR [ARGUMENT]...
 //
-// DIR is a directory of the job alone, with the module in the file module.wasm. The child
-// writes its results there. It ends at once when its standard input ends, and so with its
-// parent. An error is its standard output, with exit code 126 if the module is at fault.
+// DIR is a directory for the job only, with the module in the file module.wasm. The child writes
+// its results there. It ends at once when its standard input ends, and so with its parent. It
+// prints an error to its standard output, and exits with code 126 if the module is at fault.
 package compiler
 
 import (
@@ -44,26 +43,26 @@ const (
 	exitUnusable = 126
 )
 
-// variable is set in the environment of a compiler, which has no compiler itself: a program
-// that does not call Serve would otherwise start itself again and again.
+// variable is set in the environment of a compiler, which then starts no compiler itself.
+// Otherwise a program that does not call Serve would start itself again and again.
 const variable = "WASISOCK_IS_COMPILER"
 
 const moduleFile = "module.wasm"
 
 // A Job describes the work of a child.
 type Job struct {
-	Program string // which calls Serve
+	Program string // calls Serve
 	Engine  string
-	Args    []string // as the engine's function has them
+	Args    []string // for the engine's function
 	Dir     string   // a directory of the job alone
 	Module  []byte
 	Memory  uint64        // bytes that the child may have, beyond its code and stacks
 	Timeout time.Duration // of wall time
 }
 
-// Run does the job. The error is a *host.ModuleError if the module is at fault: if it is
-// invalid, if compiling it takes too much, or if the compiler crashes. It is the cause of ctx if
-// that ends before.
+// Run does the job. The error is a *host.ModuleError if the module is at fault: if it is invalid,
+// if compiling it takes too much time or memory, or if the compiler crashes. It is the cause of
+// ctx if ctx is done before.
 func (j Job) Run(ctx context.Context) error {
 	if os.Getenv(variable) != "" {
 		return fmt.Errorf("the compiler %s was started and compiles nothing; name a wasisock program, or call ServeCompiler in main", j.Program)
@@ -106,8 +105,8 @@ func (j Job) Run(ctx context.Context) error {
 	return inspect.Unusable("the compiler crashes at it: %v: %s; ask whoever built it", err, firstLine(stderr.String()))
 }
 
-// Await returns what prepare returns, which may go on when ctx has ended: then Await returns
-// the cause of ctx at once. drop is called once prepare has returned, if it failed or came too
+// Await calls prepare and returns its error. If ctx is done before, Await returns the cause of ctx
+// at once, and prepare goes on. drop is called when prepare has returned, if it failed or was too
 // late.
 func Await(ctx context.Context, prepare func(context.Context) error, drop func()) error {
 	if ctx.Err() != nil {
@@ -130,8 +129,8 @@ func Await(ctx context.Context, prepare func(context.Context) error, drop func()
 	}
 }
 
-// outOfMemory reports whether a program says that it could not have more memory, or none for
-// a thread: one of Go's, also with the race detector, of C++ or of LLVM.
+// outOfMemory reports whether the output of a program means that it got no more memory, or none
+// for a thread: of a Go program, also with the race detector, of C++ or of LLVM.
 func outOfMemory(stderr string) bool {
 	for _, text := range []string{
 		"out of memory", "Out of memory", "cannot allocate", "failed to allocate", "bad_alloc", "memory allocation of",
@@ -150,7 +149,7 @@ func firstLine(text string) string {
 	return line[:min(most, len(line))]
 }
 
-// capped keeps the beginning of what is written.
+// capped keeps the beginning of the bytes that are written to it.
 type capped struct{ bytes.Buffer }
 
 func (c *capped) Write(p []byte) (int, error) {
@@ -170,7 +169,7 @@ func Serve(engine string, compile func(wasm []byte, dir string, args []string) e
 }
 
 func serve(memory, dir string, args []string, compile func([]byte, string, []string) error) int {
-	signal.Ignore(os.Interrupt, syscall.SIGHUP) // of a terminal: the parent decides
+	signal.Ignore(os.Interrupt, syscall.SIGHUP) // from a terminal: the parent decides
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(exitFailed)

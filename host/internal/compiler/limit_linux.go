@@ -2,8 +2,8 @@ package compiler
 
 import "golang.org/x/sys/unix"
 
-// limitMemory limits this process: the memory that it can write to, the size of files that it
-// writes, and it leaves no core. A lower limit that it has already stays.
+// limitMemory limits the writable memory of this process and the size of files that it writes, and
+// disables core dumps. Lower limits stay.
 func limitMemory(bytes uint64) error {
 	for resource, limit := range map[int]uint64{unix.RLIMIT_DATA: bytes, unix.RLIMIT_FSIZE: bytes, unix.RLIMIT_CORE: 0} {
 		var has unix.Rlimit

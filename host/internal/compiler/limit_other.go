@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// limitMemory ends the process when it has more memory than that. Systems other than Linux
-// limit what a process maps in no way, so this looks at what Go has, again and again.
+// limitMemory ends the process when it has more memory than bytes. Other systems than Linux do not
+// limit mapped memory, so it reads the size of Go's memory again and again.
 func limitMemory(bytes uint64) error {
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
 	go func() {
