@@ -1,4 +1,5 @@
-// Package inspect checks a module before an engine sees it, and says why it cannot run.
+// Package inspect checks a module before an engine reads it, and has the errors for modules that
+// cannot run.
 package inspect
 
 import (
@@ -18,8 +19,8 @@ import (
 // BuildGuest is the remedy for a file that is not a guest.
 const BuildGuest = "build one with GOOS=wasip1 GOARCH=wasm go build"
 
-// Unusable returns the error for a module that cannot run, in one line. What the module
-// chose of it, such as names, is cut and escaped.
+// Unusable returns the error for a module that cannot run, in one line. It cuts and escapes the
+// text, parts of which the module may have chosen, such as names.
 func Unusable(format string, args ...any) error {
 	for i, arg := range args {
 		switch arg := arg.(type) {
@@ -34,14 +35,14 @@ func Unusable(format string, args ...any) error {
 	return &host.ModuleError{Text: printable.Text(fmt.Sprintf(format, args...), printable.MaxLines, "")}
 }
 
-// Trap returns the error for a guest that trapped, with the engine's report. The names in
-// it are the guest's, and no name has a line end (see wasm.Parse).
+// Trap returns the error for a guest that trapped, with the engine's report. Names in the report
+// come from the guest; none has a line end (see wasm.Parse).
 func Trap(report string) error {
 	return &host.TrapError{Text: printable.Text(report, printable.MaxLines, "\n\t")}
 }
 
-// Module reads a module before an engine does, since engines allocate by counts that they
-// have not compared with what there is, and limits its tables. The error is a *host.ModuleError.
+// Module parses a module and limits its tables. It must run before an engine reads the module,
+// since engines allocate by counts that they have not checked. The error is a *host.ModuleError.
 func Module(module []byte) (*wasm.Module, error) {
 	if err := checkHeader(module); err != nil {
 		return nil, err
@@ -56,14 +57,14 @@ func Module(module []byte) (*wasm.Module, error) {
 	return m, nil
 }
 
-// Damaged is the error for a module that err says is not valid, or uses what no engine here
-// supports.
+// Damaged returns the error for a module that is invalid, or uses a feature that no engine here
+// supports; err describes which.
 func Damaged(err error) error {
 	return Unusable("it is not a module that can run here: %v; "+BuildGuest, err)
 }
 
-// MemoryLimit returns what a limit of memory leaves beside tables, each of whose elements
-// takes size bytes. 0 means no limit.
+// MemoryLimit returns the bytes of a limit of memory that tables leave, whose elements take size
+// bytes each. 0 means no limit. It returns an error if they leave none.
 func MemoryLimit(limit, elements, size uint64) (uint64, error) {
 	tables := elements * size
 	switch {
@@ -75,15 +76,15 @@ func MemoryLimit(limit, elements, size uint64) (uint64, error) {
 	return limit - tables, nil
 }
 
-// Recover is deferred by what has an engine read or compile a module. It makes a panic of
-// the engine's the error for that module.
+// Recover is deferred by functions in which an engine reads or compiles a module. It turns a panic
+// of the engine into the error for that module.
 func Recover(engine string, err *error) {
 	if v := recover(); v != nil {
 		*err = Damaged(fmt.Errorf("%s panics at it: %v", engine, v))
 	}
 }
 
-// checkHeader returns an error for what is not a module at all.
+// checkHeader returns an error for bytes that are not a module.
 func checkHeader(wasm []byte) error {
 	const moduleVersion, componentVersion = 1, 0x0001000d
 	switch {
@@ -104,7 +105,7 @@ func checkHeader(wasm []byte) error {
 	}
 }
 
-// Exports lists the exports of a module that matter here.
+// Exports holds the exports of a module that CheckCommand and CheckLibrary need.
 type Exports struct {
 	Functions map[string]Signature
 	Memories  []string
@@ -145,7 +146,7 @@ func checkMemory(exports Exports, imports int) error {
 	return nil
 }
 
-// A Signature is such as "(i32 i32) i32".
+// A Signature is the type of a function, such as "(i32 i32) i32".
 type Signature string
 
 func NewSignature(params, results []api.ValueType) Signature {
