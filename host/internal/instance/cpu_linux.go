@@ -11,14 +11,14 @@ const cpuClockWorks = true
 
 // A cpuClock reads the CPU time of one thread, from any thread.
 type cpuClock struct {
-	id            atomic.Int32 // of the thread's clock; 0 when there is none
+	id            atomic.Int32 // id of the thread's clock; 0 means none
 	before, total atomic.Int64
 }
 
-// start begins to count the time of the calling thread, which must be the caller's
-// until stop.
+// start begins to count the time of the calling thread. The caller must stay locked to it until
+// stop.
 func (c *cpuClock) start() {
-	// How clock ids name threads: CPUCLOCK_PERTHREAD_MASK and CPUCLOCK_SCHED in
+	// The form of clock ids of threads: CPUCLOCK_PERTHREAD_MASK and CPUCLOCK_SCHED in
 	// include/linux/posix-timers_types.h of Linux.
 	id := int32(^unix.Gettid()<<3 | 4 | 2)
 	c.before.Store(read(id))
@@ -27,7 +27,7 @@ func (c *cpuClock) start() {
 
 func (c *cpuClock) stop() {
 	c.total.Store(read(c.id.Load()) - c.before.Load())
-	c.id.Store(0) // last: time must not go back
+	c.id.Store(0) // last, so that the time does not go back
 }
 
 func (c *cpuClock) time() time.Duration {

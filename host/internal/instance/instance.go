@@ -1,4 +1,4 @@
-// Package instance is a guest's life: how it starts, is stopped and interrupted, and how it ends.
+// Package instance runs guests: it starts, stops and interrupts them, and reports how they end.
 package instance
 
 import (
@@ -18,28 +18,28 @@ import (
 	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
-// An Instance is one run of a module. It is a host.Guest once it was started.
+// An Instance is one run of a module. After Start, it is a host.Guest.
 type Instance struct {
 	*wasi.Guest
 
 	size  func() uint64
 	cpu   cpuClock
-	wall  atomic.Int64 // nanoseconds, once it ended
+	wall  atomic.Int64 // nanoseconds, set when it has ended
 	ended sync.Once
 
 	interruptible bool
 	thread        func(func()) error // see OnThread
 
-	requests chan request // nil for a program
+	requests chan request // nil for a command
 
 	closers Closers
 
-	done     chan struct{} // closed when it ended and all is freed
+	done     chan struct{} // closed when it has ended and everything is freed
 	exitCode int
 	err      error
 }
 
-// Closers are called once, in the other order.
+// Closers are functions that are called once, in reverse order.
 type Closers []func()
 
 func (c *Closers) Add(f func()) { *c = append(*c, f) }
@@ -51,8 +51,8 @@ func (c *Closers) Close() {
 	*c = nil
 }
 
-// New makes a guest as c says. size returns, at any time, how many bytes of memory it
-// has. Either Start or Close must be called.
+// New makes a guest with the settings of c. size returns the bytes of memory that the guest has; it
+// may be called at any time. The caller must call either Start or Close.
 func New(fs *wasi.Functions, c *host.Cmd, size func() uint64, streams sockets.Streams) (*Instance, error) {
 	if c.Limits.CPUTime > 0 && !cpuClockWorks {
 		return nil, fmt.Errorf("the CPU time of guests is not known on %s; leave Limits.CPUTime at 0: %w", runtime.GOOS, errors.ErrUnsupported)
@@ -64,24 +64,24 @@ func New(fs *wasi.Functions, c *host.Cmd, size func() uint64, streams sockets.St
 	return &Instance{Guest: guest, size: size, done: make(chan struct{})}, nil
 }
 
-// OnEnd has f called when the guest has ended, before what was there earlier is freed.
+// OnEnd makes the end of the guest call f, before everything is freed that was added earlier.
 func (g *Instance) OnEnd(f func()) { g.closers.Add(f) }
 
-// Close frees all that a guest has that does not run.
+// Close frees the resources of a guest that was not started.
 func (g *Instance) Close() {
-	g.Sockets.Close() // before what takes longer: clients wait for it
+	g.Sockets.Close() // first, since clients wait for it
 	g.closers.Close()
 	g.Guest.Close()
 }
 
-// OnThread has Start run the guest on the thread that start calls its argument on. The thread is
-// that of no other goroutine until the call returns.
+// OnThread makes Start run the guest on the thread on which start calls run. No other goroutine may
+// use the thread until that call returns.
 func (g *Instance) OnThread(start func(run func()) error) { g.thread = start }
 
-// Start runs the guest, on a thread of its own, whose CPU time is the guest's. run is
-// its code from the beginning to the end. Its error is ErrStopped or that of a context
-// for a guest that was ended, a *sys.ExitError for one that exited, and else what
-// Wait returns. Start returns an error, and has closed the guest, if there is no thread.
+// Start runs the guest, on a thread of its own, whose CPU time is the guest's. run runs its code
+// from the beginning to the end. It returns ErrStopped or the error of a context for a guest that
+// was stopped, a *sys.ExitError for one that exited, and otherwise the error that Wait returns.
+// Start returns an error, and has closed the guest, if there is no thread.
 func (g *Instance) Start(ctx context.Context, run func(context.Context) error) error {
 	start := g.thread
 	if start == nil {
@@ -101,7 +101,7 @@ func (g *Instance) Start(ctx context.Context, run func(context.Context) error) e
 	return err
 }
 
-// onGoThread runs f on a thread of Go's.
+// onGoThread runs f on a thread of Go's runtime.
 func onGoThread(f func()) error {
 	go func() {
 		runtime.LockOSThread()
@@ -128,10 +128,10 @@ func (g *Instance) outcome(ctx context.Context, run func(context.Context) error)
 
 func (g *Instance) end() { g.ended.Do(g.End) }
 
-// Interruptible reports that the engine ends the guest's code when its context ends.
+// Interruptible records that the engine ends the guest's code when its context is done.
 func (g *Instance) Interruptible() { g.interruptible = true }
 
-// Stop is for when the guest's context has ended.
+// Stop stops the guest. It is called when the guest's context is done.
 func (g *Instance) Stop() error {
 	g.end()
 	if !g.interruptible && g.Computes() {

@@ -8,7 +8,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
-// A request is one Call, and a reply its result.
+// A request is one call of Call, and a reply its result.
 type request struct {
 	name  string
 	args  []uint64
@@ -20,12 +20,11 @@ type reply struct {
 	err     error
 }
 
-// Library makes g one whose functions are called: run has to Serve.
+// Library makes g a library, whose functions are called: the run of Start must call Serve.
 func (g *Instance) Library() { g.requests = make(chan request) }
 
-// Serve makes calls, one after the other, until one ends the guest with its error, or
-// the guest is to end. find is the function of that name with so many parameters, or
-// why there is none.
+// Serve serves calls, one after the other, until one ends the guest, whose error it returns, or the
+// guest is stopped. find returns the function with a name and a number of parameters, or an error.
 func (g *Instance) Serve(find func(name string, params int) (func(args []uint64) ([]uint64, error), error)) error {
 	for {
 		select {
@@ -46,7 +45,7 @@ func (g *Instance) Serve(find func(name string, params int) (func(args []uint64)
 	}
 }
 
-// Call is as Cmd.Call says.
+// Call implements Cmd.Call.
 func (g *Instance) Call(ctx context.Context, name string, args []uint64) ([]uint64, error) {
 	if g.requests == nil {
 		return nil, inspect.Unusable("it is a program, and only functions of libraries can be called; compile it as one")
