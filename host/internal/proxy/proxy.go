@@ -1,6 +1,6 @@
-// Package proxy is guests whose code Go does not run, as engines written in C have them. They
-// import wazero's functions, which are called with a proxy in the guest's stead: an instance of
-// wazero's whose memory is the guest's.
+// Package proxy runs the calls of guests whose code runs on engines written in C. They import
+// wazero's functions, which are called with a proxy in place of the guest: an instance of wazero
+// whose memory is the guest's.
 package proxy
 
 import (
@@ -24,14 +24,14 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// proxyModule has a memory and nothing else:
+// proxyModule has only a memory:
 //
 //	(module (memory (export "memory") 0))
 var proxyModule = []byte("\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x00\x07\x0a\x01\x06memory\x02\x00")
 
 // A Module holds the state that the guests of one module share.
 type Module struct {
-	Imports *wasi.Functions // that guests can import
+	Imports *wasi.Functions // functions that guests can import
 
 	proxy   wazero.CompiledModule
 	runtime wazero.Runtime
@@ -51,31 +51,31 @@ func New(ctx context.Context) (*Module, error) {
 	return m, nil
 }
 
-// Close frees what guests had in common.
+// Close frees the state that the guests shared.
 func (m *Module) Close() { m.runtime.Close(context.Background()) }
 
 // A Guest is one run of a module.
 type Guest struct {
 	*instance.Instance
 
-	// Err is why the guest ended in a call: wasi.ErrStopped, a *sys.ExitError, or that the
-	// host panicked.
+	// Err is the reason why the guest ended in a call: wasi.ErrStopped, a *sys.ExitError, or an
+	// error for a panic of the host.
 	Err error
 
 	proxy   api.Module
 	memory  memory
-	pages   atomic.Uint32 // of the memory that proxy has
-	yielded int64         // when it last did, by its own clock
+	pages   atomic.Uint32 // size of the proxy's memory
+	yielded int64         // when yield last yielded, by the guest's clock
 }
 
-// A memory is a guest's, as wazero sees it.
+// A memory is a guest's memory for wazero.
 type memory struct{ bytes []byte }
 
 func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
 func (m *memory) Reallocate(size uint64) []byte                  { return m.bytes[:size:size] }
 func (m *memory) Free()                                          {}
 
-// NewGuest makes a guest as c says. Either Start or Close must be called.
+// NewGuest makes a guest with the settings of c. The caller must call either Start or Close.
 func (m *Module) NewGuest(c *host.Cmd, streams sockets.Streams) (*Guest, error) {
 	g := &Guest{memory: memory{bytes: []byte{}}}
 	var err error
@@ -91,7 +91,7 @@ func (m *Module) NewGuest(c *host.Cmd, streams sockets.Streams) (*Guest, error) 
 	return g, nil
 }
 
-// size returns how many bytes of memory the guest had at its last call.
+// size returns the bytes of memory that the guest had at its last call.
 func (g *Guest) size() uint64 { return uint64(g.pages.Load()) * wasm.PageSize }
 
 // An Outcome is how a call of the host ended.
@@ -103,8 +103,8 @@ const (
 	Failed           // the host panicked
 )
 
-// HostCall calls a function for the guest: stack has the parameters and gets the result, and memory
-// is all that the guest has now. Unless the call returns, Err says why.
+// HostCall calls a function for the guest. stack has the parameters and gets the result. memory is
+// the whole memory of the guest. If the call does not return to the guest, Err is the reason.
 func (g *Guest) HostCall(ctx context.Context, f wasi.Function, stack []uint64, memory []byte) (outcome Outcome) {
 	defer func() {
 		switch v := recover().(type) {
@@ -129,9 +129,9 @@ func (g *Guest) HostCall(ctx context.Context, f wasi.Function, stack []uint64, m
 
 func hostPanic(v any) error { return fmt.Errorf("the host panicked: %v\n%s", v, debug.Stack()) }
 
-// yield has Go schedule the goroutine, before it has been in C and in calls of the host
-// for 10 ms without that. Go's monitor then takes its processor away every 20 us, which
-// it has to get back for the next call.
+// yield lets Go schedule other goroutines, before this one has been in C and in calls of the host
+// for 10 ms. After that, Go's monitor would take away its processor every 20 us, which it would
+// have to get back for the next call.
 func (g *Guest) yield() {
 	if now := g.Nanotime(); now-g.yielded > int64(8*time.Millisecond) {
 		g.yielded = now
@@ -139,8 +139,8 @@ func (g *Guest) yield() {
 	}
 }
 
-// resize follows the guest's memory, which only grows and, as engines reserve addresses
-// for all that it can become, never moves.
+// resize makes the proxy's memory that of the guest. A guest's memory only grows, and never moves,
+// since engines reserve addresses for its largest size.
 func (g *Guest) resize(memory []byte) {
 	had := g.memory.bytes
 	if len(memory) == len(had) && (len(had) == 0 || &memory[0] == &had[0]) {
