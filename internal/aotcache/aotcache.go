@@ -1,4 +1,4 @@
-// Package aotcache keeps what WasmEdge has compiled ahead of time.
+// Package aotcache caches code that WasmEdge has compiled ahead of time.
 package aotcache
 
 import (
@@ -15,20 +15,21 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// Dir is the directory that it is in unless another is named.
+// Dir returns the default directory of the cache.
 func Dir() (string, error) { return codecache.Dir(DirName) }
 
-// DirName is the name of Dir in the user's cache.
+// DirName is the name of Dir in the user's cache directory.
 const DirName = "aot"
 
-// Key names what a version of WasmEdge makes of a module on this CPU, with options.
+// Key returns the key of the code that a version of WasmEdge makes from a module on this CPU, with
+// options.
 func Key(version string, wasm []byte, options ...string) string {
 	parts := append([]string{version, cpuKind(), sum(wasm)}, options...)
 	return sum([]byte(strings.Join(parts, " ") + "\n"))
 }
 
-// Portable names what a version of an engine makes of a module for every CPU of this kind of
-// machine, with options.
+// Portable returns the key of the code that a version of an engine makes from a module for every
+// CPU of this kind of machine, with options.
 func Portable(version string, wasm []byte, options ...string) string {
 	parts := append([]string{version, runtime.GOOS, runtime.GOARCH, "portable", sum(wasm)}, options...)
 	return sum([]byte(strings.Join(parts, " ") + "\n"))
@@ -39,7 +40,7 @@ func sum(text []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// cpuKind: WasmEdge compiles for the features of the CPU that it runs on.
+// cpuKind describes this CPU: WasmEdge compiles for the features of the CPU on which it runs.
 var cpuKind = sync.OnceValue(func() string {
 	kind := []byte(system())
 	if f, err := os.Open("/proc/cpuinfo"); err == nil {
@@ -56,12 +57,12 @@ var cpuKind = sync.OnceValue(func() string {
 	return sum(kind)
 })
 
-// Name is the name of a module's code in the cache.
+// Name returns the name of the entry with a key.
 func Name(key string) string { return key + ".wasm" }
 
-// File returns the path of what is kept in dir under key. If there is nothing, compile is to
-// write it to out: a universal file, whose name has to end in .wasm. What was not used for
-// longest is deleted when all is larger than size bytes; 0 is codecache.DefaultSize.
+// File returns the path of the code with a key in dir. If there is none, compile must write it to
+// out: a universal file, whose name ends in .wasm. When the cache is larger than size bytes, the
+// code that was not used for longest is deleted; 0 means codecache.DefaultSize.
 func File(dir string, size int64, key string, compile func(out string) error) (string, error) {
 	c, err := codecache.Open(dir, "", size, nil)
 	switch {
@@ -73,7 +74,7 @@ func File(dir string, size int64, key string, compile func(out string) error) (s
 	if kept := c.Get(Name(key)); kept != "" {
 		return kept, nil
 	}
-	temp, err := c.Temp() // compilers leave files beside out
+	temp, err := c.Temp() // compilers leave other files beside out
 	if err != nil {
 		return "", unusable(dir, err)
 	}
