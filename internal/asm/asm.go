@@ -1,4 +1,4 @@
-// Package asm assembles small wasm modules for tests: those that no compiler makes.
+// Package asm assembles small wasm modules for tests, which no compiler would make.
 package asm
 
 import "slices"
@@ -16,10 +16,10 @@ type Func struct{ Module, Name, Params, Results string }
 // A Module has one function, which is exported.
 type Module struct {
 	Imports  []Func
-	Start    string // the name under which the function is exported; "" is _start
+	Start    string // the name under which the function is exported; "" means _start
 	Params   string // its parameters
 	NoMemory bool
-	Tables   []uint64 // of functions: how many elements each begins with
+	Tables   []uint64 // tables of functions: the initial number of elements of each
 	Pages    uint64   // of memory, at the start
 	MaxPages uint64   // 0 declares no maximum
 	Data     string   // of memory, from address 0
@@ -138,8 +138,7 @@ func GrowTable(i int, n int32) []byte {
 func Block(code ...[]byte) []byte { return Join([]byte{0x02, 0x40}, Join(code...), []byte{0x0b}) }
 func Loop(code ...[]byte) []byte  { return Join([]byte{0x03, 0x40}, Join(code...), []byte{0x0b}) }
 
-// Instructions without an operand. Loads and stores are of address 0 plus that on the
-// stack.
+// Instructions without an operand. Loads and stores have the offset 0.
 var (
 	Drop              = []byte{0x1a}
 	Unreachable       = []byte{0x00}
@@ -155,7 +154,7 @@ var (
 	LessOrEqualI64    = []byte{0x57}
 )
 
-// Exit returns a module that exits with the code that instructions leave on the stack.
+// Exit returns a module that exits with the exit code that code leaves on the stack.
 func Exit(code ...[]byte) Module {
 	return Module{
 		Imports: []Func{{Name: "proc_exit", Params: "i"}},

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Text assembles a file of WebAssembly's text format. It knows what the files in
-// testdata/hostile use: imports, a memory, data, and one function, whose instructions
-// are not nested and whose labels are numbers.
+// Text assembles a file in WebAssembly's text format. It supports the parts that the files in
+// testdata/hostile use: imports, a memory, data, and one function, whose instructions are not
+// nested and whose labels are numbers. It returns an error for everything else.
 func Text(file string) (wasm []byte, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -118,7 +118,7 @@ func (p *parser) next() string {
 	return word
 }
 
-// take reads the next word if it equals word.
+// take reads the next word if it is word, and reports whether it is.
 func (p *parser) take(word string) bool {
 	if len(p.words) == 0 || p.words[0] != word {
 		return false
