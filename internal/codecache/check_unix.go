@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Check returns an error, with the remedy, if somebody else than root and this user can
-// change what lies in a directory.
+// Check returns an error, with the remedy, if another user than root and this one can change files
+// in a directory.
 func Check(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -27,8 +27,8 @@ func Check(dir string) error {
 	return nil
 }
 
-// Secure takes from group and others the right to write to a directory of this user's, and
-// then checks it. A directory that is missing is secure.
+// Secure takes the right to write to a directory of this user from group and others, and then
+// checks the directory. A missing directory is secure.
 func Secure(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {

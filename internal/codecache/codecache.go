@@ -1,9 +1,9 @@
-// Package codecache keeps compiled code in a directory, and makes directories that nobody
-// else can write to.
+// Package codecache keeps compiled code in a directory, and makes directories to which nobody else
+// can write.
 //
-// An entry is a file or directory. Beside each entry lies its marker, an empty file with
-// the entry's name and ".wasisock" behind it: only what has a marker is ever deleted, and
-// the time of the marker is when the entry was last used.
+// An entry is a file or directory. Beside each entry lies its marker, an empty file with the
+// entry's name and ".wasisock" behind it. Only entries with a marker are ever deleted. The time of
+// the marker is when the entry was last used.
 package codecache
 
 import (
@@ -23,7 +23,7 @@ import (
 // Off names no directory: nothing is kept.
 const Off = "-"
 
-// DefaultSize is how many bytes a cache may have unless another size is given.
+// DefaultSize is the largest size of a cache, in bytes, unless another size is given.
 const DefaultSize = 1 << 30
 
 const (
@@ -39,7 +39,7 @@ const (
 type Cache struct {
 	dir  string
 	size int64
-	warn io.Writer // of a directory that was named and cannot have what was compiled
+	warn io.Writer // gets lines about a named directory that cannot hold compiled code
 }
 
 // Dir returns the directory name of the user's cache.
@@ -48,12 +48,12 @@ func Dir(name string) (string, error) {
 	return filepath.Join(dir, "wasisock", name), err
 }
 
-// Open opens the cache that a Config names: dir, or name in the user's cache if dir is "".
-// A size of 0 is DefaultSize.
+// Open opens the cache that a Config names: dir, or name in the user's cache directory if dir is
+// "". A size of 0 means DefaultSize.
 //
-// It returns an error if dir is unsafe: see Check. The user's cache is not used then, and
-// warn, which may be nil, receives a line, once in a process. A directory that cannot be made
-// is not a cache; warn receives a line about it if it was named.
+// It returns an error if dir is unsafe: see Check. If the user's cache is unsafe, it is not used,
+// and warn, which may be nil, gets a line, once in a process. If the directory cannot be created,
+// there is no cache; warn gets a line about it if dir named it.
 func Open(dir, name string, size int64, warn io.Writer) (*Cache, error) {
 	if dir == Off {
 		return nil, nil
@@ -92,10 +92,10 @@ func Open(dir, name string, size int64, warn io.Writer) (*Cache, error) {
 	return nil, nil
 }
 
-var warnings sync.Map // the directories that were warned of
+var warnings sync.Map // the directories about which warn has got a line
 
-// MakeDir makes a directory and those that it lies in, as far as they are missing, for this
-// user alone under every umask.
+// MakeDir creates a directory and the missing ones above it. Only this user can use them, under
+// every umask.
 func MakeDir(dir string) error {
 	switch info, err := os.Stat(dir); {
 	case err == nil && !info.IsDir():
@@ -110,7 +110,7 @@ func MakeDir(dir string) error {
 	}
 	err := os.Mkdir(dir, 0o700)
 	if os.IsExist(err) {
-		return nil // another process was first
+		return nil // another process has created it
 	}
 	if err == nil {
 		err = os.Chmod(dir, 0o700)
@@ -131,7 +131,7 @@ func (c *Cache) Get(name string) string {
 	return path
 }
 
-// mark notes that an entry is ours, and is used now.
+// mark records in the marker that an entry is ours, and is used now.
 func mark(path string) {
 	now := time.Now()
 	if os.Chtimes(path+marker, now, now) != nil {
@@ -139,8 +139,8 @@ func mark(path string) {
 	}
 }
 
-// Temp makes a directory for this user alone, on the disk of the cache if it can be written
-// to. The caller deletes it with Remove.
+// Temp creates a directory that only this user can use, on the disk of the cache if that is
+// writable. The caller deletes it with Remove.
 func (c *Cache) Temp() (string, error) {
 	if c != nil {
 		if dir, err := makeTemp(c.dir, temp); err == nil {
@@ -170,16 +170,16 @@ func Remove(path string) error {
 	return err
 }
 
-// Put moves a file or directory into the cache, in place of an entry of that name. It deletes
-// the entries that were not used for longest while all are larger than the cache may be. Put
-// returns where the code now is: from, if the cache cannot have it, which a line reports if
-// the directory was named: somebody filled it, for another engine, version or CPU.
+// Put moves a file or directory into the cache, in place of an entry with that name. Then it
+// deletes the entries that were not used for longest, while the cache is too large. It returns the
+// path at which the code now is: from, if the cache cannot be written to. If the directory was
+// named, a line reports that: it was filled for another engine, version or CPU.
 func (c *Cache) Put(name, from string) string {
 	if c == nil {
 		return from
 	}
 	path := filepath.Join(c.dir, name)
-	if os.Rename(from, path) != nil { // a directory is there, or files of another disk
+	if os.Rename(from, path) != nil { // there is a directory, or from is on another disk
 		os.RemoveAll(path)
 		if err := os.Rename(from, path); err != nil {
 			fmt.Fprintf(c.warn, "cache %s: it has no code for this guest, engine and CPU, and cannot be written to; fill it by wasisock compile\n", c.dir)
@@ -199,7 +199,7 @@ func (c *Cache) Remove(name string) error {
 	return Remove(filepath.Join(c.dir, name))
 }
 
-// prune deletes what is too much, but never the entry keep.
+// prune deletes the entries that are too much, but never keep.
 func (c *Cache) prune(keep string) {
 	type entry struct {
 		name string
@@ -231,7 +231,7 @@ func (c *Cache) prune(keep string) {
 	}
 }
 
-// Share lets everybody read a cache: the directory, and what has a marker in it.
+// Share lets everybody read a cache: the directory, and the entries with a marker.
 func Share(dir string) error {
 	const all, allIn = 0o644, 0o755
 	entries, err := filepath.Glob(filepath.Join(dir, "*"+marker))
@@ -256,7 +256,7 @@ func Share(dir string) error {
 	return err
 }
 
-// Size returns how many bytes the files of a file or directory have.
+// Size returns the size of a file, or of all files in a directory, in bytes.
 func Size(path string) (sum int64) {
 	filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
