@@ -1,4 +1,4 @@
-// Package embedtest tests the examples that embed a guest which serves.
+// Package embedtest tests the examples that embed a server as a guest.
 package embedtest
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/wasisock/wasisock/internal/guestbuild"
 )
 
-// Serves builds the program in this directory with flags of go build, has it run guest/server,
-// asks that something, and interrupts it.
+// Serves builds the program in the current directory with flags of go build, runs guest/server with
+// it, sends a request, and interrupts the program.
 func Serves(t *testing.T, flags ...string) {
 	wasm, err := guestbuild.File("github.com/wasisock/wasisock/guest/server")
 	if err != nil {
