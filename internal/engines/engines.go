@@ -15,9 +15,9 @@ var versions string
 type Version struct {
 	Engine string // such as "wasmedge"
 	Minor  string // such as "0.14"
-	Suite  string // of Debian, which has it
+	Suite  string // the suite of Debian that has this version
 
-	// AOT is the flags with which the engine's program runs code that was compiled ahead of
+	// AOT has the flags with which the engine's program runs code that was compiled ahead of
 	// time.
 	AOT []string
 }
@@ -25,8 +25,8 @@ type Version struct {
 // Name returns the name of the engine's program of this version, such as "wasmedge-0.14".
 func (v Version) Name() string { return v.Engine + "-" + v.Minor }
 
-// Variable returns the name of the environment variable that has the path of the engine's
-// program, such as "WASISOCK_WASMEDGE_014".
+// Variable returns the name of the environment variable with the path of the engine's program,
+// such as "WASISOCK_WASMEDGE_014".
 func (v Version) Variable() string {
 	return "WASISOCK_" + strings.ToUpper(v.Engine) + "_" + strings.ReplaceAll(v.Minor, ".", "")
 }
@@ -34,7 +34,7 @@ func (v Version) Variable() string {
 // WasmEdges returns the versions of WasmEdge, oldest first.
 func WasmEdges() []Version { return of("wasmedge") }
 
-// WasmEdge returns the version of WasmEdge with that minor number, and whether it is listed.
+// WasmEdge returns the version of WasmEdge with a minor number, and whether the list has it.
 func WasmEdge(minor string) (v Version, ok bool) {
 	all := WasmEdges()
 	if i := slices.IndexFunc(all, func(v Version) bool { return v.Minor == minor }); i >= 0 {
