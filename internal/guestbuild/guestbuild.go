@@ -1,8 +1,8 @@
 // Package guestbuild compiles guests for tests, each once.
 //
-// A module is kept in the user's cache directory, where the go command replaces it when
-// its sources have changed. Packages whose tests use one guest so share one build, and
-// what is compiled ahead of time from it: equal flags make equal bytes.
+// A module is kept in the user's cache directory. The go command replaces it when its sources have
+// changed. So packages whose tests use the same guest share one build, and the code that is
+// compiled ahead of time from it: equal flags make equal bytes.
 package guestbuild
 
 import (
@@ -19,17 +19,17 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// Flags are those of every build: they keep what depends on the machine out of the
-// module, and are those of scripts/build-wasm.sh.
+// Flags are the flags of every build. They make modules that do not depend on the machine, and
+// must be the same as in scripts/build-wasm.sh.
 var Flags = []string{"-buildvcs=false", "-trimpath", "-ldflags=-s -w"}
 
-// userCache is the user's cache directory before a test sets another.
+// userCache is the user's cache directory, read before a test sets another one.
 var userCache, userCacheErr = os.UserCacheDir()
 
-// File compiles a package for wasip1 and returns the path of the module. The package is
-// an import path of the current module or of one that it requires, or a directory, of any
-// module, whose path is absolute or begins with a dot. Flags are added to those of every build. The file's contents never
-// change: a module that is compiled anew has another path.
+// File compiles a package for wasip1 and returns the path of the module. pkg is an import path of
+// the current module or of one that it requires, or a directory of any module, whose path is
+// absolute or begins with a dot. flags are added to Flags. The contents of the file never change: a
+// module that is compiled again has another path.
 func File(pkg string, flags ...string) (string, error) {
 	if userCacheErr != nil {
 		return "", userCacheErr
@@ -63,7 +63,7 @@ func File(pkg string, flags ...string) (string, error) {
 
 func isDir(pkg string) bool { return strings.HasPrefix(pkg, ".") || filepath.IsAbs(pkg) }
 
-// build runs the go command, which does nothing if the file is up to date.
+// build runs go build, which does nothing if file is up to date.
 func build(pkg, file string, flags []string) error {
 	args := append([]string{"build"}, Flags...)
 	args = append(append(args, flags...), "-o", file)
@@ -79,7 +79,7 @@ func build(pkg, file string, flags []string) error {
 	return nil
 }
 
-// published returns a file with the same contents that is named by them.
+// published returns a file in dir with the same contents, which its name is made from.
 func published(dir, file string) (string, error) {
 	wasm, err := os.ReadFile(file)
 	if err != nil {
@@ -91,7 +91,7 @@ func published(dir, file string) (string, error) {
 		return kept, nil
 	}
 	old, _ := filepath.Glob(filepath.Join(dir, strings.Repeat("?", 64)+".wasm"))
-	if len(old) > 8 { // of earlier sources
+	if len(old) > 8 { // modules of earlier sources
 		for _, name := range old {
 			os.Remove(name)
 		}
@@ -102,7 +102,7 @@ func published(dir, file string) (string, error) {
 	return kept, os.Rename(kept+".new", kept)
 }
 
-// current returns the go.mod of the current directory.
+// current returns the path of the go.mod of the current directory.
 var current = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("go", "env", "GOMOD", "GOVERSION").Output()
 	if err != nil {
@@ -114,7 +114,8 @@ var current = sync.OnceValues(func() (string, error) {
 // paths holds what Path has returned in this process.
 var paths sync.Map
 
-// Path is File for a test. In one process, it builds each guest once.
+// Path returns the path that File returns, or fails the test. It builds each guest once in a
+// process.
 func Path(t testing.TB, pkg string, flags ...string) string {
 	t.Helper()
 	key := strings.Join(append([]string{pkg}, flags...), "\n")
@@ -129,7 +130,7 @@ func Path(t testing.TB, pkg string, flags ...string) string {
 	return file
 }
 
-// Wasm returns the contents of Path.
+// Wasm returns the module in the file that Path returns.
 func Wasm(t testing.TB, pkg string, flags ...string) []byte {
 	t.Helper()
 	wasm, err := os.ReadFile(Path(t, pkg, flags...))
