@@ -1,17 +1,17 @@
-// Package hotcold decides which descriptors a poller asks the host about, where polling all of
-// them is expensive. The poller waits for the hot ones, which were active lately, and sweeps the
-// cold ones. Then each cold one is asked once per sweep whether there is anything to read, by
-// receiving without taking (RI_PEEK). That is cheaper than to begin and cease watching it, is
-// spread over the whole sweep, and leaves the set of watched descriptors as it is. After a
-// silence the next poll waits for every descriptor, and takes no processor time.
+// Package hotcold decides which descriptors a poller polls, where polling all of them is
+// expensive. The poller waits for the hot ones, which were active lately, and sweeps the cold
+// ones: once per sweep, it checks each cold one for anything to read, by receiving without taking
+// (RI_PEEK). That is cheaper than to start and stop watching it, is spread over the whole sweep,
+// and leaves the set of watched descriptors as it is. After a silence, the next poll waits for
+// every descriptor, and takes no CPU time.
 //
-// Package poll has it, and the poller of Go's runtime, into which stdnet copies it. The latter
-// calls it without a P: nothing here allocates, has pointers or interfaces, or asks for the
-// time. All times are nanoseconds of one clock.
+// Package poll uses it, and so does the poller of Go's runtime, into which stdnet copies it. The
+// runtime calls it without a P: nothing here allocates, has pointers or interfaces, or reads a
+// clock. All times are nanoseconds of one clock.
 package hotcold
 
 const (
-	// MinSplit is how many rows are never worth splitting.
+	// MinSplit is the number of rows below which splitting never pays.
 	MinSplit = 64
 
 	// Costly is the cost of a full poll, in nanoseconds, above which splitting pays. A host that
@@ -31,51 +31,51 @@ const (
 	MinBurst = 3
 	maxBurst = 4 * MinBurst
 
-	// A sweep takes longer than it should where it would take more than one part in
-	// sweepShare of the processor's time. minTimed is how many steps of it are worth timing.
+	// A sweep is slowed down if it would take more than one part in sweepShare of the CPU time.
+	// minTimed is the least number of steps that are worth timing.
 	sweepShare = 4
 	minTimed   = 64
 )
 
 // A Split holds a poller's measurements of its polls. The zero Split has none.
 type Split struct {
-	// Bound is how late a cold descriptor may be noticed, above 0.
+	// Bound is how late a cold descriptor may be noticed, in nanoseconds, above 0.
 	Bound int64
 
-	cost     int64 // of a row of a full poll, the least that was measured
-	measured int   // times
-	at       int64 // the last time
-	size     int   // rows when Resize was called
+	cost     int64 // the least measured cost of a row in a full poll
+	measured int   // number of measurements
+	at       int64 // time of the last measurement
+	size     int   // number of rows at the last Resize
 
-	burst int   // polls that brought something, without a silence between them
-	last  int64 // the latest of them
+	burst int   // number of polls with events, without a silence between them
+	last  int64 // time of the latest of them
 
 	next  int   // slot that the sweep visits next
-	swept int64 // when it came there
-	step  int64 // the cost of a step, about
+	swept int64 // when the sweep reached next
+	step  int64 // the approximate cost of a step
 }
 
-// A Plan is how to poll next.
+// A Plan says how to poll next.
 type Plan uint8
 
 const (
 	PlanFull  Plan = iota // wait for every descriptor
-	PlanProbe             // ask about every descriptor without waiting, to measure that
-	PlanHot               // sweep, asking the cold ones, and wait for the hot ones, for Quiet
-	PlanCool              // sweep, asking nobody, and poll by Again
+	PlanProbe             // poll every descriptor without waiting, to measure the cost
+	PlanHot               // sweep and check the cold ones, and wait for the hot ones, for Quiet
+	PlanCool              // sweep without checking any, and poll by Again
 )
 
-// Quiet is for how long hot descriptors alone are waited for at most. A sweep takes the rest of
+// Quiet returns how long a poll may wait for hot descriptors only. A sweep takes the rest of
 // Bound.
 func (s *Split) Quiet() int64 { return s.Bound / 20 }
 
 func (s *Split) whole() int64 { return s.Bound - s.Quiet() }
 
-// Cost returns what a full poll of n rows costs, about.
+// Cost returns the approximate cost of a full poll of n rows.
 func (s *Split) Cost(n int) int64 { return s.cost * int64(n) }
 
-// Took notes how long a full poll of n rows took: what it cost, if it did not wait,
-// and more than that otherwise. probe means that it was one of PlanProbe.
+// Took records the time d of a full poll of n rows: its cost if it did not wait, and otherwise
+// more. probe means that it was one of PlanProbe.
 func (s *Split) Took(d int64, n int, probe bool) {
 	if n == 0 {
 		return
@@ -88,18 +88,18 @@ func (s *Split) Took(d int64, n int, probe bool) {
 	}
 }
 
-// Resize forgets what polls cost if there are at least twice as many rows as then, or half.
+// Resize forgets the measurements if the number of rows is at least twice or at most half of that
+// at the last Resize that did so.
 func (s *Split) Resize(n int) {
 	if n >= 2*s.size || 2*n <= s.size {
 		s.size, s.measured = n, 0
 	}
 }
 
-// silent reports whether the last event is longer ago than a sweep of cold descriptors is
-// worth.
+// silent reports whether the last event is so long ago that a sweep does not pay.
 func (s *Split) silent(now int64) bool { return now-s.last > 2*s.Bound }
 
-// Ready notes that a poll has brought something.
+// Ready records that a poll had an event.
 func (s *Split) Ready(now int64) {
 	if s.silent(now) {
 		s.burst /= 4
@@ -108,8 +108,8 @@ func (s *Split) Ready(now int64) {
 	s.last = now
 }
 
-// Decide returns how to poll n rows, with so many hot ones. busy means that polls bring
-// something for another reason than Ready knows.
+// Decide returns how to poll n rows, hot of which are hot. busy means that polls have events that
+// were not reported to Ready.
 func (s *Split) Decide(now int64, n, hot int, busy bool) Plan {
 	switch {
 	case n < MinSplit:
@@ -125,8 +125,8 @@ func (s *Split) Decide(now int64, n, hot int, busy bool) Plan {
 	return PlanCool
 }
 
-// Again returns PlanFull, or PlanProbe if the last measurement is old: the host may have become
-// dearer, or cheaper, since.
+// Again returns PlanFull, or PlanProbe if the last measurement is old: the cost may have changed
+// since.
 func (s *Split) Again(now int64) Plan {
 	if now-s.at > Stale {
 		s.measured, s.at = 0, now
@@ -135,8 +135,7 @@ func (s *Split) Again(now int64) Plan {
 	return PlanFull
 }
 
-// Steps returns how far a sweep of so many slots has to go on, to be as far as it should have
-// come by now.
+// Steps returns the number of steps that a sweep of that many slots must take to be on time.
 func (s *Split) Steps(now int64, slots int) int64 {
 	all := int64(slots)
 	whole := max(s.whole(), sweepShare*s.step*all)
@@ -149,7 +148,7 @@ func (s *Split) Steps(now int64, slots int) int64 {
 	return steps
 }
 
-// Next returns the slot that the sweep visits next, from first on and below slots.
+// Next returns the slot that the sweep visits next, at least first and below slots.
 func (s *Split) Next(first, slots int) int {
 	if s.next++; s.next >= slots {
 		s.next = first
@@ -157,12 +156,12 @@ func (s *Split) Next(first, slots int) int {
 	return s.next
 }
 
-// Timed reports whether so many steps are worth timing, for Stepped.
+// Timed reports whether that many steps are worth timing, for Stepped.
 func Timed(steps int64) bool { return steps >= minTimed }
 
-// Stepped notes that so many steps, in which cold ones were asked, have taken d.
+// Stepped records that checking cold descriptors took the time d for that many steps.
 func (s *Split) Stepped(steps, d int64) { s.step = (3*s.step + d/steps) / 4 }
 
-// Idle reports whether a hot descriptor that was last active then has been silent for two
-// sweeps, and may cool down.
+// Idle reports whether a hot descriptor that was last active at the time active has been silent
+// for two sweeps, and so becomes cold.
 func (s *Split) Idle(active, now int64) bool { return active < now-2*s.whole() }
