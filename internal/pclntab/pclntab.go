@@ -1,10 +1,10 @@
-// Package pclntab reads the table by which a Go program knows its functions, the lines of
-// their source, and the sizes of their frames, from the data of a wasm module. With it a
-// host walks the stack of a guest's goroutine as the runtime does.
+// Package pclntab reads the table of a Go program's functions, source lines and frame sizes from
+// the data of a wasm module. With the table, a host walks the stack of a guest's goroutine as the
+// runtime does.
 //
 // Go's linker writes the table into every program, also with -ldflags="-s -w". The package
-// knows the form of Go 1.20 to 1.27. A damaged or hostile table gives wrong frames; it
-// costs no more time and memory than its size allows.
+// supports the form of Go 1.20 to 1.27. A damaged or hostile table gives wrong frames; its size
+// limits the time and memory that it costs.
 //
 // Source: runtime/symtab.go, runtime/symtabinl.go, runtime/runtime2.go (_func) and
 // internal/abi/symtab.go of Go 1.24 to 1.27; cmd/link/internal/ld/pcln.go.
@@ -20,24 +20,24 @@ import (
 
 // A Table is the table of one program. Its methods may be called concurrently.
 type Table struct {
-	image []byte // the memory as the module begins with it
+	image []byte // the initial memory of the module
 
-	functions []byte // pairs: the number of a function, in their order, and its record's offset
-	addresses bool   // instead of numbers, as before Go 1.25
-	table     []byte // from functions on, with what describes each function
+	functions []byte // pairs of a function's number, in ascending order, and its record's offset
+	addresses bool   // functions has addresses in place of numbers, as before Go 1.25
+	table     []byte // from functions on, with the record of each function
 	names     []byte
 	units     []byte // offsets of file names, by compilation unit and file
 	files     []byte
 	values    []byte // tables of values by address
-	funcdata  uint64 // the address that offsets of function data begin at
+	funcdata  uint64 // the address to which offsets of function data are relative
 }
 
-// A Frame is a function that runs, or is inlined in one that does.
+// A Frame is a running function, or one that is inlined in it.
 type Frame struct {
 	Function  string
-	StartLine int // of the function
+	StartLine int // first line of the function
 	File      string
-	Line      int // at which the function is
+	Line      int // the current line
 }
 
 // Numbers of the runtime.
@@ -46,18 +46,18 @@ const (
 	word          = 8
 	firstFunction = 0x1000 // the number of a module's first function that is not imported
 
-	inlineIndex = 2 // of the value that says what is inlined (PCDATA_InlTreeIndex)
-	inlineTree  = 3 // of the function data with what is inlined (FUNCDATA_InlTree)
+	inlineIndex = 2 // index of the value that names the inlined function (PCDATA_InlTreeIndex)
+	inlineTree  = 3 // index of the function data with the inlined functions (FUNCDATA_InlTree)
 	topFrame    = 1 // flag of a function that nothing has called (FuncFlagTopFrame)
 
-	maxFrames = 256 // of a stack, and inlined at one address
+	maxFrames = 256 // the most frames of a stack, and of those inlined at one address
 )
 
-// Find returns the table of a program that Go 1.minor has built, or nil if there is none
-// that it can read.
+// Find returns the table of a program that Go 1.minor has built, or nil if there is none in a
+// supported form.
 func Find(m *wasm.Module, minor int) *Table {
 	image := imageOf(m)
-	const attempts = 16 // each of which passes over the image
+	const attempts = 16 // each reads the whole image
 	at := 0
 	for range attempts {
 		i := bytes.Index(image[at:], []byte(header))
@@ -109,7 +109,7 @@ func read(image []byte, at uint64, minor int) *Table {
 	}
 }
 
-// from returns the image from an address on, which is empty outside it.
+// from returns the image from an address on; it is empty if the address is outside.
 func (t *Table) from(at uint64) []byte { return tail(t.image, at) }
 
 func tail(b []byte, at uint64) []byte {
@@ -126,7 +126,7 @@ func (t *Table) word(at uint64) uint64 {
 	return 0
 }
 
-// uint32At returns 0 outside b.
+// uint32At returns the number at an offset of b, or 0 if the offset is outside.
 func uint32At(b []byte, at uint64) uint32 {
 	if b = tail(b, at); len(b) >= 4 {
 		return binary.LittleEndian.Uint32(b)
@@ -144,17 +144,17 @@ func text(b []byte, at uint64) string {
 	return string(b)
 }
 
-// A function is a record of a function. The zero function means that there is none.
+// A function is the record of a function. The zero function means none.
 type function struct {
 	entry  uint64
 	record []byte
 }
 
-// entry returns the address of a function by its number. The lower 16 bits of an address
-// say where in the function it is.
+// entry returns the address of the function with a number. The lower 16 bits of an address are the
+// position in the function.
 func entry(number uint64) uint64 { return number << 16 }
 
-// find returns the function that an address is in.
+// find returns the function in which an address lies, and whether there is one.
 func (t *Table) find(pc uint64) (f function, ok bool) {
 	n := len(t.functions) / 8
 	number := func(i int) uint64 {
@@ -187,7 +187,7 @@ func (f function) isTop() bool       { return f.record[41]&topFrame != 0 }
 func (f function) valueTables() int  { return int(uint32At(f.record, 28)) }
 func (f function) functionData() int { return int(f.record[43]) }
 
-// value returns that of the table, whose offset is at a field of the record, at an address;
+// value returns the value at an address, from the table whose offset is in a field of the record.
 // -1 means none.
 func (t *Table) value(f function, field int, pc uint64) int {
 	table := uint32At(f.record, uint64(field))
@@ -214,8 +214,8 @@ func (t *Table) value(f function, field int, pc uint64) int {
 	}
 }
 
-// Frames returns the frames at the address of a call: what is inlined there, the innermost
-// first, and last the function itself.
+// Frames returns the frames at the address of a call: the inlined functions, innermost first, and
+// last the function itself.
 func (t *Table) Frames(pc uint64) []Frame {
 	f, ok := t.find(pc)
 	if !ok {
@@ -250,20 +250,20 @@ func (t *Table) Frames(pc uint64) []Frame {
 	return frames
 }
 
-// Entry returns the address of a module's function by its index, less the number of imported
-// ones. There need not be one.
+// Entry returns the address of a module's function. index does not count imported functions, and
+// need not be that of an existing function.
 func Entry(index uint32) uint64 { return entry(firstFunction + uint64(index)) }
 
-// SameFunction reports whether two addresses are in one function.
+// SameFunction reports whether two addresses lie in the same function.
 func (t *Table) SameFunction(a, b uint64) bool {
 	f, ok := t.find(a)
 	g, also := t.find(b)
 	return ok && also && f.entry == g.entry
 }
 
-// Stack returns the addresses of the calls by which a function was entered, the innermost
-// first. sp is the stack pointer at its entry, where the address is to which it returns.
-// read reads a word of the guest's memory.
+// Stack returns the addresses of the calls that led to a function, innermost first. sp is the stack
+// pointer at the entry of the function: its return address is there. read reads a word of the
+// guest's memory.
 func (t *Table) Stack(sp uint32, read func(at uint32) (uint64, bool)) []uint64 {
 	var calls []uint64
 	for len(calls) < maxFrames {
@@ -285,8 +285,7 @@ func (t *Table) Stack(sp uint32, read func(at uint32) (uint64, bool)) []uint64 {
 	return calls
 }
 
-// imageOf returns the memory that active data of a module make, as far as it is not too
-// large.
+// imageOf returns the initial memory of a module, made from its active data, up to a limit.
 func imageOf(m *wasm.Module) []byte {
 	const largest = 256 << 20
 	var image []byte
@@ -311,7 +310,7 @@ func imageOf(m *wasm.Module) []byte {
 	return image
 }
 
-// segment reads data. It is not ok without a constant address.
+// segment reads a segment of data. ok is false if its address is not constant.
 func segment(r *wasm.Reader) (at uint32, data []byte, ok bool) {
 	const passive, explicit = 1, 2
 	flags := r.Uint32()
