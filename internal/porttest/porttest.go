@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Free returns a port of TCP at which nobody listens now.
+// Free returns a TCP port at which nobody listens now.
 func Free(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
