@@ -15,13 +15,12 @@ const (
 	MaxLines = 1 << 14 // the report of a trap, or one message
 )
 
-// Text returns s as text that neither ends a line nor steers a terminal: what
-// strconv.IsPrint rejects, and bytes that are not UTF-8, are escaped as in a Go string.
-// That is the case of control characters, C1 included, and of U+202E and U+2028. The
-// runes of kept stay as they are.
+// Text returns s as text that neither ends a line nor controls a terminal: it escapes, as in a Go
+// string, runes that strconv.IsPrint rejects, and bytes that are not UTF-8. Control characters,
+// C1 included, U+202E and U+2028 are such runes. The runes of kept stay as they are.
 //
-// The result has at most max bytes; the last ones then say how many s has. Text
-// reads no more of s than that, and leaves its own results as they are.
+// The result has at most max bytes. If it is cut, its end says how many bytes s has. Text reads at
+// most that many bytes of s, and does not change its own results.
 func Text(s string, max int, kept string) string {
 	whole := len(s) <= max
 	for i, r := range s[:min(len(s), max)] {
@@ -35,7 +34,7 @@ func Text(s string, max int, kept string) string {
 	}
 	mark := fmt.Sprintf("… (%d bytes)", len(s))
 	var out []byte
-	fits := 0 // of out, with the mark behind it
+	fits := 0 // length of out with which the mark still fits
 	for at := 0; at < len(s); {
 		r, size := utf8.DecodeRuneInString(s[at:])
 		switch {
