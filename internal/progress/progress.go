@@ -1,4 +1,4 @@
-// Package progress reports that work takes long.
+// Package progress prints lines about work that takes long.
 package progress
 
 import (
@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Silence is how long compiling may take without a word. Tests shorten it.
+// Silence is how long compiling may take before the first line. Tests shorten it.
 var Silence = 2 * time.Second
 
-// again is how long it then may take until the next one.
+// again is the time between two lines.
 const again = 10 * time.Second
 
-// Compiling does work, which compiles what, and returns its error. When that takes long,
-// w gets a line for each time that it goes on, and one at the end unless it failed; nil
-// is silent. Each line is one Write.
+// Compiling calls work, which compiles what, and returns its error. If that takes longer than
+// Silence, w gets a line, further ones while it goes on, and one at the end unless it failed. Each
+// line is one Write. w may be nil.
 func Compiling(w io.Writer, what string, work func() error) error {
 	if w == nil {
 		return work()
