@@ -1,5 +1,5 @@
-// Package racetest keeps the race detector out of processes of tests that it cannot help
-// and only delays.
+// Package racetest keeps the race detector out of processes of tests in which it finds nothing and
+// only costs time.
 package racetest
 
 import (
@@ -10,12 +10,12 @@ import (
 	"slices"
 )
 
-// variable names the test program that was built without the race detector.
+// variable is the environment variable with the path of the test program without the race detector.
 const variable = "WASISOCK_TEST_WITHOUT_RACE"
 
-// Compilers has processes of this test program that compile modules be those of one without
-// the race detector, under which a compiler takes about ten times as long and has no
-// goroutines that could race. TestMain calls it first, and what it returns at the end.
+// Compilers builds this test program without the race detector, and makes its processes that
+// compile modules run that one: with the race detector, a compiler takes about ten times as long,
+// and it has no goroutines that could race. TestMain calls Compilers first, and clean at the end.
 func Compilers() (clean func()) {
 	program := os.Getenv(variable)
 	switch {
