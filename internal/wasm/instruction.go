@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// An Opcode names an instruction: its byte, or 256 times its prefix and the number that
-// follows, such as 0xfc0b for memory.fill.
+// An Opcode identifies an instruction: its byte, or 256 times its prefix plus the number after it,
+// such as 0xfc0b for memory.fill.
 type Opcode uint16
 
 // The opcodes that other packages refer to.
@@ -132,13 +132,13 @@ const (
 // An Info describes an opcode.
 type Info struct {
 	Name string
-	// Signature has a letter for each operand, a colon, and one for each result: i and I for
-	// i32 and i64, f and F for f32 and f64, v for v128, and * for one that depends.
+	// Signature has a letter for each operand, a colon, and a letter for each result: i and I for
+	// i32 and i64, f and F for f32 and f64, v for v128, and * if the type depends on others.
 	Signature string
-	// Pops and Pushes count operands and results. They are not those of a whole
-	// instruction where these depend on a type: calls, blocks and branches.
+	// Pops and Pushes count operands and results. For calls, blocks and branches they leave out
+	// those that depend on a type.
 	Pops, Pushes int
-	// Result is the type of the result, 0 if there is none or if it depends.
+	// Result is the type of the result; 0 means none, or one that depends on others.
 	Result Type
 
 	immediate immediate
@@ -148,7 +148,7 @@ type Info struct {
 // operand, and an alignment and an offset follow the opcode.
 func (i *Info) Memory() bool { return i.immediate == immMemory }
 
-// infos has a page for each of: no prefix, 0xfc, 0xfd.
+// infos has one page for opcodes without a prefix, and one each for the prefixes 0xfc and 0xfd.
 var infos = func() (pages [3][256]Info) {
 	for _, rows := range [][]row{baseRows, simdRows} {
 		for _, r := range rows {
@@ -159,7 +159,7 @@ var infos = func() (pages [3][256]Info) {
 	return pages
 }()
 
-// letters are the types of Info.Signature.
+// letters maps the letters of Info.Signature to types.
 var letters = map[string]Type{"i": I32, "I": I64, "f": F32, "F": F64, "v": V128}
 
 func (op Opcode) page() int {
@@ -169,7 +169,7 @@ func (op Opcode) page() int {
 	return 0
 }
 
-// Info returns what is known of a known opcode.
+// Info returns the description of a known opcode.
 func (op Opcode) Info() *Info { return &infos[op.page()][byte(op)] }
 
 // String returns the instruction's name.
@@ -191,18 +191,18 @@ func (op Opcode) AppendTo(b []byte) []byte {
 // EmptyBlock is the block type without parameters and results.
 const EmptyBlock = -0x40
 
-// An Instruction is one that was read.
+// An Instruction is an instruction that a Reader has read.
 type Instruction struct {
 	Op         Opcode
-	Info       *Info    // of Op
-	Begin, End int      // in the code
+	Info       *Info    // description of Op
+	Begin, End int      // offsets in the code
 	Index      uint32   // of a local, function, type and so on; of call_indirect: the type's; of loads and stores: the alignment
 	Value      int64    // of i32.const and i64.const; of blocks: their type, see BlockType; of loads and stores: the offset
 	Labels     []uint32 // of br, br_if and br_table, valid until the next is read
 }
 
-// Instruction reads an instruction, and reports whether there was one. An unknown one
-// is an error, which names the proposal that it belongs to.
+// Instruction reads an instruction, and reports whether there was one. An unknown instruction is
+// an error, which names the proposal to which it belongs.
 func (r *Reader) Instruction(in *Instruction) bool {
 	if r.Len() == 0 {
 		return false
@@ -272,7 +272,7 @@ func (r *Reader) Instruction(in *Instruction) bool {
 	return r.err == nil
 }
 
-// zero reads the index of the one memory.
+// zero reads the index of the memory, which must be 0.
 func (r *Reader) zero() {
 	if r.Byte() != 0 {
 		r.Fail("second memory; one is supported")
@@ -314,7 +314,7 @@ func (m *Module) BlockType(in *Instruction) (FuncType, error) {
 	}
 }
 
-// blockTypes are those with one result.
+// blockTypes holds the types of blocks with one result.
 var blockTypes = func() (all [0x80]FuncType) {
 	for _, t := range []Type{I32, I64, F32, F64, V128, FuncRef, ExternRef} {
 		all[t] = FuncType{Results: []Type{t}}

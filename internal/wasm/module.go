@@ -1,9 +1,8 @@
 // Package wasm reads the binary format of WebAssembly modules, and writes it.
 //
-// It knows the format of version 2.0 of the specification: the instructions and types
-// of the proposals that wazero's CoreFeaturesV2 has. It reads what hostile modules hold
-// in time and memory linear in their size, and does not validate: types of operands,
-// for instance, are not checked.
+// It supports the format of version 2.0 of the specification: the instructions and types of the
+// proposals in wazero's CoreFeaturesV2. It takes time and memory linear in the size of a module,
+// even of a hostile one. It does not validate: types of operands, for instance, are not checked.
 //
 // Source: https://www.w3.org/TR/wasm-core-2/, chapter 5.
 package wasm
@@ -18,7 +17,7 @@ import (
 // Header is the beginning of each module: the magic number and version 1.
 const Header = "\x00asm\x01\x00\x00\x00"
 
-// A SectionID says what a section holds.
+// A SectionID is the kind of a section.
 type SectionID byte
 
 // The sections, in the order of their numbers.
@@ -42,7 +41,7 @@ const (
 type Section struct {
 	ID     SectionID
 	Name   string // of a custom section
-	Data   []byte // what follows the size, and the name of a custom section
+	Data   []byte // the contents, without the name of a custom section
 	Offset int    // of Data in the module that was parsed
 }
 
@@ -63,7 +62,7 @@ const (
 // A FuncType is the type of a function or block.
 type FuncType struct{ Params, Results []Type }
 
-// An ExternKind says what is imported or exported.
+// An ExternKind is the kind of an import or export.
 type ExternKind byte
 
 // The kinds.
@@ -76,9 +75,9 @@ const (
 
 // A Body is a function's code.
 type Body struct {
-	Locals  []byte // the declaration of locals, encoded
-	Code    []byte // the instructions, the last of which is end
-	Declare int    // how many locals Locals declares, without parameters
+	Locals  []byte // the encoded declaration of locals
+	Code    []byte // the instructions; the last one is end
+	Declare int    // number of locals in Locals, without parameters
 	Offset  int    // of Code in the module that was parsed
 }
 
@@ -90,28 +89,28 @@ type Module struct {
 	Exports   []Export
 	Functions []uint32 // the type of each function, imported ones first
 	Imported  int      // how many of Functions are imported
-	Bodies    []Body   // those of the functions that are not imported
+	Bodies    []Body   // the bodies of functions that are not imported
 	Globals   []Type   // the type of each global, imported ones first
 	Memories  int      // 0 or 1, imported or not
 	MinPages  uint32   // of the memory
-	Tables    []Table  // that are not imported
+	Tables    []Table  // the tables that are not imported
 	Start     bool     // a function runs when the module is instantiated
 
-	// Changed reports that Encode does not return what was parsed: Parse left out a
-	// custom section "name" that is damaged or has a name that is longer than MaxName or
-	// cannot be printed, or LimitTables limited tables.
+	// Changed reports that Encode returns another module than the parsed one. Parse leaves out a
+	// custom section "name" that is damaged or has a name that is longer than MaxName or cannot
+	// be printed, and LimitTables changes tables.
 	Changed bool
 
 	tableExported bool
 }
 
-// An Import is a name that a module needs of another.
+// An Import is an item that a module imports from another.
 type Import struct {
 	Module, Name string
 	Kind         ExternKind
 }
 
-// An Export is a name that a module offers to others. Its Index is not checked.
+// An Export is an item that a module exports. Its Index is not checked.
 type Export struct {
 	Name  string
 	Kind  ExternKind
@@ -125,7 +124,7 @@ type Table struct {
 	HasMaximum bool
 }
 
-// What a function may have, as in browsers
+// Limits of functions, as in browsers
 // (https://webassembly.github.io/spec/js-api/#limits).
 const (
 	MaxLocals  = 50_000 // without parameters
@@ -134,13 +133,13 @@ const (
 	MaxBody    = 7_654_321 // bytes of code
 )
 
-// MaxName is the length of the longest name in a custom section "name", in bytes. Longer
-// ones would be part of every trap.
+// MaxName is the length of the longest name in a custom section "name", in bytes. Engines put
+// these names into the report of every trap.
 const MaxName = 1 << 13
 
-// Parse reads a module. What it returns refers to the bytes of data. A custom section
-// "name" that is damaged, or has a name that cannot be reported, is left out of Sections,
-// since no engine has to heed it.
+// Parse parses a module. The result refers to the bytes of data. Parse leaves a custom section
+// "name" out of Sections if it is damaged or has a name that cannot be printed, since engines do
+// not need it.
 func Parse(data []byte) (*Module, error) {
 	sections, err := sections(data)
 	if err != nil {
@@ -202,7 +201,7 @@ func (m *Module) readSection(id SectionID, r *Reader) {
 	}
 }
 
-// sections splits a module.
+// sections splits a module into sections.
 func sections(data []byte) ([]Section, error) {
 	if !bytes.HasPrefix(data, []byte(Header)) {
 		return nil, errors.New("no header of a module of version 1")
@@ -248,7 +247,7 @@ func (id SectionID) String() string {
 	return fmt.Sprint(byte(id))
 }
 
-// place orders sections: the data count stands before the code.
+// place returns the position of a section in a module: the data count is before the code.
 func (id SectionID) place() int {
 	if id == DataCountSection {
 		return 2*int(ElementSection) + 1
@@ -308,7 +307,7 @@ func (m *Module) readImports(r *Reader) {
 	}
 }
 
-// typeIndex reads the number of one of the module's types.
+// typeIndex reads the index of one of the module's types.
 func (m *Module) typeIndex(r *Reader) uint32 {
 	i := r.Uint32()
 	if i >= uint32(len(m.Types)) {
@@ -398,7 +397,7 @@ func (m *Module) Encode() []byte {
 	return out
 }
 
-// AddExport adds an export to a module that has some. Its name must not be taken.
+// AddExport adds an export to a module that has exports. Its name must be new.
 func (m *Module) AddExport(e Export) {
 	for i, s := range m.Sections {
 		if s.ID != ExportSection {
@@ -412,7 +411,7 @@ func (m *Module) AddExport(e Export) {
 	}
 }
 
-// AddLocals declares n more locals of a type, after those that there are.
+// AddLocals declares n more locals of a type, after the existing ones.
 func (b *Body) AddLocals(n int, t Type) {
 	if n == 0 {
 		return
@@ -426,8 +425,8 @@ func (b *Body) AddLocals(n int, t Type) {
 
 func (b Body) size() uint32 { return uint32(len(b.Locals) + len(b.Code)) }
 
-// CheckCode reads the instructions of every function, and returns an error for one that is
-// unknown. Parse leaves them.
+// CheckCode reads the instructions of every function, which Parse does not, and returns an error
+// for an unknown one.
 func (m *Module) CheckCode() error {
 	var in Instruction
 	for i, b := range m.Bodies {

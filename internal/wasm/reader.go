@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// A Reader reads the encodings of the binary format, one after the other. After an
-// error every method returns a zero value and Err the first error, so that callers
-// check once. No method allocates by a count that it has read.
+// A Reader reads values in the binary format, one after the other. After an error, every method
+// returns a zero value, and Err returns the first error, so that callers need to check only once.
+// No method allocates by a count that it has read.
 type Reader struct {
 	data []byte
 	pos  int
@@ -22,10 +22,10 @@ func NewReader(data []byte, base int) *Reader { return &Reader{data: data, base:
 // Err returns the first error.
 func (r *Reader) Err() error { return r.err }
 
-// Pos returns how many bytes have been read.
+// Pos returns the number of bytes that were read.
 func (r *Reader) Pos() int { return r.pos }
 
-// Len returns how many bytes are left, none after an error.
+// Len returns the number of remaining bytes, 0 after an error.
 func (r *Reader) Len() int {
 	if r.err != nil {
 		return 0
@@ -50,7 +50,7 @@ func (r *Reader) Byte() byte {
 	return r.data[r.pos-1]
 }
 
-// Bytes reads n bytes, which remain the module's.
+// Bytes reads n bytes. The result is a part of the module.
 func (r *Reader) Bytes(n uint32) []byte {
 	if uint64(n) > uint64(r.Len()) {
 		r.Fail("%d bytes are to follow, and there are %d", n, r.Len())
@@ -99,7 +99,7 @@ func (r *Reader) signed(bits int) int64 {
 		if r.err != nil {
 			return 0
 		}
-		if rest := bits - shift; rest < 7 { // the bits beyond have to repeat the sign
+		if rest := bits - shift; rest < 7 { // further bits must repeat the sign
 			if sign := int8(b<<1) >> rest; b >= 0x80 || sign != 0 && sign != -1 {
 				r.Fail("number of more than %d bits", bits)
 				return 0
@@ -115,8 +115,8 @@ func (r *Reader) signed(bits int) int64 {
 	}
 }
 
-// Count reads how many items follow, each of which takes at least size bytes. A count
-// for which there are not enough bytes is an error, so callers may allocate by it.
+// Count reads the number of items that follow, which have at least size bytes each. It is an error
+// if there are fewer bytes, so callers may allocate by the count.
 func (r *Reader) Count(size int) int {
 	n := r.Uint32()
 	if uint64(n)*uint64(size) > uint64(r.Len()) {

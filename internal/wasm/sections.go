@@ -3,20 +3,20 @@ package wasm
 import "github.com/wasisock/wasisock/internal/printable"
 
 const (
-	// MaxElements is how many elements all tables of a module may have, as one may in
-	// browsers.
+	// MaxElements is how many elements all tables of a module may have together: the limit for
+	// one table in browsers.
 	MaxElements = 10_000_000
 
-	// MaxPages is how many pages a memory may have: one less than wasm allows. So no
-	// range of memory ends at 4 GiB, where 32 bits overflow: in wazero, for instance.
+	// MaxPages is how many pages a memory may have: one less than wasm allows. So no range of
+	// memory ends at 4 GiB, where 32 bits overflow, for instance in wazero.
 	MaxPages = 65535
 
 	// PageSize is how many bytes a page has.
 	PageSize = 65536
 )
 
-// What follows reads sections to know that they are whole: that no count and no size is
-// more than there are bytes. Engines allocate by them.
+// The functions below read sections to check that they are complete: no count and no size may
+// exceed the number of bytes, since engines allocate by them.
 
 func readTable(r *Reader) Table {
 	t := Table{Type: Type(r.Byte())}
@@ -143,8 +143,8 @@ func readData(r *Reader) {
 	r.Bytes(r.Uint32())
 }
 
-// readNames reads the custom section "name". Subsections other than those of the module,
-// of functions and of locals are passed over. A name that cannot be reported is an error.
+// readNames reads the custom section "name". It skips other subsections than those for the module,
+// functions and locals. A name that cannot be printed is an error.
 func readNames(r *Reader) {
 	name := func(r *Reader) {
 		if text := r.Name(); len(text) > MaxName || printable.Text(text, MaxName, "") != text {

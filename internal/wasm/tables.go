@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// LimitTables gives each table a maximum, since engines let one without grow as long as
-// there is memory. A table that nothing can grow has its minimum as maximum. Others share
-// the elements that remain of MaxElements; table.grow returns -1 beyond. Modules whose
-// tables begin with more are an error.
+// LimitTables gives each table a maximum, since engines let a table without one grow as long as
+// there is memory. A table that nothing can grow gets its minimum as maximum. Others share the
+// elements that remain of MaxElements; table.grow returns -1 beyond. It returns an error if the
+// tables begin with more.
 func (m *Module) LimitTables() error {
 	all := uint64(0)
 	for _, t := range m.Tables {
@@ -35,7 +35,7 @@ func (m *Module) LimitTables() error {
 	return nil
 }
 
-// growsTables returns whether code has a table.grow.
+// growsTables reports whether the code has a table.grow.
 func (m *Module) growsTables() bool {
 	var in Instruction
 	for _, b := range m.Bodies {
@@ -51,8 +51,8 @@ func (m *Module) growsTables() bool {
 	return false
 }
 
-// mayGrow returns whether bytes of code look like a table.grow, as others can. It is far
-// faster than to read the instructions.
+// mayGrow reports whether code has the bytes of a table.grow, which other instructions can contain
+// too. It is far faster than reading the instructions.
 func mayGrow(code []byte) bool {
 	const prefix = byte(OpTableGrow >> 8)
 	for {
@@ -67,7 +67,7 @@ func mayGrow(code []byte) bool {
 	}
 }
 
-// Elements returns how many elements the tables can have together.
+// Elements returns the greatest number of elements that the tables can have together.
 func (m *Module) Elements() (n uint64) {
 	for _, t := range m.Tables {
 		n += uint64(max(t.Min, t.Max))
@@ -75,7 +75,7 @@ func (m *Module) Elements() (n uint64) {
 	return n
 }
 
-// replaceTables makes the table section anew.
+// replaceTables encodes the table section again.
 func (m *Module) replaceTables() {
 	data := AppendUint32(nil, uint32(len(m.Tables)))
 	for _, t := range m.Tables {
