@@ -2,34 +2,34 @@ package rewrite
 
 import "github.com/wasisock/wasisock/internal/wasm"
 
-// maxOffset is how far from SP a load or store may be to have the distance as its offset.
-// No frame is as large.
+// maxOffset is the greatest distance from SP that becomes the offset of a load or store. No frame
+// is as large.
 const maxOffset = 1 << 30
 
-// An addresser makes addresses shorter. Go computes with 64 bits what must be 32:
+// An addresser shortens the computation of addresses. Go computes 32-bit addresses with 64 bits:
 //
 //	local.get 1, i64.extend_i32_u, i64.const 16, i64.add, i32.wrap_i64   is SP + 16
 //	i64.const 65536, i32.wrap_i64                                        is 65536
 //
-// Modulo 2^32 these sums are the same with 32 bits. Where they are the address of a load or
-// store, the constant becomes its offset. There the sum of address and offset has 33 bits, so
-// that is the same only if SP + 16 has at most 32 bits: it has, because SP and the frame and
-// arguments above it lie in memory. Sums with other bases stay: a pointer that
-// a program has computed may lie outside of what it points to.
+// Modulo 2^32 these sums are the same with 32 bits. If a sum is the address of a load or store,
+// the constant becomes its offset. The sum of address and offset has 33 bits there, so it is the
+// same only if SP + 16 has at most 32 bits. It has, because SP and the frame and arguments above
+// it lie in memory. Sums with other bases stay as they are: a pointer that a program has computed
+// may lie outside of the object that it points to.
 //
-// A constant address has the offset on a local that is always 0, since engines know of one
-// value from one access to the next that it is in bounds.
+// A constant address becomes an offset from a local that is always 0: engines remember from one
+// access to the next that the same value is in bounds.
 type addresser struct {
 	module *wasm.Module
-	zero   uint32 // the local that is 0
+	zero   uint32 // the local that is always 0
 	used   bool   // zero is needed
-	// operands has for each value on the stack where the last instruction that computes it
-	// is in the output.
+	// operands has, for each value on the stack, the index in the output of the last instruction
+	// that computes it.
 	operands []int32
 }
 
-// segment returns a segment with shorter addresses, in place, and false if values stay on
-// the stack where blocks begin or end.
+// segment returns a segment with shorter addresses, changed in place. It returns false if values
+// stay on the stack where blocks begin or end.
 func (a *addresser) segment(code []instruction) ([]instruction, bool) {
 	out := code[:0] // never longer than what has been read
 	removed := false
@@ -103,9 +103,9 @@ func wrap(out []instruction) ([]instruction, bool) {
 	return out, false
 }
 
-// offset moves the constant of an address, whose last instruction is out[at], into the
-// offset of a load or store, and reports whether that has removed instructions. It marks
-// what is in the frame.
+// offset moves the constant of an address, whose last instruction is out[at], into the offset of a
+// load or store, and reports whether that has removed instructions. It marks accesses to the
+// frame.
 func (a *addresser) offset(out []instruction, at int32, in *instruction, limit int64) bool {
 	switch last := &out[at]; {
 	case last.is(wasm.OpLocalGet, localSP):
@@ -133,8 +133,8 @@ func (a *addresser) offset(out []instruction, at int32, in *instruction, limit i
 	return false
 }
 
-// effect returns how many operands an instruction takes and how many results it has, and
-// false if that is not known.
+// effect returns the numbers of operands and results of an instruction. ok is false if they are not
+// known.
 func effect(m *wasm.Module, in *instruction) (pops, pushes int, ok bool) {
 	switch in.op {
 	case opJump:
@@ -160,8 +160,8 @@ func effect(m *wasm.Module, in *instruction) (pops, pushes int, ok bool) {
 	return info.Pops, info.Pushes, true
 }
 
-// leave makes what Go does before it returns shorter: it gives back the frame, and then the
-// return address, by the same global. Nothing reads SP between, nor the local after it.
+// leave shortens Go's code before a return, which frees the frame, and then the return address, by
+// the same global. Nothing reads SP in between, nor the local afterwards.
 func leave(code []instruction) []instruction {
 	out := code[:0] // never longer than what has been read
 	for i := 0; i < len(code); i++ {

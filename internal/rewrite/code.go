@@ -7,31 +7,32 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// An instruction is the intermediate form of one of wasm's, or one of the two opcodes below.
+// An instruction is the intermediate form of an instruction of wasm, or has one of the two opcodes
+// below.
 type instruction struct {
 	op wasm.Opcode
-	// index is that of a local, global, function or type, the label of br and br_if, the
-	// alignment of a load or store, or the segment that jump goes to.
+	// index is the index of a local, global, function or type, the label of br and br_if, the
+	// alignment of a load or store, or the segment to which jump goes.
 	index uint32
 	// value is a constant, the type of a block, the offset of a load or store, or the PC_B
 	// that jump stores.
 	value int64
-	// begin and end are where the function's code has the instruction. An end of 0 means
+	// begin and end are the offsets of the instruction in the function's code. An end of 0 means
 	// that it must be encoded.
 	begin, end uint32
-	// inFrame reports that a load or store has SP as its address, and an offset, or that this
-	// is the local.get of that address.
+	// inFrame means that this is a load or store with SP as its address, and an offset, or the
+	// local.get of that address.
 	inFrame bool
 }
 
-// What lift makes of Go's sequences of instructions.
+// Opcodes for Go's sequences of instructions, which lift makes.
 const (
 	opJump wasm.Opcode = 0x100 + iota // i32.const PC_B, local.set 0, and br to the dispatcher
 	opExit                            // br_if to the block around everything, after which the function returns 1
 )
 
-// decode reads the code of a function, and the labels of its first br_table. It appends to
-// code and labels.
+// decode appends the instructions of a function to code, and the labels of its first br_table to
+// labels.
 func decode(r *wasm.Reader, code []instruction, labels []uint32) ([]instruction, []uint32, error) {
 	var in wasm.Instruction
 	first := true
@@ -68,7 +69,7 @@ func (in *instruction) appendTo(b, source []byte) []byte {
 	return b
 }
 
-// made returns an instruction that the code of the function does not have.
+// made returns an instruction that is not in the code of the function.
 func made(op wasm.Opcode, index uint32, value int64) instruction {
 	return instruction{op: op, index: index, value: value}
 }
@@ -81,7 +82,7 @@ func (in *instruction) begins() bool {
 	return in.op == wasm.OpBlock || in.op == wasm.OpLoop || in.op == wasm.OpIf
 }
 
-// leaves reports whether what follows the instruction is not reached from it.
+// leaves reports whether the next instruction is never reached from this one.
 func (in *instruction) leaves() bool {
 	switch in.op {
 	case wasm.OpUnreachable, wasm.OpBr, wasm.OpBrTable, wasm.OpReturn, opJump:
@@ -90,8 +91,7 @@ func (in *instruction) leaves() bool {
 	return false
 }
 
-// skip returns the index of the end or else that closes the block which code[i] is in, or
-// len(code).
+// skip returns the index of the end or else that closes the block around code[i], or len(code).
 func skip(code []instruction, i int) int {
 	for depth := 0; i < len(code); i++ {
 		switch in := &code[i]; {
@@ -126,7 +126,7 @@ func (in *instruction) String() string {
 	return in.op.String()
 }
 
-// text returns code as lines, which are indented within blocks.
+// text returns code as lines, indented within blocks.
 func text(code []instruction) string {
 	var b strings.Builder
 	depth := 0

@@ -2,11 +2,10 @@ package rewrite
 
 import "github.com/wasisock/wasisock/internal/wasm"
 
-// resumed returns the segments at which a goroutine may go on: those behind calls, by what
-// resuming has found; the one that calls deferreturn, since a panic that was recovered goes
-// on there; and those in which the stack grows. The runtime has no other PCs than these, the
-// tops of functions, and those of checks of pointers, which panic. Segment 0 is left to the
-// new body.
+// resumed returns the segments at which a goroutine may go on: those after calls, as far as
+// resuming has found; the one that calls deferreturn, where a recovered panic goes on; and those
+// in which the stack grows. The runtime has no other PCs than these, the tops of functions, and
+// those of checks of pointers, which panic. Segment 0 is left to the new body.
 func (f *function) resumed(m *wasm.Module, resuming []bool) []bool {
 	all := make([]bool, len(f.segments))
 	for s, code := range f.segments {
@@ -36,7 +35,7 @@ func (f *function) resumed(m *wasm.Module, resuming []bool) []bool {
 	return all
 }
 
-// isBare reports whether code is a call without arguments, as that of deferreturn: it makes
+// isBare reports whether code is a call without arguments, such as that of deferreturn: it makes
 // room for the return address, stores it, calls, reads SP again, and exits.
 func isBare(code []instruction) bool {
 	const length = 13
@@ -46,8 +45,8 @@ func isBare(code []instruction) bool {
 	return len(code) == length && code[0].is(wasm.OpLocalGet, localSP) && code[1].op == wasm.OpI32Const && code[2].op == wasm.OpI32Sub
 }
 
-// dispatch returns the code of a function, and the labels of its br_table, with a
-// dispatcher. It has the segments that are marked, and others trap. It appends to buf.
+// dispatch returns the code of a function with a dispatcher, and the labels of its br_table. The
+// code has the marked segments; entering another one traps. dispatch appends to buf.
 func dispatch(f *function, marked []bool, buf []instruction) ([]instruction, []uint32) {
 	number := make([]uint32, len(f.segments))
 	n := uint32(0)
@@ -63,7 +62,7 @@ func dispatch(f *function, marked []bool, buf []instruction) ([]instruction, []u
 			unwind = unwind || code[i].op == opExit
 		}
 	}
-	trap := n // the segment behind all others, which has only the unreachable at the end
+	trap := n // the segment after all others, which only has unreachable
 	for s := range f.segments {
 		if !marked[s] {
 			number[s] = trap

@@ -2,32 +2,32 @@ package rewrite
 
 import "github.com/wasisock/wasisock/internal/wasm"
 
-// A framer gives a new body one value of SP, where stacks stay where they are while calls
-// return (see keepsStacks). Go reads SP again behind each call, and computes anew where the
-// return address lies. The new body has both in locals:
+// A framer gives a new body one value of SP, if stacks do not move while calls return (see
+// keepsStacks). Go reads SP again after each call, and computes the place of the return address
+// each time. The new body has both in locals:
 //
 //	SP, from where the frame is made to the end
-//	base, which is SP - 8: the return address of what it calls
+//	base, which is SP - 8: the place of the return address of calls
 //
-// The base is the address of all loads and stores in the frame. One load of the last byte
-// that is used, behind the check of the stack and at the beginning of each loop, shows an
-// engine that all others are in bounds: the frame and the arguments above it lie in memory.
+// The base is the address of all loads and stores in the frame. One load of the last used byte,
+// after the check of the stack and at the beginning of each loop, shows an engine that all others
+// are in bounds: the frame and the arguments above it lie in memory.
 type framer struct {
-	base uint32 // the local
+	base uint32 // the local that holds the base
 	out  []instruction
 	last int64  // the offset from base of the last byte that is used
-	uses int    // loads and stores in the frame
+	uses int    // number of loads and stores in the frame
 	open []open // the blocks that are open
 }
 
-// An open block is one that begins at an index, after so many uses of the frame.
+// An open block begins at an index, after that many uses of the frame.
 type open struct{ at, uses int }
 
-// worth is how many uses of the frame are worth a load ahead of them.
+// worth is the least number of uses of the frame for which a load ahead of them pays.
 const worth = 2
 
-// frame returns the new body of a function with one value of SP, and false if its code is
-// not as expected. The code that it returns is in buf.
+// frame returns the new body of a function with one value of SP, or false if its code is not as
+// expected. The result is in buf.
 func (fr *framer) frame(code, buf []instruction) ([]instruction, bool) {
 	begin := enter(code)
 	if fr.measure(code[begin:]); fr.uses < worth || fr.last > maxTouch {
@@ -50,7 +50,7 @@ func (fr *framer) measure(code []instruction) {
 			fr.last = max(fr.last, returnAddress+in.value+int64(1)<<min(in.index, maxAlign)-1)
 		case in.begins():
 			fr.open = append(fr.open, open{i, fr.uses})
-		case in.op == wasm.OpEnd && len(fr.open) > 0: // the last ends the function
+		case in.op == wasm.OpEnd && len(fr.open) > 0: // the last end ends the function
 			begin := fr.open[len(fr.open)-1]
 			fr.open = fr.open[:len(fr.open)-1]
 			code[begin.at].inFrame = code[begin.at].op == wasm.OpLoop && fr.uses-begin.uses >= worth
@@ -61,7 +61,7 @@ func (fr *framer) measure(code []instruction) {
 // maxAlign is the alignment of the largest value, a vector, as a power of 2.
 const maxAlign = 4
 
-// returnAddress is the size of a return address.
+// returnAddress is the size of a return address, in bytes.
 const returnAddress = 8
 
 // maxTouch is how far from the base an offset may be: no frame is as large.
@@ -69,13 +69,13 @@ const maxTouch = maxOffset + 64
 
 func (fr *framer) add(code ...instruction) { fr.out = append(fr.out, code...) }
 
-// touch loads the last byte of the frame that is used.
+// touch appends a load of the last used byte of the frame.
 func (fr *framer) touch() {
 	fr.add(made(wasm.OpLocalGet, fr.base, 0), made(wasm.OpI32Load8U, 0, fr.last), made(wasm.OpDrop, 0, 0))
 }
 
-// enter returns where SP has the value that it keeps: behind the check of the stack, if there
-// is one, and where the frame is made, if there is one.
+// enter returns the index in code from which SP keeps its value: after the check of the stack, if
+// there is one, and after the frame is made, if there is one.
 func enter(code []instruction) int {
 	const prologue = 2 // global.get SP, local.set SP
 	at := prologue
@@ -92,8 +92,8 @@ func enter(code []instruction) int {
 	return prologue
 }
 
-// stackCheck returns where a check of the stack ends that begins at code[at]: in an if, the
-// function calls morestack and leaves. It returns at if there is none.
+// stackCheck returns the end of a check of the stack that begins at code[at], or at if there is
+// none. The check is an if in which the function calls morestack and leaves.
 func stackCheck(code []instruction, at int) int {
 	i := at
 	for i < len(code) {
@@ -127,8 +127,8 @@ func makesRoom(code []instruction) bool {
 // callsAt is how many instructions make room for the return address and store it.
 const callsAt = 8
 
-// calls reports whether code begins with a call: it makes room for the return address,
-// stores it, and calls a function by its number or by the address that it has.
+// calls reports whether code begins with a call: it makes room for the return address, stores it,
+// and calls a function by its index or by its address.
 func calls(code []instruction) bool {
 	if !makesRoom(code) || code[1].value != returnAddress || len(code) < callsAt+2 || !code[5].is(wasm.OpLocalGet, localSP) ||
 		code[6].op != wasm.OpI64Const || code[7].op != wasm.OpI64Store || code[7].value != 0 {
@@ -142,7 +142,7 @@ func calls(code []instruction) bool {
 		rest[3].is(wasm.OpLocalSet, localPC) && rest[4].op == wasm.OpI32Const && rest[5].is(wasm.OpLocalGet, localPC) && rest[6].op == wasm.OpCallIndirect
 }
 
-// rest appends what follows the frame, and reports whether nothing else changes SP.
+// rest appends the code after the frame is made, and reports whether nothing else changes SP.
 func (fr *framer) rest(code []instruction) bool {
 	for i := 0; i < len(code); i++ {
 		in := code[i]
@@ -184,8 +184,8 @@ func (fr *framer) rest(code []instruction) bool {
 	return true
 }
 
-// releases reports whether code begins with an addition to SP, after which the function
-// returns, or returns what another one does.
+// releases reports whether code begins with an addition to SP, after which the function returns 0
+// or the result of another function.
 func releases(code []instruction) bool {
 	if len(code) < 4 || code[1].op != wasm.OpI32Const || code[2].op != wasm.OpI32Add {
 		return false

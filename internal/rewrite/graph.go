@@ -1,13 +1,13 @@
 package rewrite
 
-// A graph has an edge for each jump from a segment to another, and for each end of a
-// segment that the next one follows.
+// A graph has an edge for each jump from a segment to another, and for each segment that continues
+// in the next one.
 type graph struct {
-	order []int32 // the segments that are reached from segment 0, in reverse postorder
-	place []int32 // of each segment in order, -1 if it is not reached
-	// idom is the segment that is on each path to this one, and of those the nearest.
+	order []int32 // the segments that are reachable from segment 0, in reverse postorder
+	place []int32 // position of each segment in order; -1 if it is not reachable
+	// idom is the immediate dominator of each segment: the nearest one that is on every path to it.
 	idom []int32
-	head []bool // loops begin here: the segment is reached from itself
+	head []bool // a loop begins at the segment: it is reachable from itself
 	// forward counts the edges to a segment from those before it in order.
 	forward []int32
 }
@@ -25,8 +25,8 @@ func (f *function) successors(s int, yield func(t int)) {
 	}
 }
 
-// newGraph returns the graph of a function, and whether it is reducible: the first segment
-// of each loop is on each path into the loop.
+// newGraph returns the graph of a function, and whether it is reducible: the first segment of each
+// loop is on every path into the loop.
 func newGraph(f *function) (*graph, bool) {
 	n := len(f.segments)
 	g := &graph{
@@ -37,9 +37,9 @@ func newGraph(f *function) (*graph, bool) {
 		forward: make([]int32, n),
 	}
 	g.number(f)
-	// Without the edges that go back in order, each edge comes from a segment whose idom is
-	// known. In a reducible graph such edges come from segments that their target dominates,
-	// so they change no dominator. That they do is checked after.
+	// Except for edges that go back in order, each edge comes from a segment whose idom is known.
+	// In a reducible graph, the target of an edge that goes back dominates its source, so the edge
+	// changes no dominator. That is checked afterwards.
 	t := newTree(n)
 	type edge struct{ from, to int32 }
 	var back []edge
@@ -96,8 +96,8 @@ func (g *graph) number(f *function) {
 	}
 }
 
-// A tree finds the nearest common ancestor of two of its nodes, in logarithmic time: each
-// node knows its parent and one ancestor far above. The root is 0.
+// A tree finds the nearest common ancestor of two of its nodes in logarithmic time: each node has
+// a link to its parent and one to an ancestor far above. The root is 0.
 type tree struct{ parent, far, depth []int32 }
 
 func newTree(n int) *tree { return &tree{make([]int32, n), make([]int32, n), make([]int32, n)} }
@@ -125,7 +125,7 @@ func (t *tree) common(a, b int32) int32 {
 			a = t.parent[a]
 		}
 	}
-	for a != b { // of one depth, so their far ancestors are too
+	for a != b { // they have the same depth, and so have their far ancestors
 		if t.far[a] != t.far[b] {
 			a, b = t.far[a], t.far[b]
 		} else {
@@ -135,7 +135,7 @@ func (t *tree) common(a, b int32) int32 {
 	return a
 }
 
-// reach returns which segments are reached from those that are marked.
+// reach also marks the segments that are reachable from marked ones.
 func (f *function) reach(marked []bool) {
 	var work []int
 	for s, m := range marked {

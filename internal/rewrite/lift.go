@@ -4,8 +4,8 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// A function is one that Go's compiler or assembler made, without its dispatcher. Go puts
-// the code into segments, and enters one by its only parameter, PC_B:
+// A function is a function of Go's compiler or assembler, without its dispatcher. Go divides the
+// code into segments. The only parameter, PC_B, selects the segment to enter:
 //
 //	global.get 0
 //	local.set 1       ;; SP
@@ -26,8 +26,8 @@ import (
 //
 // Source: preprocess and assemble in cmd/internal/obj/wasm/wasmobj.go of Go 1.24 to 1.27.
 type function struct {
-	// table is the segment of each PC_B. The last is for all beyond. It is empty for a
-	// function without dispatcher, which has one segment.
+	// table has the segment of each PC_B. The last element is for all greater ones. It is empty
+	// for a function without dispatcher, which has one segment.
 	table    []uint32
 	segments [][]instruction
 }
@@ -38,7 +38,7 @@ type reason string
 // The reasons.
 const (
 	otherCompiler    reason = "not made by Go's compiler"
-	otherType        reason = "no function of Go code" // by its type or its first instructions
+	otherType        reason = "no function of Go code" // judged by its type or its first instructions
 	otherTable       reason = "unknown dispatcher"
 	otherEnd         reason = "unknown end"
 	otherBranch      reason = "unknown branch"
@@ -55,7 +55,7 @@ const (
 // maxSegments is how many segments a function may have. PC_B has 16 bits.
 const maxSegments = 1 << 16
 
-// The locals that each of Go's functions has: PC_B, its parameter, and SP, its first local.
+// The locals of every function of Go: PC_B, its parameter, and SP, its first local.
 const (
 	localPC = 0
 	localSP = 1
@@ -64,9 +64,9 @@ const (
 // GlobalSP is the global that holds SP across calls.
 const GlobalSP = 0
 
-// lift finds the segments of a function's code, whose br_table has labels. The segments are
-// appended to buf, whose capacity is at least len(code). Instructions that cannot be
-// reached are left out.
+// lift finds the segments of a function's code, whose br_table has labels. It appends the segments
+// to buf, whose capacity is at least len(code), and leaves out instructions that cannot be
+// reached. It returns the reason if the function must stay as it is.
 func lift(code []instruction, labels []uint32, buf []instruction) (*function, reason) {
 	if len(code) < 3 || !code[0].is(wasm.OpGlobalGet, GlobalSP) || !code[1].is(wasm.OpLocalSet, localSP) {
 		return nil, otherType
@@ -96,7 +96,7 @@ type lifter struct {
 	out          []instruction
 }
 
-// dispatcher reads what is before the first segment.
+// dispatcher reads the code before the first segment.
 func (l *lifter) dispatcher(labels []uint32) reason {
 	count := func() (n int) {
 		for ; l.at < len(l.code) && l.code[l.at].op == wasm.OpBlock; l.at++ {
@@ -194,8 +194,8 @@ func (l *lifter) segment(s int) reason {
 				pcDepth = depth
 			}
 		case wasm.OpLocalGet:
-			// A jump sets PC_B, which the new body does not. So a segment may read only what
-			// it has set itself, as before a call by pointer.
+			// A jump sets PC_B, but not in the new body. So a segment may only read a PC_B that it
+			// has set itself, as before a call by pointer.
 			if in.index == localPC && pcDepth < 0 {
 				return readsPC
 			}
@@ -208,8 +208,8 @@ func (l *lifter) segment(s int) reason {
 	}
 }
 
-// leave returns what a branch out of segment s is, with before what the segment has done
-// before it. The label is that of the instruction without the blocks inside the segment.
+// leave returns the intermediate form of a branch out of segment s. before is the code of the
+// segment before the branch. label is the branch's label without the blocks inside the segment.
 func (l *lifter) leave(s int, in instruction, label uint32, before []instruction) (instruction, reason) {
 	open := uint32(len(l.segments) - 1 - s) // the blocks of the segments that follow
 	if label < open {
@@ -233,7 +233,7 @@ func (l *lifter) leave(s int, in instruction, label uint32, before []instruction
 	return in, otherBranch
 }
 
-// tail reports whether the last segment is followed by the instructions that Go puts there.
+// tail reports whether the instructions after the last segment are those that Go puts there.
 func (l *lifter) tail() bool {
 	var want []wasm.Opcode
 	switch {
@@ -259,12 +259,12 @@ func (l *lifter) tail() bool {
 	return l.loop || !falls(l.segments[len(l.segments)-1])
 }
 
-// falls reports whether the end of a segment may be reached, so that the next one follows.
+// falls reports whether a segment may continue in the next one.
 func falls(segment []instruction) bool {
 	return len(segment) == 0 || !segment[len(segment)-1].leaves()
 }
 
-// top returns the last PC_B of those at the table's beginning that enter segment 0.
+// top returns the last of the first PC_Bs that all enter segment 0.
 func (f *function) top() uint32 {
 	for pc, s := range f.table[:max(len(f.table)-1, 0)] {
 		if s != 0 {

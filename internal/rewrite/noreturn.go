@@ -2,13 +2,12 @@ package rewrite
 
 import "github.com/wasisock/wasisock/internal/wasm"
 
-// A Go function returns 0, or 1 if its goroutine stops and every caller has to return as
-// well. Many, when entered at the top, never return 0: those that panic, and those that
-// park, since a goroutine goes on by another call of the function, in the middle. Which they
-// are is proved: of all functions, those are found that may return 0, by a path on which
-// every call before may have returned 0 too. If another one did, look at the first call ever
-// that did: on its path each call before returned 0, so is one of those that may, and so is
-// itself.
+// A Go function returns 0, or 1 if its goroutine stops and every caller must return as well. Many
+// functions never return 0 when entered at the top: those that panic, and those that park, since a
+// goroutine goes on by another call of the function, in the middle. The proof finds the functions
+// that may return 0: those with a path to a return of 0 on which every call is of a function that
+// may return 0 too. No other function can: consider the first call ever that contradicts this. On
+// its path each earlier call returned 0, so those functions were found, and so was its own.
 
 // An event is an effect of a segment on what a function returns.
 type event struct {
@@ -20,8 +19,8 @@ type eventKind byte
 
 const (
 	eventGo     eventKind = iota // may go on at segment arg
-	eventCall                    // what follows is reached if function arg returns 0
-	eventTail                    // may return what function arg returns
+	eventCall                    // goes on if function arg returns 0
+	eventTail                    // may return the result of function arg
 	eventReturn                  // may return 0
 	eventStop                    // does not go on
 )
@@ -29,16 +28,16 @@ const (
 // A summary has the events of all segments of a function.
 type summary struct {
 	events []event
-	begin  []uint32 // of each segment in events
-	bare   []uint32 // the segments that may call deferreturn, see isBare
-	// passes reports that the function reads the address to which it returns, and has no
-	// frame: it may have the goroutine go on there, as mcall does.
+	begin  []uint32 // index in events of each segment
+	bare   []uint32 // the segments that may call deferreturn; see isBare
+	// passes means that the function reads its return address, and has no frame: it may make the
+	// goroutine go on there, as mcall does.
 	passes bool
 }
 
-// callee returns the function whose result is the operand at the end of code, if it is
-// called in the way of Go: i32.const 0, call, and perhaps SP is read again. The number is
-// that of the body. The call ends at call.
+// callee returns the function whose result is the operand at the end of code, if Go's sequence
+// calls it: i32.const 0, call, and perhaps SP is read again. function is the index of its body.
+// call is the index of the end of the call.
 func callee(m *wasm.Module, code []instruction) (function uint32, call int, ok bool) {
 	n := len(code)
 	if n >= 2 && code[n-2].is(wasm.OpGlobalGet, GlobalSP) && code[n-1].is(wasm.OpLocalSet, localSP) {
@@ -54,15 +53,15 @@ func callee(m *wasm.Module, code []instruction) (function uint32, call int, ok b
 	return f - uint32(m.Imported), n, true
 }
 
-// isGo reports whether a function has the type of Go's: it takes PC_B and says whether to
-// return at once.
+// isGo reports whether a function has the type of Go's functions: it takes PC_B, and returns 1 if
+// the caller must return at once.
 func isGo(m *wasm.Module, function uint32) bool {
 	t := m.TypeOf(function)
 	return len(t.Params) == 1 && t.Params[0] == wasm.I32 && len(t.Results) == 1 && t.Results[0] == wasm.I32
 }
 
-// isNil reports whether code ends with a condition that always holds: that of the check of
-// a pointer that is nil.
+// isNil reports whether code ends with a condition that is always true: the check of a pointer
+// that is nil.
 func isNil(code []instruction) bool {
 	n := len(code)
 	return n >= 2 && code[n-1].op == wasm.OpI64Eqz && code[n-2].op == wasm.OpI64Const && code[n-2].value == 0
@@ -75,7 +74,7 @@ func summarize(m *wasm.Module, f *function) summary {
 		s.begin = append(s.begin, uint32(len(s.events)))
 		stopped := false
 		depth := 0
-		always := false // within the if at depth 1, which always runs
+		always := false // inside an if at depth 1 that always runs
 		for i := range code {
 			in := &code[i]
 			switch {
@@ -107,9 +106,8 @@ func summarize(m *wasm.Module, f *function) summary {
 	return s
 }
 
-// passes reports whether a function reads the address to which it returns, which is at SP
-// before it makes a frame. Functions of Go code with a frame read it too, but only to
-// report it.
+// passes reports whether a function reads its return address, which is at SP before it makes a
+// frame. Functions of Go code with a frame read it too, but only to report it.
 func passes(f *function) bool {
 	reads := false
 	for _, code := range f.segments {
@@ -129,8 +127,8 @@ func passes(f *function) bool {
 	return reads
 }
 
-// frame returns the size of the frame that code begins to make, 0 if it does not. A call
-// makes room for its return address in the same way.
+// frame returns the size of the frame that code makes at its beginning, or 0. A call makes room for
+// its return address in the same way.
 func frame(code []instruction) int64 {
 	if len(code) < 5 || !code[0].is(wasm.OpLocalGet, localSP) || code[1].op != wasm.OpI32Const || code[2].op != wasm.OpI32Sub ||
 		!code[3].is(wasm.OpLocalTee, localSP) || !code[4].is(wasm.OpGlobalSet, GlobalSP) {
@@ -142,8 +140,8 @@ func frame(code []instruction) int64 {
 	return code[1].value
 }
 
-// plain reports whether the code up to an end has no other block and no else: it runs
-// from its first instruction to its last, or leaves the function.
+// plain reports whether the code up to an end has no blocks and no else: it runs from its first
+// instruction to its last, or leaves the function.
 func plain(code []instruction) bool {
 	for i := range code {
 		switch in := &code[i]; {
@@ -170,13 +168,13 @@ func (s *summary) returns(m *wasm.Module, code []instruction) {
 	s.add(eventReturn, 0)
 }
 
-// returning returns which functions may return 0 when entered at the top. Functions without
-// a summary may. It takes time linear in the number of events.
+// returning reports for each function whether it may return 0 when entered at the top. Functions
+// without a summary may. It takes time linear in the number of events.
 func returning(summaries []summary) []bool { return prove(summaries, false) }
 
-// resuming returns behind calls of which functions a goroutine may go on: those that return
-// 0, also when they are entered where their own goroutine goes on, and those that pass on
-// the address to which they return.
+// resuming reports for each function whether a goroutine may go on after calls of it: so it is for
+// functions that return 0, also when they are entered where their own goroutine goes on, and for
+// those that pass on their return address.
 func resuming(summaries []summary) []bool { return prove(summaries, true) }
 
 func prove(summaries []summary, resumed bool) []bool {
@@ -203,19 +201,19 @@ func prove(summaries []summary, resumed bool) []bool {
 	return p.may
 }
 
-// A prover follows what functions do.
+// A prover follows the paths of functions.
 type prover struct {
 	summaries []summary
 	may       []bool    // which functions may return 0
-	waiting   [][]point // what is reached when a function may
-	entered   [][]bool  // the segments of each function
+	waiting   [][]point // points to follow when a function is found to return 0
+	entered   [][]bool  // the segments of each function that were reached
 	work      []point
 }
 
-// A point is an event of a function. All before it have been followed.
+// A point is an event of a function. All earlier ones of its segment have been followed.
 type point struct{ function, event uint32 }
 
-// tail is the event of a point that waits for what the function returns.
+// tail is the event of a point that waits for the result of a function.
 const tail = ^uint32(0)
 
 func (p *prover) enter(function, segment uint32) {
@@ -225,7 +223,7 @@ func (p *prover) enter(function, segment uint32) {
 	}
 }
 
-// found notes that a function may return 0.
+// found records that a function may return 0.
 func (p *prover) found(function uint32) {
 	if !p.may[function] {
 		p.may[function] = true
@@ -246,7 +244,7 @@ func (p *prover) run() {
 	}
 }
 
-// follow goes on to the next call of a function that is not known to return 0.
+// follow follows a path up to the next call of a function that is not known to return 0.
 func (p *prover) follow(at point) {
 	for {
 		e := p.summaries[at.function].events[at.event]
@@ -273,11 +271,11 @@ func (p *prover) follow(at point) {
 	}
 }
 
-// seal ends the paths of a segment at calls of functions that never return 0: the caller
-// returns what the call did. So nothing reads SP after the call.
+// seal ends the paths of a segment at calls of functions that never return 0: the caller returns
+// the result of the call. So nothing reads SP after the call.
 func seal(m *wasm.Module, code []instruction, may []bool) []instruction {
 	out := code[:0] // never longer than what has been read
-	always := false // within an if that always runs, see isNil
+	always := false // inside an if that always runs; see isNil
 	depth := 0
 	for i := 0; i < len(code); i++ {
 		in := code[i]

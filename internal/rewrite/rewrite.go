@@ -1,19 +1,19 @@
 // Package rewrite gives functions of Go's wasm modules bodies in structured control flow.
 //
-// Go's compiler sends every branch inside a function through one br_table at its top,
-// because a goroutine may go on in the middle. So for an engine each block of a function
-// may follow each other one, and it knows no value from one block to the next. A function
-// gets a second body, which is entered at the top only:
+// Go's compiler sends every branch inside a function through one br_table at its top, because a
+// goroutine may go on in the middle. So for an engine, each block of a function may follow each
+// other one, and it can keep no facts about values from one block to the next. A function gets a
+// second body, which is entered at the top only:
 //
 //	if PC_B > top { return old(PC_B) }
 //	straight code
 //
-// The old body becomes a function of its own behind all others. It runs only for frames of
-// goroutines that have stopped and go on, until these frames return. The runtime sees the
-// same PCs, stack and results.
+// The old body becomes a function of its own after all others. It runs only for frames of
+// goroutines that have stopped and go on, until these frames return. The runtime sees the same
+// PCs, stack and results.
 //
-// A function that is not understood wholly stays as it is. What Go's runtime does is relied
-// on in four places only: see resumed, passes, addresser and keepsStacks.
+// A function whose form is unknown stays as it is. The package relies on the behaviour of Go's
+// runtime in four places only: see resumed, passes, addresser and keepsStacks.
 package rewrite
 
 import (
@@ -28,19 +28,21 @@ import (
 
 // A Report counts what Module has done.
 type Report struct {
-	Functions  int            // that have code
-	Structured int            // that have a new body
-	Kept       int            // of these: that have their old body too
-	Framed     int            // that have one value of SP, structured or straight
-	Straight   int            // that had no dispatcher, and have shorter addresses
-	Left       map[string]int // that stay as they are, by reason
+	Functions  int            // number of functions that have code
+	Structured int            // of these, with a new body
+	Kept       int            // of Structured, with their old body too
+	Framed     int            // with one value of SP, structured or straight
+	Straight   int            // without a dispatcher before, and with shorter addresses
+	Left       map[string]int // functions that stay as they are, by reason
 }
 
 // ErrRewritten is the error for a module that Module has made.
 var ErrRewritten = errors.New("the module is rewritten already")
 
-// Module returns a module with new bodies. It takes time and memory linear in the module's
-// size, and what it makes of a valid module is valid.
+// Module returns a module with new bodies, and a report. The result of a valid module is valid.
+// Module takes time and memory linear in the module's size. A module of another compiler stays as
+// it is. The error is ErrRewritten for a module that is rewritten already, and another one for a
+// damaged module.
 func Module(data []byte) ([]byte, *Report, error) {
 	m, err := wasm.Parse(data)
 	if err != nil {
@@ -63,10 +65,10 @@ func Module(data []byte) ([]byte, *Report, error) {
 // A rewriter rewrites a module.
 type rewriter struct {
 	module *wasm.Module
-	may    []bool // which functions may return 0, see returning
-	resume []bool // behind calls of which functions a goroutine may go on, see resuming
+	may    []bool // functions that may return 0; see returning
+	resume []bool // functions after whose calls a goroutine may go on; see resuming
 
-	keepsStacks bool // SP is the same behind a call as before
+	keepsStacks bool // SP is the same before and after a call
 }
 
 // prove sets may and resume.
@@ -80,12 +82,12 @@ func (w *rewriter) prove() {
 	w.may, w.resume = returning(summaries), resuming(summaries)
 }
 
-// A result is a rewritten function, or why it is left.
+// A result is a rewritten function, or the reason why it stays as it is.
 type result struct {
-	why  reason    // it stays as it is, if there is one
+	why  reason    // "" if it is rewritten
 	body wasm.Body // the new body, without its guard
-	// guard is the beginning of the new body. It calls old, whose number is not known before
-	// all functions are rewritten, or traps if there is none.
+	// guard is the beginning of the new body. It calls the old body, whose index is not known
+	// before all functions are rewritten, or traps if there is none.
 	guard guard
 	old   *wasm.Body
 
@@ -133,7 +135,7 @@ func (w *rewriter) body(s *scratch, i int) result {
 	}
 	s.out = code
 	r := result{body: before}
-	shared := 0 // locals that both bodies have
+	shared := 0 // number of locals that both bodies have
 	if a.used {
 		shared++
 	}
@@ -171,7 +173,7 @@ func (w *rewriter) body(s *scratch, i int) result {
 // replace puts the bodies into the module, and counts them.
 func (w *rewriter) replace(results []result, report *Report) {
 	m := w.module
-	var old []uint32 // the functions whose old bodies are behind all others
+	var old []uint32 // the functions whose old bodies come after all others
 	for i, r := range results {
 		if r.framed {
 			report.Framed++
@@ -202,8 +204,7 @@ func (w *rewriter) replace(results []result, report *Report) {
 	replaceSections(m, old)
 }
 
-// code returns the beginning of a new body, up to what it does if it is not entered at the
-// top.
+// code returns the beginning of a new body, up to the code for an entry that is not at the top.
 func (g guard) code() []instruction {
 	if g.top == 0 {
 		return []instruction{made(wasm.OpLocalGet, localPC, 0), made(wasm.OpIf, 0, wasm.EmptyBlock)}
@@ -252,7 +253,7 @@ func (w *rewriter) each(work func(s *scratch, i int)) {
 	wait.Wait()
 }
 
-// A scratch has what is used again from one function to the next.
+// A scratch has buffers that are reused from one function to the next.
 type scratch struct {
 	code, lifted, out, framed []instruction
 	labels                    []uint32
@@ -260,7 +261,7 @@ type scratch struct {
 	framer                    framer
 }
 
-// checked is called in tests with what each pass makes.
+// checked, if not nil, is called in tests with the result of each pass.
 var checked func(m *wasm.Module, function int, code []instruction, labels []uint32, locals int)
 
 func (s *scratch) check(m *wasm.Module, i int, code []instruction, labels []uint32, added int) {
@@ -269,7 +270,7 @@ func (s *scratch) check(m *wasm.Module, i int, code []instruction, labels []uint
 	}
 }
 
-// lift decodes and lifts a function. What it returns is valid until the next call.
+// lift decodes and lifts a function. The result is valid until the next call.
 func (s *scratch) lift(m *wasm.Module, i int) (*function, reason) {
 	b := m.Bodies[i]
 	if b.Declare == 0 || !isGo(m, uint32(m.Imported+i)) {

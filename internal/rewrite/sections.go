@@ -7,14 +7,14 @@ import (
 	"github.com/wasisock/wasisock/internal/wasm"
 )
 
-// Mark is the name of the custom section that says that a module is rewritten. Version is
-// its content: the version of the rewriting.
+// Mark is the name of the custom section that marks a rewritten module. Version is its content:
+// the version of the rewriting.
 const (
 	Mark    = "wasisock.rewrite"
 	Version = "2"
 )
 
-// MadeBy returns the version of the rewriting that has made a module, "" if none has.
+// MadeBy returns the version of the rewriting that has made a module, or "" if it is not rewritten.
 func MadeBy(m *wasm.Module) string {
 	for _, s := range m.Sections {
 		if s.ID == wasm.CustomSection && s.Name == Mark {
@@ -24,8 +24,8 @@ func MadeBy(m *wasm.Module) string {
 	return ""
 }
 
-// IsFor reports whether Module changes a module: one that says that Go's own compiler made it,
-// and that is not rewritten already.
+// IsFor reports whether Module is for a module: its sections name Go's own compiler, and it is not
+// rewritten already.
 func IsFor(m *wasm.Module) bool { return MadeBy(m) == "" && MinorOfGo(m) >= 0 }
 
 // producers calls field for each field of a section "producers", with its values: names,
@@ -48,8 +48,8 @@ func producers(data []byte, field func(name string, values [][2]string)) bool {
 	return r.Err() == nil && r.Len() == 0
 }
 
-// MinorOfGo returns the N of Go 1.N, whose own compiler made a module by what the module
-// says, and -1 if it does not say so.
+// MinorOfGo returns the N of the Go 1.N whose own compiler made a module, according to its
+// sections, or -1 if they do not name it.
 func MinorOfGo(m *wasm.Module) int {
 	found := -1
 	for _, s := range m.Sections {
@@ -64,7 +64,7 @@ func MinorOfGo(m *wasm.Module) int {
 					if end < 0 {
 						end = len(version)
 					}
-					n, _ := strconv.Atoi(version[:end]) // 0 without digits
+					n, _ := strconv.Atoi(version[:end]) // 0 if there are no digits
 					found = max(found, n)
 				}
 			})
@@ -73,11 +73,11 @@ func MinorOfGo(m *wasm.Module) int {
 	return found
 }
 
-// keepsStacks reports whether a goroutine's stack stays where it is while a call returns. The
-// runtime moves the stack of a goroutine that goes on in the middle of its functions, where
-// it enters their old bodies; before Go 1.26 also within systemstack, to make it smaller,
-// when an allocation assists the garbage collector. And a function of the host that calls
-// an export of Go has the goroutine run on, so its stack may grow.
+// keepsStacks reports whether a goroutine's stack does not move while a call returns. The runtime
+// moves the stack of a goroutine that goes on in the middle of its functions, where it enters
+// their old bodies. Before Go 1.26 it also shrinks stacks within systemstack, when an allocation
+// assists the garbage collector. And if a function of the host calls an export of Go, the
+// goroutine runs meanwhile, so its stack may grow.
 //
 // Source: callers of copystack, and isShrinkStackSafe, in runtime/stack.go.
 func keepsStacks(m *wasm.Module) bool {
@@ -97,14 +97,14 @@ func keepsStacks(m *wasm.Module) bool {
 	return MinorOfGo(m) >= firstSafe
 }
 
-// firstSafe is the first version of Go, 1.N, whose garbage collector leaves the stacks of
-// goroutines that run.
+// firstSafe is the N of the first Go 1.N whose garbage collector does not move the stacks of
+// running goroutines.
 const firstSafe = 26
 
-// replaceSections declares the old bodies, and says of them what is said of the functions
-// that they were. What says where lines of source are in the code is left out.
+// replaceSections declares the old bodies, with the type and name of the functions that they were.
+// It removes debugging sections with the source lines of the code.
 func replaceSections(m *wasm.Module, old []uint32) {
-	first := uint32(len(m.Functions)) // of the old bodies
+	first := uint32(len(m.Functions)) // index of the first old body
 	sections := m.Sections[:0:0]
 	for _, s := range m.Sections {
 		r := wasm.NewReader(s.Data, s.Offset)
@@ -130,8 +130,8 @@ func replaceSections(m *wasm.Module, old []uint32) {
 	m.Sections = append(sections, wasm.Section{ID: wasm.CustomSection, Name: Mark, Data: []byte(Version)})
 }
 
-// withNames returns the custom section "name", in which old bodies have the names of the
-// functions that they were.
+// withNames returns the custom section "name", in which old bodies have the names of the functions
+// that they were.
 func withNames(r *wasm.Reader, old []uint32, first uint32) []byte {
 	var out []byte
 	for r.Len() > 0 {
@@ -164,8 +164,8 @@ func withFunctions(r *wasm.Reader, data []byte, old []uint32, first uint32) []by
 	return append(append(wasm.AppendUint32(nil, uint32(n)), data[begin:]...), added...)
 }
 
-// withProducer adds wasisock to what has processed the module. A damaged section stays as
-// it is.
+// withProducer adds wasisock to the programs that have processed the module. A damaged section
+// stays as it is.
 func withProducer(data []byte) []byte {
 	const processed = "processed-by"
 	own := [2]string{"wasisock", "rewrite " + Version}

@@ -2,9 +2,9 @@ package rewrite
 
 import "github.com/wasisock/wasisock/internal/wasm"
 
-// A structurer writes a function without dispatcher, as a tree: what a segment dominates is
-// written inside of it, where a jump goes there; or after it, in front of the block that
-// each jump to there leaves, if there are several.
+// A structurer writes a function without dispatcher, as a tree: a segment that another one
+// dominates is written inside of that one, in place of the jump to it; or, if there are several
+// jumps, after it, behind the block that each of these jumps leaves.
 //
 // Source: Norman Ramsey, Beyond Relooper: Recursive Translation of Unstructured Control
 // Flow to Structured Control Flow, ICFP 2022.
@@ -12,18 +12,17 @@ type structurer struct {
 	f     *function
 	g     *graph
 	out   []instruction
-	depth uint32 // how many blocks are open
-	// loops and blocks have the depth of the loop that begins with a segment and of the
-	// block that a segment follows, 0 while it is not open.
+	depth uint32 // number of open blocks
+	// loops and blocks have the depth of the loop that begins with a segment, and of the block
+	// after which a segment comes; 0 while it is not open.
 	loops, blocks []uint32
-	// joins and next are lists: the segments that each segment dominates and that several
-	// edges lead to, in order. -1 ends a list.
+	// joins and next are lists of segments for each segment: those that it dominates and to which
+	// several edges lead, in order. -1 ends a list.
 	joins, next []int32
-	lost        bool // a label was not there, which would be a mistake in this package
+	lost        bool // a label was missing, which is a mistake in this package
 }
 
-// structure returns the code of a function that is entered at segment 0 only. It appends
-// to buf.
+// structure returns the code of a function that is entered at segment 0 only. It appends to buf.
 func structure(f *function, g *graph, buf []instruction) ([]instruction, bool) {
 	n := len(f.segments)
 	s := &structurer{
@@ -46,7 +45,7 @@ func structure(f *function, g *graph, buf []instruction) ([]instruction, bool) {
 	}
 	s.tree(0)
 	if s.out[len(s.out)-1].op == wasm.OpEnd {
-		s.add(wasm.OpUnreachable, 0, 0) // every path has left
+		s.add(wasm.OpUnreachable, 0, 0) // no path comes here
 	}
 	if unwind {
 		s.end()
@@ -71,7 +70,7 @@ func (s *structurer) end() {
 	s.depth--
 }
 
-// tree writes a segment and all that it dominates. No path goes on behind it.
+// tree writes a segment and all segments that it dominates. No path goes on after them.
 func (s *structurer) tree(x int32) {
 	if s.g.head[x] {
 		s.loops[x] = s.begin(wasm.OpLoop)
@@ -83,7 +82,7 @@ func (s *structurer) tree(x int32) {
 	}
 }
 
-// within writes a segment, and those of a list behind it, the first of them innermost.
+// within writes a segment, and those of a list after it, the first of them innermost.
 func (s *structurer) within(x, join int32) {
 	var list []int32
 	for ; join >= 0; join = s.next[join] {
@@ -95,7 +94,7 @@ func (s *structurer) within(x, join int32) {
 	s.segment(x)
 	for _, t := range list {
 		s.blocks[t] = 0
-		if last := len(s.out) - 1; s.out[last].is(wasm.OpBr, 0) { // to the end that follows
+		if last := len(s.out) - 1; s.out[last].is(wasm.OpBr, 0) { // a branch to the next end
 			s.out = s.out[:last]
 		}
 		s.end()
@@ -103,12 +102,12 @@ func (s *structurer) within(x, join int32) {
 	}
 }
 
-// segment writes a segment. Each of its ifs gets an else: wazero forgets which addresses are
-// in bounds where it is left out.
+// segment writes a segment. Each of its ifs gets an else: without one, wazero forgets which
+// addresses are in bounds.
 func (s *structurer) segment(x int32) {
 	code := s.f.segments[x]
 	var buf [16]wasm.Opcode
-	open := buf[:0] // what the blocks of the segment that are open began with
+	open := buf[:0] // the first instructions of the segment's open blocks
 	for i := 0; i < len(code); i++ {
 		in := code[i]
 		switch {
@@ -118,7 +117,7 @@ func (s *structurer) segment(x int32) {
 		case in.op == opExit:
 			in = made(wasm.OpBrIf, s.depth-1, 0)
 		case in.op == wasm.OpIf && i+2 < len(code) && code[i+1].op == opJump && code[i+2].op == wasm.OpEnd:
-			// if, br, end is br_if.
+			// An if with only a br becomes br_if.
 			if label, ok := s.label(x, int32(code[i+1].index)); ok {
 				in = made(wasm.OpBrIf, s.depth-label, 0)
 				i += 2
@@ -151,8 +150,8 @@ func (s *structurer) segment(x int32) {
 	}
 }
 
-// label returns the depth of the block or loop that an edge leads to, and false if the
-// segment that it leads to must be written there.
+// label returns the label of the block or loop to which an edge leads. It returns false if the
+// edge's segment must be written in place of the jump.
 func (s *structurer) label(from, to int32) (uint32, bool) {
 	back := s.g.place[to] <= s.g.place[from]
 	label := s.blocks[to]
