@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// expectedGo is of Go's own packages.
+// expectedGo has the expectations for Go's own packages.
 //
 //go:embed expected.txt
 var expectedGo string
 
-// expected is the content of a file such as expected.txt.
+// expected holds the content of a file such as expected.txt.
 type expected struct {
 	file     string
-	packages []string // in the order in which they are proved
+	packages []string // in the order in which they are tested
 	list     []expectation
 }
 
@@ -31,7 +31,7 @@ type expectation struct {
 	line      int
 }
 
-// readExpected reads text, of file; expected.txt says itself what is in it.
+// readExpected parses text, the content of file. expected.txt describes the form.
 func readExpected(file, text string) (x expected, err error) {
 	x.file = file
 	reasons := map[string]string{}
@@ -53,8 +53,8 @@ func readExpected(file, text string) (x expected, err error) {
 	return x, nil
 }
 
-// appliesTo reports whether e is for the package there: every word of where has to fit
-// the engine or the Go version by its beginning, or after a ! neither.
+// appliesTo reports whether e is for the package there: every word of where must be the beginning
+// of the engine or of the Go version, or of neither if it follows a !.
 func (e expectation) appliesTo(pkg string, there []string) bool {
 	if e.pkg != pkg {
 		return false
@@ -69,14 +69,13 @@ func (e expectation) appliesTo(pkg string, there []string) bool {
 	return true
 }
 
-// covers reports whether e is for the test; the name may have * in it.
+// covers reports whether e is for the test. The name in e may have * in it.
 func (e expectation) covers(test string) bool {
 	ok, _ := path.Match(e.test, test)
 	return ok
 }
 
-// excluded returns the tests that must not run, or not with -short, as -test.skip wants
-// them.
+// excluded returns a pattern for -test.skip: the tests that must not run, or not with -short.
 func excluded(list []expectation, pkg string, there []string, short bool) string {
 	var names []string
 	for _, e := range list {
@@ -91,7 +90,7 @@ func excluded(list []expectation, pkg string, there []string, short bool) string
 	return strings.Join(names, "|")
 }
 
-// counts are of tests without those that they consist of.
+// counts holds numbers of tests, without subtests.
 type counts struct{ passed, failed, skipped, wrong int }
 
 func (c counts) String() string {
@@ -105,8 +104,8 @@ func (c *counts) add(d counts) {
 	c.wrong += d.wrong
 }
 
-// judge counts the results of a package and says what is wrong with them. A failure
-// that is expected counts as skipped.
+// judge counts the results of a package, and returns those that are not as expected. An expected
+// failure counts as skipped.
 func judge(r *results, x expected, pkg string, there []string, ended error, some bool) (c counts, wrong []string) {
 	used := map[int]bool{}
 	expected := func(test, result string) bool {
@@ -123,7 +122,7 @@ func judge(r *results, x expected, pkg string, there []string, ended error, some
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	bad := map[string]bool{} // top-level tests with a failure that is not expected
+	bad := map[string]bool{} // top-level tests with an unexpected failure
 	for _, name := range names {
 		result := r.result[name]
 		switch {

@@ -5,17 +5,15 @@
 //	go run ./prove -engine wasmedge-0.14,wasmedge-0.17 -go go1.25.0 -run '^TestDial' net
 //	go run ./prove -module prove/xnet
 //
-// The tests are those of the Go installation that the overlay is for. Where they skip
-// because wasip1 has no network, they are patched so that they run; patches.go says
-// where. What cannot pass is in expected.txt, each with what makes it impossible. A
-// test that fails or skips and is not there is an error, and so is one that is there
-// and passes.
+// The tests are those of the Go installation that the overlay is for. Tests that skip because
+// wasip1 has no network are patched so that they run; patches.go has the patches. Tests that
+// cannot pass are in expected.txt, each with the reason. A test that fails or skips and is not
+// there is an error, and so is one that is there and passes.
 //
-// With -module the packages are those of another module, or that it depends on, as
-// they are.
+// With -module the packages are those of another module, or of its dependencies, without patches.
 //
-// Each package runs in a network namespace of its own, so nothing reaches the network
-// and nothing there is in the way.
+// Each package runs in a network namespace of its own, so tests do not reach the network, and
+// nothing in the network disturbs them.
 package main
 
 import (
@@ -40,16 +38,16 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// A prover has what all packages share.
+// A prover holds the settings that all packages share.
 type prover struct {
 	engine   *engine.Engine
 	suite    *suite
 	cache    string // for test programs and logs
-	run      string // as of go test
-	short    bool   // without the tests that are listed as slow
-	rewrite  bool   // test programs are rewritten
+	run      string // the value of go test's -run
+	short    bool   // leave out the tests that are listed as slow
+	rewrite  bool   // rewrite test programs
 	timeout  time.Duration
-	parallel int // so many packages at a time
+	parallel int // number of packages that run at the same time
 	expected expected
 	out      io.Writer
 }
@@ -161,7 +159,8 @@ func (p *prover) prove(ctx context.Context, packages, names, toolchains []string
 	return total, ctx.Err()
 }
 
-// one proves a package.
+// one runs the tests of a package, and returns their counts and an error if some are not as
+// expected.
 func (p *prover) one(ctx context.Context, pkg string) (counts, error) {
 	where := []string{p.engine.Name, p.suite.version}
 	program, err := p.suite.compile(ctx, pkg)

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// xnet is the module besides Go's own whose tests are patched.
+// xnet is the only module besides Go's own whose tests are patched.
 const xnet = "golang.org/x/net"
 
 var xnetPatches = []patch{
@@ -21,9 +21,9 @@ var xnetPatches = []patch{
 	{file: "quic/udp_test.go", old: `runtime.GOARCH == "wasm" && `, new: `runtime.GOOS == "js" && `},
 }
 
-// patchModule has s use a go.mod by which xnet is where a link leads to: the go command
-// replaces no file of a module that it has downloaded itself. The files are those that
-// must be replaced there.
+// patchModule makes s use a go.mod that replaces xnet by a symbolic link to it, since the go
+// command replaces no files of a module that it has downloaded itself. It returns the files to
+// replace there.
 func (s *suite) patchModule(ctx context.Context) (files map[string][]byte, err error) {
 	if _, err := s.goCommand(ctx, "mod", "download"); err != nil {
 		return nil, err
@@ -49,7 +49,8 @@ func (s *suite) patchModule(ctx context.Context) (files map[string][]byte, err e
 	return under(link, files), nil
 }
 
-// replacing is a go.mod as the module's, with xnet at link, next to its go.sum.
+// replacing writes a copy of the module's go.mod with xnet at link, next to a copy of its go.sum,
+// and returns its path.
 func (s *suite) replacing(link string) (string, error) {
 	mod, err := os.ReadFile(filepath.Join(s.module, "go.mod"))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/wasisock/wasisock/prove/internal/engine"
 )
 
-// namespaces reports whether network namespaces can be made here.
+// namespaces returns an error if network namespaces cannot be made here.
 func namespaces(ctx context.Context) error {
 	if out, err := inNamespace(ctx, "true").CombinedOutput(); err != nil {
 		return fmt.Errorf("the tests need a network namespace, which unshare cannot make here: %w: %s\ninstall util-linux and iproute2, and run this as root or where users may make namespaces, on a kernel with veth devices", err, bytes.TrimSpace(out))
@@ -20,13 +20,13 @@ func namespaces(ctx context.Context) error {
 	return nil
 }
 
-// In a namespace are a loopback, and the addresses of RFC 2544 and RFC 5180, which
-// Go's tests take to be those of hosts that never answer. Nothing does there.
+// A namespace has a loopback, and a network with the addresses of RFC 2544 and RFC 5180, at which
+// Go's tests expect hosts that never answer. Nothing answers there.
 const network = `ip link set lo up &&
 ip link add hole type veth peer name bottom && ip link set bottom up && ip link set hole up &&
 ip address add 198.18.0.1/15 dev hole && ip address add 2001:2::1/48 dev hole nodad && exec "$@"`
 
-// inNamespace is a command in a network namespace of its own.
+// inNamespace returns a command that runs in a network namespace of its own.
 func inNamespace(ctx context.Context, command ...string) *exec.Cmd {
 	args := []string{"--net"}
 	if os.Getuid() != 0 {
@@ -36,8 +36,8 @@ func inNamespace(ctx context.Context, command ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "unshare", append(args, command...)...)
 }
 
-// execute runs a test program in dir, with what it writes to log. An end other than by
-// itself is an error that describes the outcome.
+// execute runs a test program in dir, and writes its output to log. It returns an error if the
+// program does not exit by itself.
 func execute(ctx context.Context, e *engine.Engine, program, dir string, args []string, limit time.Duration, log *os.File) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -55,8 +55,8 @@ func execute(ctx context.Context, e *engine.Engine, program, dir string, args []
 	return err
 }
 
-// guestFlags give a program the file system, and the environment that tests read. Programs for
-// wasip1 learn their working directory from PWD.
+// guestFlags returns flags that give a program the file system, and the environment that tests
+// read. Programs for wasip1 learn their working directory from PWD.
 func guestFlags(dir string) []string {
 	flags := []string{"--dir", "/:/", "--env", "PWD=" + dir}
 	for _, v := range []string{"HOME", "PATH", "USER", "TMPDIR", "WASISOCK_GATHER"} {

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// results are the results in the output of a test program.
+// results holds the results in the output of a test program.
 type results struct {
 	result map[string]string   // pass, fail, skip or unfinished
-	output map[string][]string // what each test wrote
+	output map[string][]string // output of each test
 	last   []string            // the end of the output
-	ended  bool                // by itself: with PASS or FAIL
+	ended  bool                // it ended by itself, with PASS or FAIL
 }
 
 var (
@@ -20,8 +20,8 @@ var (
 	turnLine   = regexp.MustCompile(`=== (RUN|CONT|NAME|PAUSE)\s+(\S*)`)
 )
 
-// parse reads the output of -test.v=test2json, where the lines of the testing package
-// have a ^V in front, wherever others' text without newline ended.
+// parse parses the output of -test.v=test2json, in which the lines of the testing package have a
+// ^V in front, even after other output without a newline.
 func parse(r *bufio.Reader) (*results, error) {
 	res := &results{result: map[string]string{}, output: map[string][]string{}}
 	turn := ""
@@ -68,7 +68,7 @@ func (r *results) add(line, turn string) (next string) {
 	return turn
 }
 
-// implied reports whether the result of a test is that of one that it consists of.
+// implied reports whether the result of a test follows from that of a subtest.
 func (r *results) implied(name string) bool {
 	for other, result := range r.result {
 		if strings.HasPrefix(other, name+"/") && result == r.result[name] {

@@ -7,13 +7,12 @@ import (
 
 var goBuild = regexp.MustCompile(`(?m)^//go:build .*$`)
 
-// A patch puts new in the place of old, wherever it stands in a file of Go's, which is
-// once at least.
+// A patch replaces every old by new in a file of Go, which must have old at least once.
 type patch struct {
 	file     string
 	old, new string
 	remove   bool
-	since    string // the Go that introduced it; "" means all
+	since    string // the first version of Go that has old; "" means all
 }
 
 func (p patch) appliesTo(v string) bool {
@@ -29,7 +28,7 @@ const (
 	someOpt = "syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1"
 )
 
-// patches undo what is in Go's tests because the network of wasip1 is a fake.
+// patches undoes the parts of Go's tests that exist because the network of wasip1 is a fake.
 var patches = []patch{
 	{file: "net/dial_test.go", old: fake, new: noFake},
 	{file: "net/file_test.go", old: fake, new: noFake},
@@ -39,15 +38,15 @@ var patches = []patch{
 	{file: "net/rawconn_test.go", old: fake, new: noFake},
 	{file: "net/udpsock_test.go", old: fake, new: noFake},
 	{file: "net/unixsock_test.go", old: fake, new: noFake},
-	{file: "net/unixsock_test.go", old: `case "android", "linux"`, new: `case "wasip1", "android", "linux"`}, // an unnamed end is "@"
+	{file: "net/unixsock_test.go", old: `case "android", "linux"`, new: `case "wasip1", "android", "linux"`}, // the address of an unnamed end is "@"
 	{file: "crypto/tls/handshake_client_test.go", old: equals, new: "", since: "go1.25"},
 	{file: "crypto/tls/handshake_server_test.go", old: equals, new: "", since: "go1.25"},
 	{file: "net/smtp/smtp_test.go", old: equals, new: ""},
 
-	// The name servers where resolv.conf has none are not the host's resolver there.
+	// The nameservers for a resolv.conf without any are not those of the host's resolver.
 	{file: "net/main_test.go", old: "\tsetupTestData()\n", new: "\tsetupTestData()\n\tdefaultNS = defaultResolvConf.servers\n"},
 
-	// What these need is in a namespace.
+	// A namespace has all that these tests need.
 	noExternalNetwork("net/dial_test.go", "TestDialCancel"),
 	anyNetwork("net/dial_test.go", "TestDialerFallbackDelay"),
 	anyNetwork("net/dial_test.go", "TestProhibitionaryDialArg"),
@@ -57,10 +56,10 @@ var patches = []patch{
 	anyNetwork("net/tcpsock_test.go", "TestTCPListenerName"),
 	anyNetwork("net/udpsock_test.go", "TestUDPConnLocalName"),
 
-	// There is an unspecified address to listen at in a namespace.
+	// A namespace has an unspecified address to listen at.
 	{file: "net/platform_test.go", old: "wildcard && !testenv.HasExternalNetwork()", new: "wildcard && !testenv.HasExternalNetwork() && false"},
 
-	// Abstract names exist, of the host; sequenced packets do not.
+	// Guests have abstract names, those of the host, but no sequenced packets.
 	{file: "net/platform_test.go", old: `address[0] == '@' && runtime.GOOS != "linux"`, new: `false`},
 	{file: "net/platform_test.go", old: `"ios", "plan9", "windows":
 			return false
@@ -70,7 +69,7 @@ var patches = []patch{
 		}
 	}`},
 
-	// The tests want any option of a level; these levels have none here.
+	// The tests need any option of a level; these levels have none here.
 	{file: "net/rawconn_unix_test.go", old: hopOpt, new: someOpt},
 	{file: "net/rawconn_unix_test.go", old: ttlOpt, new: someOpt},
 
@@ -78,20 +77,20 @@ var patches = []patch{
 	{file: "net/file_wasip1_test.go", remove: true},
 }
 
-// anyNetwork lets a test run that says it needs the Internet.
+// anyNetwork returns a patch that runs a test although it requires the Internet.
 func anyNetwork(file, test string) patch {
 	head := "\nfunc " + test + "(t *testing.T) {\n\t"
 	return patch{file: file, old: head + "testenv.MustHaveExternalNetwork(t)\n", new: head + "_ = testenv.MustHaveExternalNetwork\n"}
 }
 
-// noExternalNetwork does so for one that says it in package net's own way.
+// noExternalNetwork returns such a patch for a test that requires it in package net's own way.
 func noExternalNetwork(file, test string) patch {
 	head := "\nfunc " + test + "(t *testing.T) {\n"
 	return patch{file: file, old: head + "\tmustHaveExternalNetwork(t)\n", new: head}
 }
 
-// forWASIP1 are tests that Go has for unix alone and that hold here too, forJS those of
-// the fake network.
+// forWASIP1 lists tests that Go has for unix only and that are valid here too, forJS those of the
+// fake network.
 var (
 	forWASIP1 = []string{
 		"internal/poll/export_posix_test.go",

@@ -19,25 +19,25 @@ import (
 	"github.com/wasisock/wasisock/stdnet"
 )
 
-// A suite is the tests of one Go.
+// A suite holds the tests of one version of Go.
 type suite struct {
 	version string
 	overlay *stdnet.Overlay
-	file    string // the overlay's, with the tests patched
-	module  string // the directory of the module whose packages are meant; "" for Go's own
-	modfile string // what is used in place of that module's go.mod, if not ""
+	file    string // the overlay, with the patched tests
+	module  string // the directory of the module whose packages are tested; "" means Go's own
+	modfile string // used in place of that module's go.mod, if not ""
 	cache   string
 	rewrite bool // the test programs
 }
 
-// newSuite makes the overlay for a toolchain, which the go command downloads if need
-// be, and adds the patched tests.
+// newSuite makes the overlay for a toolchain, which the go command downloads if necessary, and adds
+// the patched tests.
 func newSuite(ctx context.Context, toolchain, module, cache string) (*suite, error) {
 	cfg := stdnet.Config{}
 	if toolchain != "" {
 		cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
 		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain)
-		cmd.Dir = os.TempDir() // no go.mod that asks for another
+		cmd.Dir = os.TempDir() // has no go.mod that selects another one
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		if err != nil {
@@ -83,7 +83,7 @@ func newSuite(ctx context.Context, toolchain, module, cache string) (*suite, err
 	return s, nil
 }
 
-// under is files by their whole paths, which are below dir.
+// under returns files, keyed by their paths below dir.
 func under(dir string, files map[string][]byte) map[string][]byte {
 	whole := map[string][]byte{}
 	for name, text := range files {
@@ -92,7 +92,8 @@ func under(dir string, files map[string][]byte) map[string][]byte {
 	return whole
 }
 
-// extend writes files, and an overlay that replaces them besides what o does.
+// extend writes files, and an overlay that replaces them in addition to those of o. It returns the
+// path of the overlay.
 func extend(o *stdnet.Overlay, files map[string][]byte, cache string) (string, error) {
 	text, err := os.ReadFile(o.File)
 	if err != nil {
@@ -117,7 +118,7 @@ func extend(o *stdnet.Overlay, files map[string][]byte, cache string) (string, e
 	return keep(filepath.Join(cache, "test"), text, ".json")
 }
 
-// keep writes a file named by what is in it, unless it is there.
+// keep writes a file whose name depends on its content, unless it exists, and returns its path.
 func keep(dir string, content []byte, suffix string) (string, error) {
 	sum := sha256.Sum256(content)
 	name := filepath.Join(dir, hex.EncodeToString(sum[:16])+suffix)
@@ -142,7 +143,8 @@ func keep(dir string, content []byte, suffix string) (string, error) {
 	return name, os.Rename(temp.Name(), name)
 }
 
-// compile is the test program of a package, or "" if it has no tests.
+// compile compiles the test program of a package, and returns its path, or "" if the package has no
+// tests.
 func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 	dir, err := os.MkdirTemp("", "prove-")
 	if err != nil {
@@ -150,7 +152,7 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "test.wasm")
-	// The linker's own flags keep the program small: no symbol table is read here.
+	// The linker's flags keep the program small: nothing here reads the symbol table.
 	if _, err := s.goCommand(ctx, "test", "-c", "-vet=off", "-overlay", s.file, "-ldflags=-s -w", "-o", out, pkg); err != nil {
 		return "", err
 	}
@@ -169,8 +171,8 @@ func (s *suite) compile(ctx context.Context, pkg string) (string, error) {
 	return keep(filepath.Join(s.cache, "program"), program, ".wasm")
 }
 
-// directory is where a package's tests expect to run. WasmEdge follows no link to an
-// absolute path, such as those in a GOROOT of links.
+// directory returns the directory in which a package's tests expect to run. It has no links to
+// absolute paths, as in a GOROOT of links, since WasmEdge does not follow them.
 func (s *suite) directory(ctx context.Context, pkg string) (string, error) {
 	dir, err := s.goCommand(ctx, "list", "-f", "{{.Dir}}", pkg)
 	if err != nil {
@@ -179,14 +181,14 @@ func (s *suite) directory(ctx context.Context, pkg string) (string, error) {
 	return filepath.EvalSymlinks(dir)
 }
 
-// goCommand runs the go command where the packages are.
+// goCommand runs the go command in the directory of the packages, and returns its output.
 func (s *suite) goCommand(ctx context.Context, args ...string) (string, error) {
 	if s.modfile != "" {
 		args = slices.Insert(args, 1, "-modfile="+s.modfile)
 	}
 	cmd := exec.CommandContext(ctx, s.overlay.Go(), args...)
 	if cmd.Dir = s.module; cmd.Dir == "" {
-		cmd.Dir = s.cache // which is in no module
+		cmd.Dir = s.cache // is in no module
 	}
 	cmd.Env = append(os.Environ(), s.overlay.Env()...)
 	var stderr bytes.Buffer
@@ -198,7 +200,7 @@ func (s *suite) goCommand(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// patched is the files in src that patches are for, with those that apply to version.
+// patched returns the files of src that patches change, with the patches for version applied.
 func patched(src fs.FS, patches []patch, version string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, p := range patches {
@@ -224,7 +226,7 @@ func patched(src fs.FS, patches []patch, version string) (map[string][]byte, err
 	return files, nil
 }
 
-// constrained puts a build constraint in the place of a file's own.
+// constrained returns a file with another build constraint in place of its own.
 func constrained(src fs.FS, files map[string][]byte, name, constraint string) ([]byte, error) {
 	text, ok := files[name]
 	if !ok {
