@@ -18,18 +18,17 @@ import (
 	"time"
 )
 
-// Idle connections are held by a process of their own, this program once more,
-// because a process has too few descriptors for those to every server.
+// Another process of this program holds the idle connections, because one process has too few
+// descriptors for the connections to all servers.
 
-// atOnce is how many connections are opened at a time, well below the 128 that a
-// server with a small backlog lets wait: one more, and the kernel drops it for a
-// second.
+// atOnce is how many connections are opened at a time, well below 128, the queue of a server with
+// a small backlog: if the queue is full, the kernel delays a connection by a second.
 const atOnce = 64
 
 // patience is how long an answer may take.
 const patience = 20 * time.Second
 
-// A crowd is idle connections to one server, each of which has had one answer.
+// A crowd holds idle connections to one server. Each has had one answer.
 type crowd struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
@@ -45,7 +44,7 @@ func openCrowd(ctx context.Context, addr string, n int) (*crowd, error) {
 	}
 	c := &crowd{cmd: exec.CommandContext(ctx, self, "idle", addr, strconv.Itoa(n)), n: n}
 	c.cmd.Stderr = os.Stderr
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // which a Ctrl-C passes by; the end of stdin ends it
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C does not reach it; the end of stdin ends it
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -64,8 +63,8 @@ func openCrowd(ctx context.Context, addr string, n int) (*crowd, error) {
 	return c, nil
 }
 
-// close asks for one more answer on every connection, closes them, and returns an
-// error if one was not alive.
+// close requests one more answer on every connection, closes the connections, and returns an error
+// if one was not alive.
 func (c *crowd) close() error {
 	c.stdin.Close()
 	c.lines.Scan()
@@ -79,8 +78,8 @@ func (c *crowd) close() error {
 	return err
 }
 
-// idleMain opens connections, says so on standard output, waits for the end of
-// standard input, and says how many still answer.
+// idleMain opens connections, reports that on standard output, waits for the end of standard input,
+// and prints how many connections still answer.
 func idleMain(addr, count string) error {
 	n, err := strconv.Atoi(count)
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 // A job is a command that ends, whose CPU time is measured.
 type job struct {
 	name    string
-	command string // for sh; {out} is an empty directory, and {requests} is plan.requests
+	command string // for sh; {out} stands for an empty directory, {requests} for plan.requests
 	load    string // compile, or memory for one that answers requests from memory
 }
 
-// longJob is the time from which a job is done once, and not in every round.
+// longJob is the time from which a job is done only once, and not in every round.
 const longJob = 20 * time.Second
 
 // work does every job.

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// newcomerEvery is how often a new client comes while a server is loaded: seldom
-// enough to cost it next to nothing.
+// newcomerEvery is the time between two new clients of a loaded server: they cost it next to
+// nothing.
 const newcomerEvery = 20 * time.Millisecond
 
-// newcomers are clients that come one after the other until ctx ends: how long each
-// took to connect and to get one answer. The error is that of one that got none.
+// newcomers starts clients one after the other until ctx is done. It returns how long each took to
+// connect and to get one answer, and the error of a client that got none.
 func newcomers(ctx context.Context, addr string) (took []time.Duration, err error) {
 	tick := time.NewTicker(newcomerEvery)
 	defer tick.Stop()
@@ -39,7 +39,8 @@ func newcomers(ctx context.Context, addr string) (took []time.Duration, err erro
 	}
 }
 
-// quantile is the least duration that is not below q of all; 0 of none.
+// quantile returns the least duration that is not below the fraction q of all, or 0 if there are
+// none.
 func quantile(took []time.Duration, q float64) time.Duration {
 	if len(took) == 0 {
 		return 0

@@ -15,7 +15,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// plots draws what the session measured into files of SVG.
+// plots draws the measurements of the session into SVG files.
 func (s *session) plots() error {
 	yardstick, busiest, fewest := s.servers[0].Name, slices.Max(s.conns), slices.Min(s.conns)
 	var names []string
@@ -88,7 +88,7 @@ func (s *session) drawBars(file, title, unit string, names []string, of func(nam
 	p := newPlot(title)
 	p.X.Label.Text = unit
 	p.X.Min = 0
-	var rows []string // from below
+	var rows []string // from bottom to top
 	var whiskers struct {
 		plotter.XYs
 		plotter.XErrors
@@ -176,7 +176,7 @@ var shades = []color.Color{
 
 func shade(i int) color.Color { return shades[i%len(shades)] }
 
-// digits is a number as a reader needs it: two digits, or three from 100 on.
+// digits returns a number with two digits, or three from 100 on.
 func digits(x float64) string {
 	switch {
 	case x >= 10:

@@ -22,7 +22,7 @@ import (
 // A Server is one row of the tables.
 type Server struct {
 	Name    string
-	Command string // for sh; {port} is where to listen
+	Command string // for sh; {port} stands for the port
 }
 
 // A process is a running server.
@@ -30,9 +30,9 @@ type process struct {
 	Server
 	addr   string
 	cmd    *exec.Cmd
-	output bytes.Buffer // what it said; to be read after ended
+	output bytes.Buffer // its output; read it only after ended
 	ended  chan struct{}
-	took   time.Duration // to its first answer
+	took   time.Duration // time to its first answer
 }
 
 // start starts the server and waits until it echoes as it should.
@@ -48,7 +48,7 @@ func (s Server) start(ctx context.Context) (*process, error) {
 	p := &process{Server: s, addr: addr, ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(ctx, "sh", "-c", "exec "+strings.ReplaceAll(s.Command, "{port}", port))
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	// A group of its own, so that what it starts ends with it.
+	// A group of its own, so that processes that it starts end with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p.cmd.Cancel = func() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 	p.cmd.WaitDelay = 5 * time.Second
@@ -118,7 +118,7 @@ func (p *process) stop() {
 	<-p.ended
 }
 
-// usage is the CPU time and the resident memory of a process and its descendants.
+// usage holds the CPU time and the resident memory of a process and its descendants.
 type usage struct {
 	cpu time.Duration
 	rss int64 // bytes
@@ -134,7 +134,7 @@ func (p *process) usage() (usage, error) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // the process has ended meanwhile
 		}
 		s, err := parseStat(string(text))
 		if err != nil {
@@ -148,7 +148,7 @@ func (p *process) usage() (usage, error) {
 	return tree(stats, p.cmd.Process.Pid), nil
 }
 
-// tree sums up a process and its descendants.
+// tree returns the sum for a process and its descendants.
 func tree(stats map[int]stat, pid int) usage {
 	sum := stats[pid].usage
 	for _, s := range stats {

@@ -17,13 +17,13 @@ import (
 // A sample is one measurement of one server.
 type sample struct {
 	server      string
-	load        string // GET, POST, rest, start, or that of a job
+	load        string // GET, POST, rest, start, or the load of a job
 	idle, conns int
 	round       int
-	result                      // of wrk; nothing at rest
-	fresh       []time.Duration // what newcomers waited meanwhile, if many are active
+	result                      // of wrk; empty at rest
+	fresh       []time.Duration // how long newcomers waited, if many connections are active
 	cpu         float64         // seconds of server CPU
-	cpus        float64         // of the machine
+	cpus        float64         // number of CPUs of the machine
 	wall        float64         // seconds
 	rss         int64           // bytes, afterwards
 }
@@ -32,7 +32,7 @@ func (s sample) perSecond() float64    { return float64(s.requests) / s.took.Sec
 func (s sample) perCPUSecond() float64 { return float64(s.requests) / max(s.cpu, 0.01) }
 func (s sample) perRequest() float64   { return 1 / s.perCPUSecond() }
 
-// usedCPU is how much the server used of the CPU that wrk left.
+// usedCPU returns the fraction of the CPU time that the server used, of the time that wrk left.
 func (s sample) usedCPU() float64 { return s.cpu / (s.cpus*s.wall - s.wrkCPU.Seconds()) }
 
 // A session is one run of a plan.
@@ -41,7 +41,7 @@ type session struct {
 	script  string // directory of the scripts for wrk
 	running []*process
 	samples []sample
-	faults  []string // what was not as it should be, without ending the session
+	faults  []string // problems that did not end the session
 }
 
 func run(ctx context.Context, p plan) error {
@@ -99,7 +99,8 @@ func say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
 }
 
-// verifyCompiled measures each interpreter shortly, and the server of its name.
+// verifyCompiled measures each interpreter and the server of the same name for a short time, and
+// returns an error if the server is not at least twice as fast.
 func (s *session) verifyCompiled(ctx context.Context) error {
 	for _, interpreter := range s.interpreters {
 		var compiled *process
@@ -133,8 +134,7 @@ func (s *session) verifyCompiled(ctx context.Context) error {
 	return nil
 }
 
-// starts starts each server once more, which has been started before: how long it
-// takes to the first answer.
+// starts starts each server once more, and measures the time to its first answer.
 func (s *session) starts(ctx context.Context, round int) error {
 	for _, server := range s.servers {
 		p, err := server.start(ctx)
@@ -147,8 +147,8 @@ func (s *session) starts(ctx context.Context, round int) error {
 	return nil
 }
 
-// level measures every server with some idle connections to each. The order of
-// the servers moves on by one from round to round.
+// level measures every server with idle connections to each. The order of the servers moves on by
+// one from round to round.
 func (s *session) level(ctx context.Context, round, idle int) error {
 	say("round %d of %d, %d idle connections", round+1, s.rounds, idle)
 	crowds, err := s.openCrowds(ctx, idle)
@@ -215,9 +215,9 @@ func (s *session) openCrowds(ctx context.Context, idle int) ([]*crowd, error) {
 	return crowds, errors.Join(errs...)
 }
 
-// rested measures all servers at once while nobody asks anything.
+// rested measures all servers at once without requests.
 func (s *session) rested(ctx context.Context, round, idle int) error {
-	select { // what was begun may end
+	select { // lets work that was begun end
 	case <-time.After(time.Second):
 	case <-ctx.Done():
 		return ctx.Err()

@@ -19,23 +19,23 @@ import (
 	"time"
 )
 
-// A soak is a server under load for long, whose guest is replaced again and again.
+// A soak is a server under load for a long time, whose guest is replaced again and again.
 type soak struct {
 	*process
-	asked, lost atomic.Int64 // of clients that do what HTTP says
+	asked, lost atomic.Int64 // requests of clients that follow HTTP
 	resets      atomic.Int64
-	last        atomic.Pointer[error] // with which a request was lost
+	last        atomic.Pointer[error] // the error of the last lost request
 }
 
 const (
-	soakWindow   = 10 * time.Second // of a line of the table
+	soakWindow   = 10 * time.Second // time of one line of the table
 	soakRestart  = 2 * soakWindow
 	soakPause    = 2 * time.Millisecond // of each client between two requests
 	soakWrkConns = 32
 )
 
-// soakMain soaks a server and prints what it needed meanwhile, a line each window. It
-// fails if a request was lost, or if memory or descriptors grow.
+// soakMain soaks a server and prints its use of memory and CPU, one line for each window. It
+// returns an error if a request was lost, or if memory or descriptors grow.
 func soakMain(ctx context.Context, command, duration string) error {
 	d, err := time.ParseDuration(duration)
 	if err != nil || d < 4*soakWindow {
@@ -87,9 +87,9 @@ func soakMain(ctx context.Context, command, duration string) error {
 	return grown(windows)
 }
 
-// client asks until ctx ends, on a connection that it keeps or on a new one each time.
-// net/http asks again where a server ends a connection that waited for a request, as
-// HTTP says.
+// client sends requests until ctx is done, on a connection that it keeps or on a new one each
+// time. net/http repeats a request if a server closes a connection that waited for one, as HTTP
+// specifies.
 func (s *soak) client(ctx context.Context, keep bool) {
 	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: !keep}}
 	defer client.CloseIdleConnections()
@@ -121,7 +121,7 @@ func (s *soak) askOnce(client *http.Client, text string) error {
 	return err
 }
 
-// reset begins requests, and ends their connections with a reset at any moment.
+// reset begins requests, and resets their connections at any moment.
 func (s *soak) reset(ctx context.Context) {
 	const request = "POST / HTTP/1.1\r\nHost: bench\r\nContent-Length: 100\r\n\r\nhalf of what it should be"
 	for ctx.Err() == nil {
@@ -154,8 +154,8 @@ func (p *process) window() (window, error) {
 	return window{u.rss, count("fd"), count("task")}, nil
 }
 
-// grown is an error if the last quarter needs a fifth more than the second did: the
-// first fills caches.
+// grown returns an error if the last quarter needs a fifth more than the second. The first quarter
+// fills caches.
 func grown(windows []window) error {
 	quarter := len(windows) / 4
 	for _, what := range []struct {

@@ -34,7 +34,7 @@ func (s *session) write() error {
 	return os.WriteFile(filepath.Join(s.out, "results.md"), []byte(text), 0o644)
 }
 
-// markdown is every table of the session.
+// markdown returns all tables of the session.
 func (s *session) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %d CPUs, Linux %s. Rounds of %v each: %d, interleaved; medians (least-most).\n",
@@ -63,8 +63,8 @@ func (s *session) any(load string, idle int) bool {
 	return slices.ContainsFunc(s.samples, func(x sample) bool { return x.load == load && x.idle == idle })
 }
 
-// loadTable has a line for each server, and some columns for each number of
-// active connections.
+// loadTable writes a table with a line for each server, and columns for each number of active
+// connections.
 func (s *session) loadTable(b *strings.Builder, load string, idle int) {
 	columns := []string{"req/cpu-s", "of " + s.servers[0].Name, "req/s", "CPU used", "p50, p99", "new: p50, p99"}
 	if idle > 0 {
@@ -110,8 +110,8 @@ func fresh(samples []sample) string {
 	return short(float64(quantile(took, 0.5))) + ", " + short(float64(quantile(took, 0.99)))
 }
 
-// restTable prints how long the first answer takes, and of CPU use and memory without
-// any request.
+// restTable writes a table of the time to the first answer, and of CPU use and memory without
+// requests.
 func (s *session) restTable(b *strings.Builder) {
 	b.WriteString("| server | first answer |")
 	for _, level := range s.levels {
@@ -131,7 +131,8 @@ func (s *session) restTable(b *strings.Builder) {
 	}
 }
 
-// jobTables report how long each compiler takes, and what a request costs that comes from memory.
+// jobTables writes tables of the time that each compiler takes, and of the cost of a request that
+// comes from memory.
 func (s *session) jobTables(b *strings.Builder) {
 	for i, name := range s.named("memory") {
 		if i == 0 {
@@ -183,7 +184,8 @@ func values(samples []sample, of func(sample) float64) []float64 {
 	return out
 }
 
-// median is that of the middle, or the mean of the two in the middle; 0 of none.
+// median returns the number in the middle, or the mean of the two in the middle, or 0 if there are
+// none.
 func median(x []float64) float64 {
 	if len(x) == 0 {
 		return 0
@@ -192,7 +194,7 @@ func median(x []float64) float64 {
 	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }
 
-// spread is the median and, if there are others, the least and the most, as in
+// spread returns the median and, if there are several numbers, the least and the greatest, as in
 // "1.5k (1.2-1.7)".
 func spread(x []float64, scale float64, format, unit string) string {
 	if len(x) == 0 {
@@ -206,7 +208,7 @@ func spread(x []float64, scale float64, format, unit string) string {
 	return text
 }
 
-// short is a duration with three digits.
+// short returns a duration with three digits.
 func short(ns float64) string {
 	switch d := time.Duration(ns); {
 	case d < time.Millisecond:

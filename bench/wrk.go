@@ -16,7 +16,7 @@ import (
 //go:embed echo.lua
 var echoScript []byte
 
-// loads are the kinds of request: the script that makes wrk send it, if any.
+// loads lists the kinds of requests, each with the script that makes wrk send it, if any.
 var loads = []struct{ name, script string }{
 	{"POST", "echo.lua"},
 	{"GET", ""},
@@ -27,11 +27,11 @@ type result struct {
 	requests int
 	took     time.Duration
 	p50, p99 time.Duration
-	wrkCPU   time.Duration // that wrk used itself
+	wrkCPU   time.Duration // CPU time that wrk itself used
 	errors   string        // socket errors and answers other than 2xx and 3xx; "" means none
 }
 
-// wrk loads addr from one thread with n connections.
+// wrk sends requests to addr for window, from one thread and with n connections.
 func wrk(ctx context.Context, addr string, n int, window time.Duration, script string) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, window+patience)
 	defer cancel()
