@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// refusedForever is a guest that says ready, and then dials without permission.
+// refusedForever returns a guest that prints ready, and then dials again and again without a rule.
 func refusedForever() []byte {
 	const fd, address, written = 0, 16, 24
 	data := make([]byte, 64)
@@ -47,7 +47,7 @@ func refusedForever() []byte {
 	}.Bytes()
 }
 
-// fullPipe returns the writing end of a pipe that takes nothing.
+// fullPipe returns the writing end of a full pipe, from which nobody reads.
 func fullPipe(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -66,8 +66,8 @@ func fullPipe(t *testing.T) *os.File {
 	return w
 }
 
-// TestMessagesThatNobodyTakes holds that the command ends whatever happens to what it
-// prints, and that its guests go on.
+// TestMessagesThatNobodyTakes tests that the command ends even if nobody reads its output, and that
+// its guests go on.
 func TestMessagesThatNobodyTakes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "guest.wasm")
 	if err := os.WriteFile(file, refusedForever(), 0o666); err != nil {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// built is testdata/program as wasisock build makes it.
+// built returns the file that wasisock build makes from testdata/program.
 var built = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(scratch, "program.wasm")
 	var stderr bytes.Buffer
@@ -59,7 +59,7 @@ func tree(t *testing.T) string {
 	return dir
 }
 
-// guests is the wasm files in a directory, and below it.
+// guests returns the wasm files in a directory and below it.
 func guests(t *testing.T, dir string) []string {
 	t.Helper()
 	var files []string
@@ -87,7 +87,7 @@ func TestBuildNamesWhatItMakes(t *testing.T) {
 		{"-C one -o ../out .", []string{"out"}},
 		{"-o=name ./two", []string{"name"}},
 		{"-tags x -o out/ ./...", []string{"out/one.wasm", "out/two.wasm"}},
-		{"-o three ./one", []string{"three/one.wasm"}}, // which is a directory
+		{"-o three ./one", []string{"three/one.wasm"}}, // three is a directory
 		{"./one ./two", nil},
 		{"./three", nil},
 		{"-n ./one", nil},
@@ -107,8 +107,8 @@ func TestBuildNamesWhatItMakes(t *testing.T) {
 	}
 }
 
-// TestBuildMissing builds what lacks names on wasip1, in several packages of which some import
-// others, and what has mistakes besides.
+// TestBuildMissing builds packages that need names which wasip1 lacks, some of which import others,
+// and packages that have mistakes as well.
 func TestBuildMissing(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -217,7 +217,7 @@ func TestVersioned(t *testing.T) {
 	}
 }
 
-// TestBuildTwice is about the file of the first time, which is not a file to replace.
+// TestBuildTwice builds a program again, over the file of the first build.
 func TestBuildTwice(t *testing.T) {
 	dir := tree(t)
 	t.Chdir(dir)
@@ -318,7 +318,7 @@ func TestBuildFails(t *testing.T) {
 	}
 }
 
-// unfit is machines that lack something, and what is said of it.
+// unfit lists machines that lack something, with the error that each gets.
 var unfit = []struct {
 	name, says string
 	make       func(t *testing.T)
@@ -354,8 +354,8 @@ func TestUnfitMachines(t *testing.T) {
 	}
 }
 
-// TestBuildRewrites holds that modules are rewritten unless that is switched off, whatever
-// the earlier build has left.
+// TestBuildRewrites tests that modules are rewritten unless that is switched off, for every file
+// that an earlier build has left.
 func TestBuildRewrites(t *testing.T) {
 	dir := tree(t)
 	t.Chdir(dir)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestCacheThatOthersCanChange has --cache name a directory that others can write to.
+// TestCacheThatOthersCanChange gives --cache a directory to which others can write.
 func TestCacheThatOthersCanChange(t *testing.T) {
 	guest := file(t, "guest.wasm", ending)
 	dir := filepath.Join(t.TempDir(), "cache")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestCompile compiles a guest into a directory, from which it is run.
+// TestCompile compiles a guest into a directory, and runs it with that.
 func TestCompile(t *testing.T) {
 	guest := file(t, "guest.wasm", ending)
 	dir := filepath.Join(t.TempDir(), "code")

@@ -104,7 +104,7 @@ func TestConfigRefuses(t *testing.T) {
 	}
 }
 
-// TestSchema holds the schema against what the command takes: example files, and files with
+// TestSchema compares the schema with the command: both accept example files, and refuse files with
 // one mistake each.
 func TestSchema(t *testing.T) {
 	var schema map[string]any
@@ -147,7 +147,8 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// conforms validates a file in YAML by the parts of JSON schema that ours uses.
+// conforms returns an error if a file in YAML does not conform to schema. It supports the parts of
+// JSON schema that ours uses.
 func conforms(schema map[string]any, text []byte) error {
 	var yamlValue any
 	if err := yaml.Unmarshal(text, &yamlValue); err != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
-// nothing is the flags that name no file and no address.
+// nothing lists the flags that name no file and no address.
 var nothing = []string{
 	"restart", "instances", "grace", "env", "max-memory", "max-sockets", "max-files", "max-listeners", "max-connections", "read-rate", "write-rate",
 	"lookup-rate", "timeout", "cpu-time", "aot", "rewrite", "interruptible", "compile-memory", "compile-timeout", "cache-size",
@@ -29,7 +29,7 @@ var nothing = []string{
 	"drain-delay", "live-after", "log-format", "log-level", "log-guest",
 }
 
-// shortDir makes a directory whose path suits UNIX sockets.
+// shortDir returns a new directory whose path is short enough for UNIX sockets.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "wasisock")
@@ -40,7 +40,7 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// truncating is a nameserver that answers over TCP alone.
+// truncating starts a nameserver that gives answers only over TCP.
 func truncating(t *testing.T) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -158,8 +158,8 @@ func TestEachFlagWorksConfined(t *testing.T) {
 	var used []string
 	for _, test := range []struct {
 		flags []string
-		args  []string // of the guest
-		want  string   // that it prints
+		args  []string // the guest's arguments
+		want  string   // the guest's output
 		after func(*testing.T)
 	}{
 		{nil, []string{"args"}, "args", rest("tmp", 0)},
@@ -217,7 +217,7 @@ func TestEachFlagWorksConfined(t *testing.T) {
 	}
 }
 
-// TestAModuleFromAPipe: Landlock takes no rule about the file of a pipe.
+// TestAModuleFromAPipe runs a module from a pipe, about which Landlock accepts no rule.
 func TestAModuleFromAPipe(t *testing.T) {
 	for _, name := range []string{"/dev/stdin", "/proc/self/fd/0"} {
 		cmd := exec.Command(executable(t), "run", "--cache", "-", name)
@@ -239,8 +239,7 @@ func writeRoots(t *testing.T, file string) string {
 	return file
 }
 
-// privileged returns the threads of a process that can have new privileges, and how many
-// there are.
+// privileged returns how many threads of a process can get new privileges, and how many it has.
 func privileged(t *testing.T, pid int) (with, all int) {
 	t.Helper()
 	statuses, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
@@ -260,8 +259,8 @@ func privileged(t *testing.T, pid int) (with, all int) {
 	return with, all
 }
 
-// TestNoThreadHasNewPrivileges looks at every thread of runs that serve, and of their
-// compilers' parents.
+// TestNoThreadHasNewPrivileges checks that no thread of a confined run can get new privileges, also
+// if the command has built the guest or is built without C.
 func TestNoThreadHasNewPrivileges(t *testing.T) {
 	static := filepath.Join(t.TempDir(), "wasisock")
 	cmd := exec.Command("go", "build", "-o", static, ".")
@@ -304,7 +303,8 @@ func TestNoThreadHasNewPrivileges(t *testing.T) {
 	}
 }
 
-// TestWhatIsServedConfined: metrics of the process and profiles come from /proc.
+// TestWhatIsServedConfined reads the metrics and profiles of a confined process, which come from
+// /proc.
 func TestWhatIsServedConfined(t *testing.T) {
 	s := serve(t, program(t), "--metrics", "127.0.0.1:0", "--pprof", "127.0.0.1:0")
 	for _, found := range toldEndpoint.FindAllStringSubmatch(s.out.String(), -1) {
@@ -323,7 +323,7 @@ func TestWhatIsServedConfined(t *testing.T) {
 	s.wantExit(0)
 }
 
-// copyFile puts a copy of a file into place as deployments do: by a rename.
+// copyFile copies a file into place as deployments do: by a rename.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	text, err := os.ReadFile(from)
@@ -338,7 +338,7 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// relink makes a symbolic link, perhaps in place of another.
+// relink makes a symbolic link, and replaces an existing one.
 func relink(t *testing.T, target, link string) {
 	t.Helper()
 	os.Remove(link + ".new")
@@ -351,8 +351,8 @@ func relink(t *testing.T, target, link string) {
 	}
 }
 
-// TestReloadingConfined has new modules where deployments put them, and where they were not
-// given.
+// TestReloadingConfined loads new modules from paths where deployments put them, and from paths
+// that no flag gave.
 func TestReloadingConfined(t *testing.T) {
 	if abi := confine.ABI(); abi < confine.MinABI {
 		t.Skipf("the kernel has Landlock's ABI %d, and %d is needed; run it on Linux 5.19 or later with landlock in lsm=", abi, confine.MinABI)

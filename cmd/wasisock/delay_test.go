@@ -36,8 +36,8 @@ func main() {
 
 `
 
-// TestSmallWrites holds what docs/stdnet.md says of TCP_NODELAY, and of WASISOCK_GATHER
-// where there is none.
+// TestSmallWrites tests the statements of docs/stdnet.md about small writes: with TCP_NODELAY, which
+// our host sets, and with WASISOCK_GATHER.
 func TestSmallWrites(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"go.mod": "module example.com/delay\n\ngo 1.24\n", "main.go": delayMain} {
@@ -72,7 +72,7 @@ type answer struct {
 	reads int
 }
 
-// answers are those of a server that command starts, the fastest first.
+// answers returns the answers of a server that command starts, the fastest first.
 func answers(t *testing.T, command []string) (all []answer) {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
@@ -117,7 +117,7 @@ func answers(t *testing.T, command []string) (all []answer) {
 	return all
 }
 
-// A readCounter counts what arrives by itself.
+// A readCounter counts reads.
 type readCounter struct {
 	net.Conn
 	reads int

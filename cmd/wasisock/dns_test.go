@@ -18,7 +18,7 @@ import (
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
-// nameserver answers every A query with 127.0.0.1, and counts.
+// nameserver starts a nameserver that answers every A query with 127.0.0.1, and counts the queries.
 func nameserver(t *testing.T) (addr string, asked *atomic.Int32) {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -56,9 +56,8 @@ func nameserver(t *testing.T) (addr string, asked *atomic.Int32) {
 	return c.LocalAddr().String(), asked
 }
 
-// TestDNS runs an ordinary program that asks for a name: by the host's function where it
-// has no /etc/resolv.conf, and by DNS messages to the host itself where it has a directory
-// at /.
+// TestDNS runs an ordinary program that looks a name up: with the host's function if it has no
+// /etc/resolv.conf, and with DNS messages to the host if it has a directory at /.
 func TestDNS(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello ", r.Host) }))
 	defer server.Close()
@@ -99,8 +98,8 @@ func TestNameserversThatAreNone(t *testing.T) {
 	}
 }
 
-// largeNameserver knows large.example, an alias of pods.example, which has 100 addresses: more
-// than a datagram holds.
+// largeNameserver starts a nameserver for large.example, an alias of pods.example. That has 100
+// addresses, more than fit into a datagram.
 func largeNameserver(t *testing.T) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -194,7 +193,7 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
-// TestLocalhostOfListeners: a guest with listeners looks localhost up without a rule.
+// TestLocalhostOfListeners tests that a guest with listeners can look localhost up without a rule.
 func TestLocalhostOfListeners(t *testing.T) {
 	for _, dirs := range [][]string{nil, {"--dir", t.TempDir() + ":/etc"}} {
 		args := append([]string{"run", "--listen", "tcp:127.0.0.1:" + porttest.Free(t)}, dirs...)

@@ -16,7 +16,7 @@ import (
 
 var toldEndpoint = regexp.MustCompile(`(?m)^wasisock: (--\w+) is at (http://(127\.0\.0\.1:\d+)/\S+)$`)
 
-// TestEndpoints looks into a run while the guest waits.
+// TestEndpoints reads the endpoints of a run while the guest waits.
 func TestEndpoints(t *testing.T) {
 	const metrics, profiles = "\nwasisock_guests_running 1\n", "full goroutine stack dump"
 	for _, test := range []struct {

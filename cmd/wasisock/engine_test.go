@@ -19,8 +19,8 @@ import (
 	"github.com/wasisock/wasisock/internal/engines"
 )
 
-// onEngines runs a test on our own host, and on every WasmEdge that the environment
-// names. engine comes before the guest.
+// onEngines runs a test on our own host, and on every WasmEdge that the environment names. engine
+// is the beginning of the command line, before the guest.
 func onEngines(t *testing.T, test func(t *testing.T, engine []string)) {
 	t.Run("wazero", func(t *testing.T) {
 		test(t, []string{executable(t), "run", "--cache", filepath.Join(scratch, "cache"), "--allow-all"})
@@ -30,7 +30,7 @@ func onEngines(t *testing.T, test func(t *testing.T, engine []string)) {
 	}
 }
 
-// named is the wasmedge that the environment names.
+// named returns the wasmedge that the environment names.
 func named(t *testing.T, minor string) string {
 	t.Helper()
 	program := os.Getenv(wasmedge.Variable(minor))
@@ -44,7 +44,7 @@ func named(t *testing.T, minor string) string {
 	return program
 }
 
-// TestServe is an ordinary program, built by wasisock build, that serves and asks.
+// TestServe runs an ordinary program, built by wasisock build, as a server and as a client.
 func TestServe(t *testing.T) {
 	onEngines(t, func(t *testing.T, engine []string) {
 		guest := func(args ...string) *exec.Cmd {
@@ -84,8 +84,8 @@ func TestServe(t *testing.T) {
 	})
 }
 
-// TestAOT compiles a program of Go, which takes half a minute once: the result is kept
-// in the user's own cache.
+// TestAOT compiles a Go program. That takes half a minute once: the code is kept in the user's own
+// cache.
 func TestAOT(t *testing.T) {
 	for _, minor := range wasmedge.Minors {
 		t.Run(minor, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// TestFaultsOfARun lets an ordinary server of net/http meet all faults that lose no
-// connection, and an ordinary client those of names.
+// TestFaultsOfARun injects all faults that lose no connection into an ordinary server of net/http,
+// and faults of names into an ordinary client.
 func TestFaultsOfARun(t *testing.T) {
 	run := func(args ...string) *exec.Cmd {
 		return exec.Command(executable(t), append([]string{"run", "--cache", filepath.Join(scratch, "cache"), "--allow-all"}, args...)...)
@@ -65,7 +65,7 @@ func TestFaultsOfARun(t *testing.T) {
 	}
 }
 
-// TestTheSeedIsTold repeats a run with what the first has told.
+// TestTheSeedIsTold repeats a run with the seed that the first run has printed.
 func TestTheSeedIsTold(t *testing.T) {
 	first := regexp.MustCompile(`^wasisock: faults by chance; have the same again with --fault (seed=\d+,reset=0\.5,delay=1ms@0\.25)\n$`)
 	_, _, stderr := start(t, "run", "--fault", "reset=0.5,delay=1ms@0.25", "GUEST", "args")

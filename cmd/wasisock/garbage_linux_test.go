@@ -12,8 +12,8 @@ import (
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
-// computesOrCalls is a guest of which the first that has a directory computes without end.
-// The others make calls, each of which allocates some kilobytes.
+// computesOrCalls returns a guest: its first instance with a directory computes without end, and
+// the others make calls that allocate some kilobytes each.
 func computesOrCalls() []byte {
 	const stat, path, length = 0, 64, 4000
 	isZero := []byte{0x45}
@@ -33,7 +33,7 @@ func computesOrCalls() []byte {
 	}.Bytes()
 }
 
-// TestGarbageWhileAGuestComputes holds that the command ends with the reason, and that its
+// TestGarbageWhileAGuestComputes tests that the command ends and prints the reason, and that its
 // memory is bounded until then.
 func TestGarbageWhileAGuestComputes(t *testing.T) {
 	if testing.Short() {

@@ -12,8 +12,8 @@ import (
 
 var update = flag.Bool("update", false, "write the pages and help texts that are made from the commands' definitions")
 
-// TestGenerated holds what is made from the definitions of commands and flags: pages in
-// Markdown and for man, and the output of help, one file each.
+// TestGenerated compares the texts that are made from the definitions of commands and flags with
+// their files: pages in Markdown and for man, and the output of help.
 func TestGenerated(t *testing.T) {
 	program := newProgram(streams{})
 	help := map[string]string{"wasisock.txt": program.Help()}
@@ -59,7 +59,7 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
-// TestHelpIsShort: it is read in a terminal.
+// TestHelpIsShort tests that help fits into a terminal.
 func TestHelpIsShort(t *testing.T) {
 	const rows, columns = 60, 100
 	program := newProgram(streams{})

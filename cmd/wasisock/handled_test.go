@@ -35,12 +35,12 @@ func startUntil(t *testing.T, ready string, args ...string) *service {
 	return s
 }
 
-// runOf is the command run, with a guest and its arguments.
+// runOf returns the command line of run with a guest and its arguments.
 func runOf(t *testing.T, args ...string) []string {
 	return append([]string{"run", "--allow-all", "--cache", filepath.Join(scratch, "cache")}, args...)
 }
 
-// soon fails if what follows takes as long as --grace.
+// soon returns a function that fails the test if 20 s have passed since then.
 func soon(t *testing.T) (done func()) {
 	began := time.Now()
 	return func() {
@@ -51,8 +51,8 @@ func soon(t *testing.T) (done func()) {
 	}
 }
 
-// TestSignalsReachTheGuest: those that a guest handles reach it and do nothing else, and its
-// exit code is the command's.
+// TestSignalsReachTheGuest tests that signals that a guest handles reach it and have no other
+// effect, and that the command exits with the guest's exit code.
 func TestSignalsReachTheGuest(t *testing.T) {
 	s := startUntil(t, "ready\n", runOf(t, "--grace=1m", program(t), "signals", "4")...)
 	defer soon(t)()
@@ -67,8 +67,8 @@ func TestSignalsReachTheGuest(t *testing.T) {
 	}
 }
 
-// TestSignalsThatEndNothing: HUP without --listen, USR1 and USR2 start nothing in a guest
-// that does not handle them.
+// TestSignalsThatEndNothing tests that HUP without --listen, USR1 and USR2 have no effect on a
+// guest that does not handle them.
 func TestSignalsThatEndNothing(t *testing.T) {
 	at := "127.0.0.1:" + porttest.Free(t)
 	s := startUntil(t, at, runOf(t, program(t), "serve", at)...)
@@ -88,8 +88,8 @@ func TestSignalsThatEndNothing(t *testing.T) {
 	s.wantExit(0)
 }
 
-// TestASecondSignalStops: it does so at once, also where the guest handles the first and
-// takes its time.
+// TestASecondSignalStops tests that a second signal stops guests at once, even if the guest handles
+// the first one and takes its time.
 func TestASecondSignalStops(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		s := startUntil(t, "ready\n", runOf(t, "--grace=10m", program(t), "signals", "100")...)
@@ -106,8 +106,8 @@ func TestASecondSignalStops(t *testing.T) {
 	}
 }
 
-// TestGraceStops: a guest that handles a signal and does not end is stopped when --grace is
-// over.
+// TestGraceStops tests that a guest that handles a signal and does not end is stopped after
+// --grace.
 func TestGraceStops(t *testing.T) {
 	s := startUntil(t, "ready\n", runOf(t, "--grace=300ms", program(t), "signals", "100")...)
 	defer soon(t)()
@@ -115,7 +115,7 @@ func TestGraceStops(t *testing.T) {
 	s.wantExit(128 + int(syscall.SIGTERM))
 }
 
-// TestExecForwardsSignals: exec gives the guest INT, TERM and QUIT.
+// TestExecForwardsSignals tests that exec passes INT, TERM and QUIT on to the guest.
 func TestExecForwardsSignals(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		s := startUntil(t, "ready\n", "exec", program(t), "signals", "1")
@@ -129,8 +129,8 @@ func TestExecForwardsSignals(t *testing.T) {
 	}
 }
 
-// TestTestForwardsSignals: a test has the signals of the command, which ends after it. Of
-// SIGTERM go test ends at once, and what the test says then is lost.
+// TestTestForwardsSignals tests that a test gets the signals of the command, which ends after it.
+// SIGTERM ends go test at once, so later output of the test is lost.
 func TestTestForwardsSignals(t *testing.T) {
 	for sig, last := range map[syscall.Signal]string{
 		syscall.SIGINT:  "--- PASS: TestSignalled",
@@ -151,7 +151,7 @@ func TestTestForwardsSignals(t *testing.T) {
 	}
 }
 
-// TestSwapSignals: the old guest of a swap gets SIGTERM, and ends as it likes.
+// TestSwapSignals tests that the old guest of a swap gets SIGTERM, and ends by itself.
 func TestSwapSignals(t *testing.T) {
 	at := "127.0.0.1:" + porttest.Free(t)
 	s := startUntil(t, "ready\n", runOf(t, "--listen", at, program(t), "signals", "0", at)...)
@@ -171,8 +171,8 @@ func TestSwapSignals(t *testing.T) {
 	s.wantExit(0)
 }
 
-// TestSIGQUITDumps: a guest that does not handle SIGQUIT ends with the stacks of its
-// goroutines, also under exec.
+// TestSIGQUITDumps tests that a guest that does not handle SIGQUIT ends and prints the stacks of
+// its goroutines, also with exec.
 func TestSIGQUITDumps(t *testing.T) {
 	at := "127.0.0.1:" + porttest.Free(t)
 	for _, args := range [][]string{runOf(t, program(t), "serve", at), {"exec", "--allow-all", program(t), "serve", at}} {

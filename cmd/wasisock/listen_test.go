@@ -81,7 +81,7 @@ func TestListenErrors(t *testing.T) {
 	}
 }
 
-// TestPublish: the guest listens at a port, and clients find it at another.
+// TestPublish tests that clients reach a guest at another port than that at which it listens.
 func TestPublish(t *testing.T) {
 	at := "127.0.0.1:" + porttest.Free(t)
 	s := serveAt(t, "127.0.0.1:8080", nil, []string{"--publish", at + ":8080"}, program(t), "serve", "127.0.0.1:8080")
@@ -94,8 +94,7 @@ func TestPublish(t *testing.T) {
 	s.wantExit(0)
 }
 
-// TestPublishDescriptor publishes a listener that was there before, with the advice that is
-// given without.
+// TestPublishDescriptor publishes a listener that exists before the command starts.
 func TestPublishDescriptor(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

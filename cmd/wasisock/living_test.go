@@ -19,7 +19,7 @@ import (
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
-// another is program with another word.
+// another returns the test program with another word.
 var another = sync.OnceValues(func() ([]byte, error) {
 	file := filepath.Join(scratch, "another.wasm")
 	var stderr bytes.Buffer
@@ -65,7 +65,7 @@ func TestNoGrace(t *testing.T) {
 	s.wantExit(128 + int(syscall.SIGTERM))
 }
 
-// TestGraceHasAnEnd: a guest that heeds nothing is stopped.
+// TestGraceHasAnEnd tests that a guest that does not shut down is stopped after --grace.
 func TestGraceHasAnEnd(t *testing.T) {
 	cmd := child(t, "--allow-all", "--grace=100ms", guest(t), "busy")
 	stderr, err := cmd.StderrPipe()
@@ -83,7 +83,7 @@ func TestGraceHasAnEnd(t *testing.T) {
 	}
 }
 
-// TestRestart: what comes while no guest runs is answered by the next.
+// TestRestart tests that the next guest answers requests that arrive while no guest runs.
 func TestRestart(t *testing.T) {
 	s := serve(t, program(t), "--restart", "on-failure", "--metrics", "127.0.0.1:0")
 	metrics := toldEndpoint.FindStringSubmatch(s.out.String())[2]
@@ -135,7 +135,7 @@ func TestRestartOfWhatEnds(t *testing.T) {
 	}
 }
 
-// TestSwap replaces a guest under load, and what cannot take its place does not.
+// TestSwap replaces a guest under load. Modules that cannot replace it do not.
 func TestSwap(t *testing.T) {
 	before, err := os.ReadFile(program(t))
 	if err != nil {
@@ -225,8 +225,8 @@ func TestInstancesAreRestartedOneByOne(t *testing.T) {
 	s.wantExit(0)
 }
 
-// TestASignalWhileAnInstanceStarts: one that does not listen yet ends at once, without
-// a failure where another serves.
+// TestASignalWhileAnInstanceStarts tests that an instance that does not listen yet ends at once
+// after a signal, and is not a failure if another one serves.
 func TestASignalWhileAnInstanceStarts(t *testing.T) {
 	dir := t.TempDir()
 	s := serve(t, program(t), "--instances", "2", "--restart", "always", "--dir", dir+":/dir", "--env", "HOLD=/dir/hold")
@@ -241,7 +241,7 @@ func TestASignalWhileAnInstanceStarts(t *testing.T) {
 	s.wantExit(0)
 }
 
-// TestRebuild: a package is built again after SIGHUP.
+// TestRebuild tests that a package is built again after SIGHUP.
 func TestRebuild(t *testing.T) {
 	dir := t.TempDir()
 	source := func(word string) {

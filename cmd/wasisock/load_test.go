@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// listener is one that the test owns.
+// listener returns a listener that the test owns.
 func listener(t *testing.T) *net.TCPListener {
 	t.Helper()
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -23,7 +23,7 @@ func listener(t *testing.T) *net.TCPListener {
 	return l
 }
 
-// accepted is how many connections guests have accepted, by the metrics at url.
+// accepted returns how many connections guests have accepted, according to the metrics at url.
 func accepted(t *testing.T, url string) (n int64) {
 	t.Helper()
 	_, text, _ := strings.Cut(fetch(t, url), "\nwasisock_connections_accepted_total ")
@@ -33,8 +33,8 @@ func accepted(t *testing.T, url string) (n int64) {
 	return n
 }
 
-// TestRestartUnderLoad: only what was in a guest that ended fails. Each connection that
-// was made reached a guest.
+// TestRestartUnderLoad tests that only requests fail that a guest had when it ended, and that every
+// connection reached a guest.
 func TestRestartUnderLoad(t *testing.T) {
 	for _, test := range []struct{ when, path, code string }{
 		{"on-failure", "/exit?4", "4"},
@@ -76,8 +76,8 @@ func TestRestartUnderLoad(t *testing.T) {
 	}
 }
 
-// TestAnotherProcess: with a listener that outlives the command, all that was asked is
-// answered, by the one that SIGTERM ends or by the next.
+// TestAnotherProcess tests that with a listener that outlives the command, all requests are
+// answered, by the command that SIGTERM ends or by the next one.
 func TestAnotherProcess(t *testing.T) {
 	l := listener(t)
 	s := serveOn(t, l, program(t))

@@ -19,7 +19,7 @@ import (
 	"github.com/wasisock/wasisock/internal/racetest"
 )
 
-// scratch is for what all tests share: guests, and the cache of compiled code.
+// scratch is a directory for files that all tests share: guests, and the cache of compiled code.
 var scratch string
 
 // home and environ are as they were before any test.
@@ -28,17 +28,18 @@ var (
 	environ = os.Environ()
 )
 
-// userCache is the cache directory of who runs the tests.
+// userCache is the cache directory of the user who runs the tests.
 var userCache string
 
-// TestMain is the command itself in the processes that tests start.
+// TestMain runs the tests, or the command itself in the processes that tests start.
 func TestMain(m *testing.M) {
 	clean := racetest.Compilers()
 	engine.ServeCompiler()
 	if os.Getenv("WASISOCK_TEST_COMMAND") != "" {
 		main()
 	}
-	// A shell's background job ignores some signals, and the commands that it starts would, too.
+	// A shell's background job ignores some signals, which the commands that tests start would
+	// inherit.
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig)
@@ -48,7 +49,7 @@ func TestMain(m *testing.M) {
 	if scratch, err = os.MkdirTemp("", "wasisock"); err != nil {
 		panic(err)
 	}
-	// What the go command compiles stays in its own cache; what wasisock makes does not.
+	// The go command keeps its usual cache, unlike wasisock.
 	gocache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		panic(err)
@@ -81,7 +82,7 @@ func guest(t *testing.T) string {
 	return file
 }
 
-// file makes one with text in it.
+// file creates a file with text in it, and returns its path.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -126,7 +127,7 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// withoutProgress removes what is told of compiling, which depends on the machine.
+// withoutProgress removes lines about compiling, which depend on the machine.
 func withoutProgress(stderr string) string {
 	var lines []string
 	for _, line := range strings.SplitAfter(stderr, "\n") {
@@ -147,8 +148,8 @@ var buildCommand = sync.OnceValues(func() (string, error) {
 	return file, nil
 })
 
-// executable is the file of the command, which compiles large guests in seconds. This test
-// binary, with the race detector in it, takes minutes.
+// executable returns the file of the command, which compiles large guests in seconds. This test
+// binary, if it has the race detector, takes minutes.
 func executable(t *testing.T) string {
 	t.Helper()
 	file, err := buildCommand()
@@ -158,7 +159,7 @@ func executable(t *testing.T) string {
 	return file
 }
 
-// execute is start, in a process of the command's own.
+// execute runs the command as start does, but in a process of its own.
 func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	if args[0] == "run" {

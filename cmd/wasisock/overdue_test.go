@@ -11,7 +11,7 @@ import (
 
 const computesOn = " goes on until wasisock ends: it computes, and cannot be interrupted without --interruptible\n"
 
-// TestLimitsEndWhatCannotBeInterrupted has limits that leave the guest the time to begin.
+// TestLimitsEndWhatCannotBeInterrupted uses limits that leave the guest time to begin.
 func TestLimitsEndWhatCannotBeInterrupted(t *testing.T) {
 	for _, flags := range []string{"--timeout=1s", "--cpu-time=500ms", "--timeout=1s --restart=always"} {
 		if strings.Contains(flags, "cpu") && runtime.GOOS != "linux" {
@@ -41,7 +41,8 @@ func TestSignalsTellOfWhatCannotBeInterrupted(t *testing.T) {
 	}
 }
 
-// TestSwapOfWhatCannotBeInterrupted: the new guest serves, and the command ends with it.
+// TestSwapOfWhatCannotBeInterrupted tests that the new guest serves, and that the command ends with
+// it.
 func TestSwapOfWhatCannotBeInterrupted(t *testing.T) {
 	s := serve(t, program(t), "--grace", "100ms")
 	go s.try(&s.client, "/spin")

@@ -134,7 +134,7 @@ func TestParseDir(t *testing.T) {
 	}
 }
 
-// TestMaxConnections wants a limit that is reached told once, with its flag.
+// TestMaxConnections tests that a reached limit is reported once, with its flag.
 func TestMaxConnections(t *testing.T) {
 	code, stdout, stderr := start(t, "run", "--max-connections", "2", "--allow-all", "GUEST", "crowd")
 	if code != 0 || stdout != "true true true false true <nil>\n" || strings.Count(stderr, "raise --max-connections\n") != 1 {

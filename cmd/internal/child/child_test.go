@@ -63,8 +63,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestFamily: what the command started has its signals, and Run waits for it, though not for
-// the command alone.
+// TestFamily tests that processes that the command started get its signals, and that Run waits for
+// them.
 func TestFamily(t *testing.T) {
 	if tty, err := os.Open("/dev/tty"); err == nil {
 		tty.Close()

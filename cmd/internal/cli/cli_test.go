@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// toy is a program that prints what its command line means.
+// toy returns a program that prints its parsed command line.
 func toy() (p *Program, stdout, stderr *bytes.Buffer) {
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
 	ignore := func(string) error { return nil }
@@ -153,7 +153,7 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// TestRareFlags: pages list them, and help does not.
+// TestRareFlags tests that pages list rare flags, and help does not.
 func TestRareFlags(t *testing.T) {
 	p, _, _ := toy()
 	c := p.command("run")

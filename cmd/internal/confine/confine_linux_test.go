@@ -79,8 +79,8 @@ func (w worker) run(try func() error) (err error) {
 	return err
 }
 
-// obey prints the result of each attempt, from a thread that was there before, and in
-// capitals if it differs on one that was made later.
+// obey prints the result of each attempt, on a thread from before the confinement, and in capitals
+// if a later thread has another result.
 func (o order) obey() {
 	before := newWorker()
 	var busy [10]worker
@@ -126,7 +126,7 @@ func (o order) obey() {
 	fmt.Printf("of more than 10 threads, every one without new privileges: %v\n", map[bool]string{true: "yes", false: "no"}[privileged == 0 && len(statuses) > 10])
 }
 
-// withoutLandlock has the kernel answer landlock_create_ruleset as one without it does.
+// withoutLandlock makes landlock_create_ruleset fail as in a kernel without Landlock.
 func withoutLandlock() error {
 	filter := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call
@@ -142,7 +142,7 @@ func withoutLandlock() error {
 	return nil
 }
 
-// attempts are all that is tried. Those whose name begins with - can be tried once.
+// attempts returns all attempts. Those whose name begins with - can be made only once.
 func (o order) attempts() []attempt {
 	at := func(path string) string { return filepath.Join(o.Dir, path) }
 	read := func(path string) func() error {
@@ -262,8 +262,8 @@ func (o order) attempts() []attempt {
 	}
 }
 
-// TestAConfinedProcessDoesNotGetOut confines a child, which tries to leave. Another, that
-// is not confined, shows that all of it is possible.
+// TestAConfinedProcessDoesNotGetOut confines a child, which makes all attempts. Another child, which
+// is not confined, shows that they can succeed.
 func TestAConfinedProcessDoesNotGetOut(t *testing.T) {
 	denied := []string{
 		"write there", "create there", "truncate there", "read by that link", "rename it out", "rename into it", "link it out", "link into it",

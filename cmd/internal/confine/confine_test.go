@@ -21,7 +21,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// TestReplaceable has modules behind the links by which deployments replace them.
+// TestReplaceable tests modules behind the symbolic links with which deployments replace them.
 func TestReplaceable(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

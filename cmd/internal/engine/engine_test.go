@@ -33,7 +33,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestFlagsOfOthers compiles with flags that the engine does not have.
+// TestFlagsOfOthers compiles with flags that the engine does not support.
 func TestFlagsOfOthers(t *testing.T) {
 	aot := wasmedge.AOTWait
 	for want, e := range map[string]Engine{

@@ -33,7 +33,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestLogThatIsBlocked: what is dropped is counted in the format of the log.
+// TestLogThatIsBlocked tests that the count of dropped messages has the format of the log.
 func TestLogThatIsBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipe := &blocked{open: make(chan struct{})}

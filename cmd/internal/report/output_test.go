@@ -40,7 +40,7 @@ func (b *blocked) Write(p []byte) (int, error) {
 	return b.Builder.Write(p)
 }
 
-// TestOutputThatIsBlocked holds that an Output waits for nothing, and holds little.
+// TestOutputThatIsBlocked tests that an Output never waits, and that its memory is bounded.
 func TestOutputThatIsBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipe := &blocked{open: make(chan struct{})}

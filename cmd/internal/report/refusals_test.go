@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock/host"
 )
 
-// TestRefusals holds that refusals of one kind hide no other, and none that matters.
+// TestRefusals tests that refusals of one kind hide no others, and none that matter.
 func TestRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines []string
@@ -27,7 +27,7 @@ func TestRefusals(t *testing.T) {
 			policy(host.Request{Op: host.OpDial, Network: network, Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(port))})
 		}
 		resolve := func(name string) { policy(host.Request{Op: host.OpResolve, Host: name}) }
-		// shows runs do, and checks how many lines that shows, and that one has a text.
+		// shows calls do, and checks that it prints n lines, one of which has text.
 		shows := func(n int, text string, do func()) {
 			t.Helper()
 			lines = nil
@@ -77,7 +77,7 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// TestRefusalsAreForgotten holds that what is remembered is bounded.
+// TestRefusalsAreForgotten tests that a Refusals remembers a bounded number of rules.
 func TestRefusalsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		none, err := host.ParsePolicy()

@@ -15,7 +15,7 @@ import (
 	"github.com/wasisock/wasisock/internal/codecache"
 )
 
-// module returns at once.
+// module is a guest that returns at once.
 const module = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x04\x01\x02\x00\x0b"
 
 func write(t *testing.T, name, text string) string {
@@ -27,7 +27,8 @@ func write(t *testing.T, name, text string) string {
 	return file
 }
 
-// alone is a machine with no wasmedge but what a test puts there.
+// alone hides every installed wasmedge from the test, except in /bin and /usr/bin, and returns an
+// empty cache directory.
 func alone(t *testing.T) (cache string) {
 	t.Helper()
 	for _, minor := range Minors {
