@@ -15,9 +15,9 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// BenchmarkPoll is a poll with one active descriptor among idle ones, as Go's
-// runtime makes it: the peer writes, the guest is told, reads until EAGAIN, and
-// subscribes anew at the end of its list.
+// BenchmarkPoll measures a poll with one active descriptor among idle ones, as Go's runtime does
+// it: the peer writes, the guest gets the event, reads until EAGAIN, and subscribes again at the
+// end of its list.
 func BenchmarkPoll(b *testing.B) {
 	for _, idle := range []int{1, 100, 1000, 9500} {
 		b.Run(fmt.Sprintf("idle=%d", idle), func(b *testing.B) {
@@ -64,9 +64,8 @@ func BenchmarkPoll(b *testing.B) {
 	}
 }
 
-// BenchmarkRequest makes the calls of a guest's server for a request on a kept connection,
-// read and send, without the request of the peer. The same system calls alone show what
-// of it is the kernel's.
+// BenchmarkRequest makes the calls of a server for a request on a kept connection, read and send,
+// without the request of the peer. The same system calls alone show the part of the kernel.
 func BenchmarkRequest(b *testing.B) {
 	const size = 100
 	run := func(b *testing.B, answer func(g *tester, fd uint32) func()) {

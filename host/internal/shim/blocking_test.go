@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// takenTime fails unless f takes at least that long.
+// takenTime fails the test if f takes less than that time.
 func takesAtLeast(t testing.TB, d time.Duration, f func()) {
 	t.Helper()
 	start := time.Now()
@@ -60,7 +60,7 @@ func TestBlockingCallsWait(t *testing.T) {
 		t.Errorf("then %q", text)
 	}
 
-	// Sending waits until all is gone.
+	// Sending waits until all bytes are sent.
 	received := make(chan int)
 	go func() {
 		time.Sleep(delay)
@@ -142,7 +142,7 @@ func TestTimeoutsOfBlockingCalls(t *testing.T) {
 			}
 		})
 	}
-	// What fits is sent; the next finds no room in time.
+	// The bytes that fit are sent; the next send finds no room in time.
 	all := g.put(sockabi.IOVec{Buf: memorySize, Len: 32 << 20})
 	g.ok("sock_send", a, all, 1, 0, n)
 	if g.u32(n) == 0 || g.u32(n) == 32<<20 {

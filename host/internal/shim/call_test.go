@@ -32,9 +32,8 @@ func TestEveryFunctionHasAHandler(t *testing.T) {
 	}
 }
 
-// TestPointers gives every function, in each of its pointers, one that is bad,
-// and expects that nothing happens; and then that the call as it should be
-// finds everything still there.
+// TestPointers calls every function with one invalid pointer, for each of its pointers, and expects
+// that nothing happens. Then it makes the valid call, which must find everything unchanged.
 func TestPointers(t *testing.T) {
 	for _, f := range sockabi.Functions() {
 		key := fmt.Sprint(f.Name, f.NumParams())
@@ -88,7 +87,7 @@ func TestPointers(t *testing.T) {
 	}
 }
 
-// TestNestedPointers is TestPointers for the pointers within structs.
+// TestNestedPointers does the same as TestPointers for the pointers within structs.
 func TestNestedPointers(t *testing.T) {
 	const outside, wrapping = memorySize - 1, 0xffff_fffe
 	for key, setFixture := range fixtures {
@@ -126,7 +125,7 @@ func TestNestedPointers(t *testing.T) {
 	}
 }
 
-// TestResultsAtTheEndOfMemory gives results the last bytes there are.
+// TestResultsAtTheEndOfMemory puts results into the last bytes of memory.
 func TestResultsAtTheEndOfMemory(t *testing.T) {
 	for key, setFixture := range fixtures {
 		name := key[:len(key)-1]
@@ -149,9 +148,8 @@ func TestResultsAtTheEndOfMemory(t *testing.T) {
 	}
 }
 
-// TestResultsThatOverlap puts all results of a call, and its inputs, at one
-// place, or half over each other. What is written is the guest's business; that
-// the host lives, and the call succeeds, ours.
+// TestResultsThatOverlap puts all results and inputs of a call at one place, or makes them overlap.
+// The host must not crash, and the call must succeed. It does not matter which bytes are written.
 func TestResultsThatOverlap(t *testing.T) {
 	for key, setFixture := range fixtures {
 		t.Run(key, func(t *testing.T) {
@@ -256,7 +254,7 @@ func TestErrorsWriteNothing(t *testing.T) {
 	}
 }
 
-// TestNothingAtAnyPlace is buffers without bytes, whose pointers mean nothing.
+// TestNothingAtAnyPlace passes empty buffers with any pointers.
 func TestNothingAtAnyPlace(t *testing.T) {
 	g := newTester(t, sockets.Config{})
 	fd := waiting(g)

@@ -20,7 +20,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// tcpPair is a connection over loopback.
+// tcpPair returns the two ends of a connection over loopback.
 func tcpPair(t testing.TB) (a, b *net.TCPConn) {
 	t.Helper()
 	l := ours(t, "tcp", "127.0.0.1:0")
@@ -37,7 +37,7 @@ func tcpPair(t testing.TB) (a, b *net.TCPConn) {
 	return dialled.(*net.TCPConn), accepted.(*net.TCPConn)
 }
 
-// through is a Config whose Dial answers conn, once it may.
+// through returns a Config whose Dial returns conn, as soon as it may.
 func through(conn net.Conn, may <-chan struct{}) sockets.Config {
 	return sockets.Config{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 		select {
@@ -51,7 +51,7 @@ func through(conn net.Conn, may <-chan struct{}) sockets.Config {
 
 var now = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// connected is a socket whose connection is conn.
+// connected returns a socket whose connection is conn.
 func connected(t testing.TB, conn net.Conn) (*tester, uint32) {
 	t.Helper()
 	g := newTester(t, through(conn, now))
@@ -181,7 +181,7 @@ func TestDialIsAskedOnlyForWhatIsAllowed(t *testing.T) {
 	g.want(sockabi.EACCES, "sock_connect", g.open(inet4, tcp), g.addr("192.0.2.1"), 80)
 }
 
-// TestAGuestGivesUp: the function's context ends with the socket, and with the guest.
+// TestAGuestGivesUp tests that the context of Dial ends with the socket, and with the guest.
 func TestAGuestGivesUp(t *testing.T) {
 	leakCheck(t)
 	began, ended := make(chan bool), make(chan error)
@@ -203,7 +203,8 @@ func TestAGuestGivesUp(t *testing.T) {
 	g.Close()
 }
 
-// TestWhatAGuestHasSentIsDelivered: before it closed the socket, or ended.
+// TestWhatAGuestHasSentIsDelivered tests that data is delivered after the guest has closed the
+// socket, or has ended.
 func TestWhatAGuestHasSentIsDelivered(t *testing.T) {
 	leakCheck(t)
 	text := strings.Repeat("x", 40_000)
@@ -227,7 +228,7 @@ func TestWhatAGuestHasSentIsDelivered(t *testing.T) {
 	}
 }
 
-// TestAPeerThatDoesNotRead does not keep a guest from ending.
+// TestAPeerThatDoesNotRead tests that a peer that does not read does not keep a guest from ending.
 func TestAPeerThatDoesNotRead(t *testing.T) {
 	leakCheck(t)
 	a, b := net.Pipe()
@@ -255,7 +256,7 @@ func TestAConnectionThatBreaks(t *testing.T) {
 	g.Close()
 }
 
-// TestDialledInMemory: much goes both ways at once, through a connection of its own kind.
+// TestDialledInMemory sends much data both ways at once, over a connection in memory.
 func TestDialledInMemory(t *testing.T) {
 	leakCheck(t)
 	a, b := net.Pipe()
@@ -332,7 +333,7 @@ func TestWhatIsDialledIsNoListener(t *testing.T) {
 	g.want(sockabi.EINVAL, "sock_listen", fd, 1)
 }
 
-// TestAcceptedConnectionsAreNotDialled: no connect goes past Dial.
+// TestAcceptedConnectionsAreNotDialled tests that no connect bypasses Dial.
 func TestAcceptedConnectionsAreNotDialled(t *testing.T) {
 	dials := 0
 	g := newTester(t, sockets.Config{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -16,7 +16,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A service is a guest that listens, perhaps at a listener of the host's.
+// A service is a guest that listens, perhaps with a listener of the host.
 type service struct {
 	*tester
 	l     uint32
@@ -24,7 +24,7 @@ type service struct {
 	given net.Listener // or nil
 }
 
-// services runs test with a listener of the guest's own, and with one of the host's.
+// services runs test with a listener of the guest's own, and with one of the host.
 func services(t *testing.T, test func(*testing.T, service)) {
 	t.Run("own", func(t *testing.T) {
 		leakCheck(t)
@@ -66,8 +66,8 @@ func (s service) acceptIs(want sockabi.Errno) {
 	s.want(want, "sock_accept", s.l, 0, s.alloc(4))
 }
 
-// waitsFor polls the listener, which is ready about that time after since, no earlier
-// and not much later.
+// waitsFor polls the listener, and checks that it becomes ready at about that time after since, not
+// earlier and not much later.
 func (s service) waitsFor(since time.Time, after time.Duration) {
 	s.Helper()
 	s.waitFor(read(s.l))
@@ -99,8 +99,8 @@ func TestDrainInABlockingAccept(t *testing.T) {
 	})
 }
 
-// TestDrainServesTheQueue: connections that came before are accepted, and those that
-// come later are refused, or left to the next guest of a listener of the host's.
+// TestDrainServesTheQueue tests that connections in the queue are accepted, and that later ones are
+// refused, or left to the next guest of a listener of the host.
 func TestDrainServesTheQueue(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		for i := range 5 {
@@ -140,7 +140,7 @@ func TestDrainServesTheQueue(t *testing.T) {
 	})
 }
 
-// TestDrainWaitsForConnections, whatever was said on them.
+// TestDrainWaitsForConnections tests that a drain waits for connections, with any traffic.
 func TestDrainWaitsForConnections(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		quiet := func() {
@@ -179,7 +179,8 @@ func TestDrainWaitsForConnections(t *testing.T) {
 	})
 }
 
-// TestDrainOfAGuestThatHandlesIt leaves it to the guest when accepting fails, but in a hurry.
+// TestDrainOfAGuestThatHandlesIt tests that a guest that handles the drain decides when accepting
+// fails, except with hurry.
 func TestDrainOfAGuestThatHandlesIt(t *testing.T) {
 	const drain = 1 << sockabi.SIGDRAIN
 	told := func(s service, subs ...sockabi.Subscription) bool {
@@ -233,7 +234,8 @@ func TestDrainOfAGuestThatHandlesIt(t *testing.T) {
 	})
 }
 
-// TestDrainInAHurryEndsConnections: once the guest has read what came, it reads their ends.
+// TestDrainInAHurryEndsConnections tests that the guest reads the end of a connection after the data
+// that has arrived.
 func TestDrainInAHurryEndsConnections(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		c := s.dial()
@@ -260,7 +262,8 @@ func TestDrainInAHurryEndsConnections(t *testing.T) {
 	})
 }
 
-// TestDrainWakesWhoWaits for bytes of a connection, when there is no time left.
+// TestDrainWakesWhoWaits tests that a drain with hurry wakes a guest that waits for bytes of a
+// connection.
 func TestDrainWakesWhoWaits(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		s.dial()
@@ -305,7 +308,8 @@ func TestDrainInAHurry(t *testing.T) {
 	})
 }
 
-// TestDrainCostsNoCPU while a request is in work and clients knock.
+// TestDrainCostsNoCPU tests that a drain takes no CPU time while a request is served and clients
+// connect.
 func TestDrainCostsNoCPU(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		c := s.dial()
@@ -336,7 +340,7 @@ func cpuTime(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestShutdownOfAGivenListener ends it for this guest, and no other.
+// TestShutdownOfAGivenListener tests that a listener of the host is shut down for this guest only.
 func TestShutdownOfAGivenListener(t *testing.T) {
 	services(t, func(t *testing.T, s service) {
 		s.ok("sock_shutdown", s.l, sockabi.SHUT_RDWR)
@@ -352,9 +356,8 @@ func TestShutdownOfAGivenListener(t *testing.T) {
 	})
 }
 
-// TestRelease: a listener of the host's that it has released and closed takes connections
-// while the guest accepts from it, serves those that came before it drains, and refuses
-// others from then on.
+// TestRelease tests a listener that the host has released and closed: it takes connections while
+// the guest accepts from it, and after a drain it serves those in its queue and refuses others.
 func TestRelease(t *testing.T) {
 	leakCheck(t)
 	l, other := ours(t, "tcp", "127.0.0.1:0"), ours(t, "tcp", "127.0.0.1:0")

@@ -22,7 +22,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// outside is a connection from the guest to one of this process's own.
+// outside returns a connection from the guest to this process.
 func (g *tester) outside() (fd uint32, peer *net.TCPConn) {
 	g.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,7 +44,7 @@ func (g *tester) outside() (fd uint32, peer *net.TCPConn) {
 	return fd, c.(*net.TCPConn)
 }
 
-// attempt is sock_send of text, which can send less.
+// attempt calls sock_send with text, which may send a part of it.
 func (g *tester) attempt(fd uint32, text string) (sent int, errno sockabi.Errno) {
 	g.scratch(func() {
 		half := len(text) / 2
@@ -91,7 +91,7 @@ func TestShortReads(t *testing.T) {
 	}
 }
 
-// TestDemandsForAllAreMet receives with RI_WAITALL, which no network cuts short.
+// TestDemandsForAllAreMet receives with RI_WAITALL, which short reads must not cut.
 func TestDemandsForAllAreMet(t *testing.T) {
 	g := newTester(t, sockets.Config{Faults: hostfault.Faults{ShortRead: 1}})
 	fd, peer := g.outside()
@@ -130,7 +130,7 @@ func TestShortWrites(t *testing.T) {
 	}
 }
 
-// TestDatagramsStayWhole holds that what is short of streams cuts no datagram.
+// TestDatagramsStayWhole tests that short reads and writes of streams do not cut datagrams.
 func TestDatagramsStayWhole(t *testing.T) {
 	g := newTester(t, sockets.Config{Faults: hostfault.Faults{ShortRead: 1, ShortWrite: 1, Reset: 1}})
 	to := waiting(g)
@@ -237,7 +237,7 @@ func TestResetOfAUNIXStream(t *testing.T) {
 	}
 }
 
-// TestOnlyConnectionsBreak asks of sockets that have none for their real errors.
+// TestOnlyConnectionsBreak tests that sockets without a connection report their real errors.
 func TestOnlyConnectionsBreak(t *testing.T) {
 	g := newTester(t, sockets.Config{Faults: hostfault.Faults{Reset: 1, Again: 1}})
 	fd := g.open(inet4, tcp)
@@ -325,8 +325,8 @@ sock_getaddrinfo("localhost", "80", 1) = EAI_AGAIN (lookup localhost: fault: dns
 	}
 }
 
-// TestFaultsFollowTheSeed sends on several connections, in turns that differ from run
-// to run, and asks each often while nothing is there.
+// TestFaultsFollowTheSeed sends on several connections, in an order that differs from run to run,
+// and receives often while nothing has arrived.
 func TestFaultsFollowTheSeed(t *testing.T) {
 	run := func(seed uint64, order []int) string {
 		g := newTester(t, sockets.Config{Faults: hostfault.Faults{Seed: seed, ShortRead: 0.3, ShortWrite: 0.3, Again: 0.3, Reset: 0.01}})

@@ -8,11 +8,11 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A fixture is arguments with which a call of the function succeeds.
+// A fixture returns arguments with which a call of a function succeeds.
 type fixture func(g *tester) []uint32
 
-// pointee is the alignment and size of what the parameters point to, by name;
-// size -1 is that of an array or a text, which the fixture made of 1 or more bytes.
+// pointees has the alignment and size of the values to which parameters point, by name. Size -1
+// means an array or a text, which the fixture makes with 1 or more bytes.
 var pointees = map[string]struct{ align, size int }{
 	"fd*": {4, 4}, "newfd*": {4, 4}, "addr*": {4, 8}, "iovs*": {4, -1}, "nread*": {4, 4}, "nwritten*": {4, 4},
 	"roflags*": {2, 2}, "type*": {4, 4}, "port*": {4, 4}, "value*": {1, -1}, "size*": {4, 4},
@@ -26,7 +26,7 @@ func udp(g *tester) uint32 {
 	return fd
 }
 
-// waiting is a UDP socket with a datagram to receive.
+// waiting returns a UDP socket with a datagram to receive.
 func waiting(g *tester) uint32 {
 	to, from := udp(g), udp(g)
 	g.ok("sock_send_to", from, g.iovs("datagram"), 1, g.addr("127.0.0.1"), uint32(g.local(to).Port()), 0, g.alloc(4))
@@ -39,7 +39,7 @@ func stream(g *tester) uint32 {
 	return fd
 }
 
-// readable is a stream with bytes to read.
+// readable returns a stream with bytes to read.
 func readable(g *tester) uint32 {
 	fd, peer := g.pair()
 	g.send(peer, "bytes")
@@ -47,7 +47,7 @@ func readable(g *tester) uint32 {
 	return fd
 }
 
-// queue is a listener with a connection that waits.
+// queue returns a listener with a connection in its queue.
 func queue(g *tester) uint32 {
 	l, port := g.listen()
 	c := g.open(sockabi.AF_INET4, sockabi.SOCK_STREAM)
@@ -56,7 +56,7 @@ func queue(g *tester) uint32 {
 	return l
 }
 
-// fixtures has one for each function that takes pointers.
+// fixtures has a fixture for each function that takes pointers.
 var fixtures = map[string]fixture{
 	"sock_open3": func(g *tester) []uint32 {
 		return []uint32{sockabi.AF_INET4, sockabi.SOCK_STREAM, g.alloc(4)}

@@ -16,7 +16,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// TestFreePorts holds what the policy is asked about sockets that bind to port 0, and when.
+// TestFreePorts tests what the policy is asked about sockets that bind to port 0, and when.
 func TestFreePorts(t *testing.T) {
 	policy := new(choke)
 	var listening []string
@@ -84,7 +84,7 @@ func TestFreePorts(t *testing.T) {
 	g.waitFor(read(u))
 	asked("listen udp 127.0.0.1:0")
 
-	// One that dials receives from its peer alone, also of what came before.
+	// One that dials receives only from its peer, and nothing else that arrived before.
 	peer, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -118,8 +118,8 @@ func TestFreePorts(t *testing.T) {
 	}
 }
 
-// TestFreePortsTellNoAddresses: a guest without permission does not learn whether the host
-// has an address, and one that may dial binds there.
+// TestFreePortsTellNoAddresses tests that a guest without a rule does not learn whether the host has
+// an address, and that one that may dial can bind there.
 func TestFreePortsTellNoAddresses(t *testing.T) {
 	allowed := false
 	g := newTester(t, sockets.Config{Policy: func(r host.Request) error {
@@ -157,7 +157,7 @@ func TestFreePortsTellNoAddresses(t *testing.T) {
 	g.want(sockabi.EADDRNOTAVAIL, "sock_connect", s, g.addr("127.0.0.1"), port)
 }
 
-// TestRoutes: a guest that connects a UDP socket to port 9 asks for the route there. A refusal
+// TestRoutes tests a guest that connects a UDP socket to port 9, only to learn the route. A refusal
 // is not counted until it sends.
 func TestRoutes(t *testing.T) {
 	var asked []string

@@ -36,8 +36,7 @@ func (p *tape) word() uint32 {
 
 func (p *tape) pick(n int) int { return int(p.byte()) % n }
 
-// onLoopback is a policy for fuzzing: no packet leaves this machine, and no file
-// is made on it.
+// onLoopback is a policy for fuzzing: no packet leaves this machine, and no files are made.
 func onLoopback(r host.Request) error {
 	if r.Op == host.OpResolve || r.Addr.Addr().IsLoopback() || strings.HasPrefix(r.Path, "@wasisock fuzz") {
 		return nil
@@ -45,8 +44,7 @@ func onLoopback(r host.Request) error {
 	return errors.New("not on loopback")
 }
 
-// directly lists, for the functions that write nothing but where their
-// parameters point to, those parameters.
+// directly lists the parameters that point to results, for functions that write only there.
 var directly = map[string][]string{
 	"sock_open": {"fd*"}, "sock_bind": {}, "sock_listen": {}, "sock_accept": {"fd*", "newfd*"}, "sock_connect": {},
 	"sock_send": {"nwritten*"}, "sock_send_to": {"nwritten*"}, "sock_shutdown": {}, "sock_setsockopt": {},
@@ -54,8 +52,8 @@ var directly = map[string][]string{
 	"fd_write": {"nwritten*"}, "fd_close": {}, "fd_fdstat_get": {"stat*"}, "fd_fdstat_set_flags": {}, "fd_filestat_get": {}, "fd_renumber": {},
 }
 
-// FuzzRows calls any functions with any arguments on any memory. The guest is
-// interrupted, so that nothing waits.
+// FuzzRows calls any functions with any arguments on any memory. The guest is interrupted, so that
+// no call waits.
 func FuzzRows(f *testing.F) {
 	functions := sockabi.Functions()
 	f.Add([]byte{})
@@ -115,8 +113,8 @@ func FuzzRows(f *testing.F) {
 	})
 }
 
-// expectWithin fails the test if memory changed outside what those parameters
-// point to.
+// expectWithin fails the test if memory changed outside of the values to which those parameters
+// point.
 func expectWithin(t *testing.T, fn sockabi.Function, args []uint32, was, is memory, names []string) {
 	masked := bytes.Clone(is)
 	for i, name := range strings.Fields(fn.Args) {
@@ -141,9 +139,8 @@ func expectWithin(t *testing.T, fn sockabi.Function, args []uint32, was, is memo
 	}
 }
 
-// FuzzPoll opens, closes, renumbers and fills sockets, and polls in between. An
-// oracle that remembers nothing, and asks poll(2) about each socket alone, says
-// what each poll must report.
+// FuzzPoll opens, closes, renumbers and fills sockets, and polls in between. It compares each poll
+// with an oracle without state, which calls poll(2) for each socket by itself.
 func FuzzPoll(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 9, 3, 1, 0, 2, 0, 1, 1, 3, 0, 9, 3, 1, 0, 2, 0, 1, 1})
 	f.Add([]byte{0, 0, 9, 2, 1, 0, 1, 1, 2, 0, 9, 2, 1, 0, 1, 1, 0, 9, 2, 1, 0, 1, 1})
@@ -227,7 +224,7 @@ func FuzzPoll(f *testing.F) {
 	})
 }
 
-// oracle is the events that there should be.
+// oracle returns the events that a poll must report.
 func oracle(g *tester, subs []sockabi.Subscription) (events []sockabi.Event) {
 	type key struct {
 		tag    uint8

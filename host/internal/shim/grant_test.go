@@ -14,7 +14,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// checkStreams holds that an engine has nothing but what is as the engine takes it for.
+// checkStreams checks that an engine only has sockets on which it may receive and send.
 func (g *tester) checkStreams() {
 	g.Helper()
 	g.Lock()
@@ -30,7 +30,7 @@ func (g *tester) checkStreams() {
 	}
 }
 
-// grantedTo returns what the engine was granted of a socket.
+// grantedTo returns the engine's Stream for a socket.
 func (g *tester) grantedTo(fd uint32) *sockets.Stream { return &g.streams.Of[fd-sockets.FirstSocket] }
 
 func TestPlainConnectionsAreGranted(t *testing.T) {
@@ -95,7 +95,7 @@ func TestWhatIsWatchedOrLimitedIsNotGranted(t *testing.T) {
 	}
 }
 
-// TestWhatAnEngineHasDoneIsKnown plays the engine's part, by the system's calls.
+// TestWhatAnEngineHasDoneIsKnown acts as the engine, with system calls.
 func TestWhatAnEngineHasDoneIsKnown(t *testing.T) {
 	g := newTester(t, sockets.Config{})
 	dialed, accepted := g.pair()

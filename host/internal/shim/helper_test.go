@@ -36,8 +36,7 @@ func (m memory) View(offset, size uint32) ([]byte, bool) {
 
 const memorySize = 1 << 16
 
-// A tester is a guest without an engine. Its memory is full of '?' wherever the
-// test wrote nothing.
+// A tester is a guest without an engine. Its memory is '?' wherever the test wrote nothing.
 type tester struct {
 	testing.TB
 	*sockets.Guest
@@ -53,7 +52,7 @@ func newTester(t testing.TB, cfg sockets.Config) *tester {
 	return newWatched(t, cfg, Watch{})
 }
 
-// newWatched is newTester with calls that w is told of.
+// newWatched returns a tester whose calls are reported to w.
 func newWatched(t testing.TB, cfg sockets.Config, w Watch) *tester {
 	t.Helper()
 	if cfg.Policy == nil {
@@ -72,7 +71,7 @@ func newWatched(t testing.TB, cfg sockets.Config, w Watch) *tester {
 	return g
 }
 
-// call calls the function of that name that has as many parameters as given.
+// call calls the function with that name and that number of parameters.
 func (g *tester) call(name string, args ...uint32) sockabi.Errno {
 	g.Helper()
 	call := g.calls[fmt.Sprint(name, len(args))]
@@ -87,7 +86,7 @@ func (g *tester) call(name string, args ...uint32) sockabi.Errno {
 	return call(g.ctx, g.mem, wide)
 }
 
-// ok is call for one that has to succeed.
+// ok makes a call that must succeed.
 func (g *tester) ok(name string, args ...uint32) {
 	g.Helper()
 	if errno := g.call(name, args...); errno != 0 {
@@ -95,7 +94,7 @@ func (g *tester) ok(name string, args ...uint32) {
 	}
 }
 
-// want is call for one that has to end in that way.
+// want makes a call that must return that errno.
 func (g *tester) want(want sockabi.Errno, name string, args ...uint32) {
 	g.Helper()
 	if got := g.call(name, args...); got != want {
@@ -103,8 +102,7 @@ func (g *tester) want(want sockabi.Errno, name string, args ...uint32) {
 	}
 }
 
-// touched runs f and returns what it changed in memory, as "from+size" of each
-// run of bytes.
+// touched runs f and returns the changes of memory, as "from+size" for each run of bytes.
 func (g *tester) touched(f func()) string {
 	before := bytes.Clone(g.mem)
 	f()
@@ -121,8 +119,7 @@ func (g *tester) touched(f func()) string {
 	return strings.Join(runs, " ")
 }
 
-// alloc is size bytes of '?' nobody else uses, at a multiple of 8, with some
-// '?' behind.
+// alloc returns the address of size unused bytes of '?', a multiple of 8, with some '?' after them.
 func (g *tester) alloc(size int) uint32 {
 	g.Helper()
 	ptr := g.next
@@ -136,14 +133,14 @@ func (g *tester) alloc(size int) uint32 {
 	return ptr
 }
 
-// scratch runs f and frees what it allocates.
+// scratch runs f and frees the memory that f allocates.
 func (g *tester) scratch(f func()) {
 	next := g.next
 	defer func() { g.next = next }()
 	f()
 }
 
-// put writes values one after the other and returns where.
+// put writes values one after the other and returns their address.
 func (g *tester) put(values ...any) uint32 {
 	g.Helper()
 	var b []byte
@@ -208,7 +205,7 @@ func (g *tester) nonblock(fd uint32) uint32 {
 	return fd
 }
 
-// local is the address that fd has.
+// local returns the address of fd.
 func (g *tester) local(fd uint32) netip.AddrPort { return g.named("sock_getlocaladdr_v2", fd) }
 func (g *tester) peer(fd uint32) netip.AddrPort  { return g.named("sock_getpeeraddr_v2", fd) }
 
@@ -227,7 +224,7 @@ func (g *tester) named(name string, fd uint32) (addr netip.AddrPort) {
 	return addr
 }
 
-// listen is a non-blocking TCP listener at a port of 127.0.0.1.
+// listen returns a non-blocking TCP listener at a port of 127.0.0.1.
 func (g *tester) listen() (fd uint32, port uint32) {
 	g.Helper()
 	g.scratch(func() {
@@ -239,8 +236,8 @@ func (g *tester) listen() (fd uint32, port uint32) {
 	return fd, port
 }
 
-// pair is two ends of a TCP connection, both non-blocking: one that connected
-// and one that was accepted.
+// pair returns two ends of a TCP connection, both non-blocking: one that connected, and one that
+// was accepted.
 func (g *tester) pair() (dialed, accepted uint32) {
 	g.Helper()
 	g.scratch(func() {
@@ -276,7 +273,7 @@ func (g *tester) send(fd uint32, text string) {
 	})
 }
 
-// recv returns the bytes that sock_recv returns, at most 64.
+// recv returns the bytes that sock_recv receives, at most 64.
 func (g *tester) recv(fd uint32) (text string, errno sockabi.Errno) {
 	g.scratch(func() {
 		iovs, n, flags := g.iovs(strings.Repeat("?", 64)), g.alloc(4), g.alloc(2)
@@ -287,7 +284,7 @@ func (g *tester) recv(fd uint32) (text string, errno sockabi.Errno) {
 	return text, errno
 }
 
-// read and write subscribe to a descriptor, timer to the monotonic clock.
+// read and write return subscriptions to a descriptor, and timer one to the monotonic clock.
 func read(fd uint32) sockabi.Subscription {
 	return sockabi.Subscription{Userdata: uint64(fd) | 1<<40, Tag: sockabi.EVENTTYPE_FD_READ, Target: fd}
 }
@@ -300,7 +297,7 @@ func timer(d time.Duration) sockabi.Subscription {
 	return sockabi.Subscription{Userdata: 3 << 40, Target: sockabi.CLOCK_MONOTONIC, Timeout: uint64(d)}
 }
 
-// poll is poll_oneoff of these subscriptions, which must succeed.
+// poll calls poll_oneoff with these subscriptions, which must succeed.
 func (g *tester) poll(subs ...sockabi.Subscription) []sockabi.Event {
 	g.Helper()
 	var events []sockabi.Event
@@ -315,8 +312,8 @@ func (g *tester) poll(subs ...sockabi.Subscription) []sockabi.Event {
 	return events
 }
 
-// polled is poll as text, such as "read:0 write:1 hangup", by the position of
-// the subscription, or "read:0 EBADF".
+// polled returns the events of a poll as text, such as "read:0 write:1 hangup" or "read:0 EBADF",
+// with the positions of the subscriptions.
 func (g *tester) polled(subs ...sockabi.Subscription) string {
 	g.Helper()
 	var text []string
@@ -341,7 +338,7 @@ func (g *tester) polled(subs ...sockabi.Subscription) string {
 	return strings.Join(text, ", ")
 }
 
-// waitFor polls until sub has happened, without an error.
+// waitFor polls until the event of sub occurs, without an error.
 func (g *tester) waitFor(sub sockabi.Subscription) sockabi.Event {
 	g.Helper()
 	for _, ev := range g.poll(sub, timer(10*time.Second)) {
@@ -363,7 +360,7 @@ func (g *tester) expectPoll(want string, subs ...sockabi.Subscription) {
 	}
 }
 
-// openFiles is how many descriptors this process has.
+// openFiles returns the number of descriptors of this process.
 func openFiles(t testing.TB) int {
 	t.Helper()
 	dir := "/proc/self/fd"
@@ -377,15 +374,14 @@ func openFiles(t testing.TB) int {
 	return len(entries)
 }
 
-// startPoller has Go open the descriptors that its own poller keeps.
+// startPoller makes Go open the descriptors of its own poller.
 var startPoller = sync.OnceFunc(func() {
 	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		l.Close()
 	}
 })
 
-// leakCheck fails the test if it leaves more descriptors or goroutines behind
-// than there were.
+// leakCheck fails the test if there are more descriptors or goroutines at its end than before.
 func leakCheck(t testing.TB) {
 	startPoller()
 	files, goroutines := openFiles(t), runtime.NumGoroutine()

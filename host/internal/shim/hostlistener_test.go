@@ -18,7 +18,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// ours is a listener of the host's at a port of its own.
+// ours returns a listener of the host at a free port.
 func ours(t testing.TB, network, at string) net.Listener {
 	t.Helper()
 	l, err := net.Listen(network, at)
@@ -47,7 +47,7 @@ func (g *tester) meet(l net.Listener, fd uint32) (accepted uint32, peer net.Conn
 	return g.u32(out), peer
 }
 
-// TestHostListener is one that guests have after each other, without a rule.
+// TestHostListener gives a listener to guests one after the other, without a rule.
 func TestHostListener(t *testing.T) {
 	leakCheck(t)
 	l := ours(t, "tcp", "127.0.0.1:0")
@@ -120,8 +120,8 @@ func TestHostListener(t *testing.T) {
 	l.Close()
 }
 
-// TestHostListenerIsNothingElse tries to give it a second address, or a peer, or to
-// accept before it listens, as no limit of listeners would know.
+// TestHostListenerIsNothingElse tries to give a listener a second address or a peer, and to accept
+// before it listens, which would bypass the limit of listeners.
 func TestHostListenerIsNothingElse(t *testing.T) {
 	l := ours(t, "tcp", "127.0.0.1:0")
 	g := newTester(t, sockets.Config{Listeners: []net.Listener{l}})
@@ -137,7 +137,7 @@ func TestHostListenerIsNothingElse(t *testing.T) {
 	g.want(sockabi.EINVAL, "sock_accept", g.nonblock(fd), g.alloc(4))
 }
 
-// TestHostListenersOfAllAddresses: which family it is, is the host's to choose.
+// TestHostListenersOfAllAddresses tests that the host chooses the family.
 func TestHostListenersOfAllAddresses(t *testing.T) {
 	for _, at := range []struct{ network, addr string }{{"tcp4", "0.0.0.0:0"}, {"tcp", "[::]:0"}} {
 		l := ours(t, at.network, at.addr)

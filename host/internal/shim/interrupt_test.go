@@ -18,7 +18,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// waits is calls that wait forever, by what they are.
+// waits lists calls that wait forever.
 var waits = map[string]func(g *tester) func() sockabi.Errno{
 	"a poll of a socket": func(g *tester) func() sockabi.Errno { return g.forever(read(nonblockPeer(g))) },
 	"a poll of a clock":  func(g *tester) func() sockabi.Errno { return g.forever(timer(time.Hour)) },
@@ -83,15 +83,15 @@ func (g *tester) forever(subs ...sockabi.Subscription) func() sockabi.Errno {
 	return func() sockabi.Errno { return g.call("poll_oneoff", in, out, uint32(len(subs)), n) }
 }
 
-// blocking is a connected stream that blocks, whose peer does nothing.
+// blocking returns a connected stream that blocks, whose peer does nothing.
 func (g *tester) blocking() uint32 {
 	fd, _ := g.pair()
 	g.ok("fd_fdstat_set_flags", fd, 0)
 	return fd
 }
 
-// TestInterruptEndsEveryWait interrupts at the worst moments there are: at random
-// ones, from several goroutines, some of which close.
+// TestInterruptEndsEveryWait interrupts at random moments, from several goroutines, some of which
+// close the guest.
 func TestInterruptEndsEveryWait(t *testing.T) {
 	leakCheck(t)
 	for name, begin := range waits {

@@ -16,7 +16,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A memoryListener accepts what Dial gives it.
+// A memoryListener accepts the connections that Dial makes.
 type memoryListener struct {
 	conns chan net.Conn
 	end   sync.Once
@@ -52,7 +52,7 @@ type nowhere struct{}
 func (nowhere) Network() string { return "memory" }
 func (nowhere) String() string  { return "nowhere" }
 
-// listenAt is a non-blocking listener that the host gives.
+// listenAt returns a non-blocking listener of the host.
 func (g *tester) listenAt(addr string, port uint32) uint32 {
 	g.Helper()
 	fd := g.nonblock(g.open(inet4, tcp))
@@ -69,7 +69,7 @@ func (g *tester) accept(l uint32) uint32 {
 	return g.u32(out)
 }
 
-// echoes holds that what peer and the guest's fd send each other arrives.
+// echoes checks that data arrives between peer and the guest's fd, both ways.
 func (g *tester) echoes(fd uint32, peer net.Conn) {
 	g.Helper()
 	go peer.Write([]byte("ping"))
@@ -121,7 +121,7 @@ func TestListenerInMemory(t *testing.T) {
 	l.Close()
 }
 
-// TestTwoGuestsOfAListenerInMemory: each connection goes to one of them.
+// TestTwoGuestsOfAListenerInMemory tests that each connection goes to one of two guests.
 func TestTwoGuestsOfAListenerInMemory(t *testing.T) {
 	leakCheck(t)
 	l := newMemoryListener(t)
@@ -143,7 +143,7 @@ func TestTwoGuestsOfAListenerInMemory(t *testing.T) {
 	}
 }
 
-// TestAListenerInMemoryEnds: the guest learns of it from accept.
+// TestAListenerInMemoryEnds tests that accept reports the end of a listener.
 func TestAListenerInMemoryEnds(t *testing.T) {
 	leakCheck(t)
 	l := newMemoryListener(t)

@@ -18,8 +18,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// list links that many nodes with that much room for data and canonical names,
-// and returns a pointer to the pointer to the first.
+// list makes a list of that many nodes, with that much room for data and canonical names, and
+// returns a pointer to the pointer to the first.
 func (g *tester) list(nodes int, data, canon int) uint32 {
 	next := uint32(0)
 	for range nodes {
@@ -31,8 +31,8 @@ func (g *tester) list(nodes int, data, canon int) uint32 {
 	return g.put(next)
 }
 
-// ask is the arguments of sock_getaddrinfo, with room for as many answers as the
-// list has nodes.
+// ask returns the arguments of sock_getaddrinfo, with room for as many answers as the list has
+// nodes.
 func (g *tester) ask(node, service string, hints sockabi.AddrInfo, list uint32) []uint32 {
 	max := uint32(0)
 	for ptr := g.u32(list); ptr != 0 && ptr < memorySize; ptr = get[sockabi.AddrInfo](g, ptr).Next {
@@ -41,7 +41,7 @@ func (g *tester) ask(node, service string, hints sockabi.AddrInfo, list uint32) 
 	return []uint32{g.put(node), uint32(len(node)), g.put(service), uint32(len(service)), g.put(hints), list, max, g.alloc(4)}
 }
 
-// answers is the list as text, such as "tcp 127.0.0.1:80, tcp [::1]:80".
+// answers returns the list as text, such as "tcp 127.0.0.1:80, tcp [::1]:80".
 func (g *tester) answers(list, count uint32) string {
 	var texts []string
 	ptr := g.u32(list)

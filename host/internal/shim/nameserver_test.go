@@ -31,7 +31,7 @@ func newNameTesterOf(t testing.TB, policy host.Policy) *tester {
 	return g
 }
 
-// TestTheNameserverByDatagrams asks as a guest's resolver does, connected and not.
+// TestTheNameserverByDatagrams sends queries as a guest's resolver does, connected and not.
 func TestTheNameserverByDatagrams(t *testing.T) {
 	leakCheck(t)
 	g := newNameTester(t, "resolve *.test")
@@ -117,8 +117,8 @@ func TestTheNameserverOffGuard(t *testing.T) {
 	g.Close()
 }
 
-// TestNamesAllowWhatTheHostTold dials an address before and after it was told of, in
-// both ways, and another guest's name.
+// TestNamesAllowWhatTheHostTold dials an address before and after the host has returned it, in both
+// ways, and one of another guest's name.
 func TestNamesAllowWhatTheHostTold(t *testing.T) {
 	told := map[string]func(g *tester){
 		"by sock_getaddrinfo": func(g *tester) {

@@ -55,7 +55,8 @@ func TestWakeupsAreCounted(t *testing.T) {
 	}
 }
 
-// TestCallsAreCounted: a guest that waits is told from one that does not call.
+// TestCallsAreCounted tests that Stats distinguishes a guest that waits from one that makes no
+// calls.
 func TestCallsAreCounted(t *testing.T) {
 	g := newTester(t, sockets.Config{})
 	fd, _ := g.pair()
@@ -78,7 +79,7 @@ func TestCallsAreCounted(t *testing.T) {
 	}
 }
 
-// BenchmarkCall is one of the cheapest calls: a receive without anything there.
+// BenchmarkCall measures one of the cheapest calls: a receive with nothing to receive.
 func BenchmarkCall(b *testing.B) {
 	for _, test := range []struct {
 		name string

@@ -10,7 +10,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// operations are the next operations that a guest can do.
+// operations lists the operations that a guest can do next.
 var operations = []func(*model){
 	(*model).doOpen, (*model).doBind, (*model).doListen, (*model).doAccept, (*model).doConnect, (*model).doSend, (*model).doReceive, (*model).doSendTo,
 	(*model).doShutdown, (*model).doOption, (*model).doSetOption, (*model).doAddress, (*model).doNames, (*model).doPoll, (*model).doFlags, (*model).doClose, (*model).doRenumber,
@@ -31,8 +31,8 @@ func (m *model) doOpen() {
 	}
 }
 
-// place is an address for s, and what it is: "free", "taken" perhaps by another
-// socket, "denied", of "another" family, or of IPv4 for a socket of IPv6.
+// place returns an address for s, and its kind: "free", "taken" perhaps by another socket,
+// "denied", of "another" family, or of IPv4 for a socket of IPv6.
 func (m *model) place(s *modelled) (addr, port uint32, what string) {
 	k := m.byte()
 	family := cmp.Or(s, new(modelled)).family
@@ -169,7 +169,7 @@ func (m *model) doConnect() {
 	}
 }
 
-// sent is in which ways sending of s can end.
+// sent returns the errnos with which a send of s can end.
 func (s *modelled) sent() []sockabi.Errno {
 	switch {
 	case s == nil:
@@ -184,7 +184,7 @@ func (s *modelled) sent() []sockabi.Errno {
 		sockabi.EDESTADDRREQ, sockabi.EMSGSIZE, sockabi.EINVAL, sockabi.EPROTOTYPE, sockabi.EPERM)
 }
 
-// texts is some buffers to send.
+// texts returns buffers to send.
 func (m *model) texts() (iovs, n uint32, size int) {
 	var texts []string
 	for range 1 + m.pick(3) {

@@ -12,7 +12,7 @@ import (
 
 const hasAbstractNames = runtime.GOOS == "linux"
 
-// option is the value of an option that is a number.
+// option returns the value of an option that is a number.
 func (g *tester) option(fd, level, name uint32) int32 {
 	g.Helper()
 	value, size := g.alloc(4), g.put(uint32(4))
@@ -60,8 +60,8 @@ func TestOptionsThatAreNumbers(t *testing.T) {
 	}
 }
 
-// TestSizesByValue holds that the size 4, passed by value, is not a pointer to address 4,
-// unless something is there.
+// TestSizesByValue tests that the size 4, passed by value, is not taken for a pointer to address 4,
+// unless there is another value than 0.
 func TestSizesByValue(t *testing.T) {
 	g := newTester(t, sockets.Config{})
 	a, l := g.open(inet4, tcp), g.nonblock(g.open(inet4, tcp))

@@ -18,8 +18,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// choke is a policy that writes down what it is asked, and refuses while deny is
-// set.
+// choke is a policy that records requests, and refuses them while deny is set.
 type choke struct {
 	asked []string
 	deny  bool
@@ -68,7 +67,7 @@ func TestEveryAddressPassesThePolicy(t *testing.T) {
 			return g.call("sock_connect", fd, g.addr("::ffff:127.0.0.1"), 9)
 		}, "dial udp 127.0.0.1:9"},
 		{inet6, dgram, func(g *tester, fd uint32) sockabi.Errno { return g.call("sock_connect", fd, g.addr("127.0.0.1"), 9) }, "dial udp 127.0.0.1:9"},
-		// What is unspecified is the loopback, for the kernel and the policy.
+		// The unspecified address means loopback, for the kernel and the policy.
 		{inet4, dgram, func(g *tester, fd uint32) sockabi.Errno { return g.call("sock_connect", fd, g.addr("0.0.0.0"), 9) }, "dial udp 127.0.0.1:9"},
 		{inet6, dgram, func(g *tester, fd uint32) sockabi.Errno { return g.call("sock_connect", fd, g.addr("::"), 9) }, "dial udp [::1]:9"},
 		{inet6, dgram, func(g *tester, fd uint32) sockabi.Errno {
@@ -106,7 +105,7 @@ func TestEveryAddressPassesThePolicy(t *testing.T) {
 		if _, errno := g.Peer(g.Socket(fd)); errno == 0 || is != was {
 			t.Errorf("%q: refused, and yet the socket is bound to %v or connected", test.want, is)
 		}
-		// Permitted: whatever happens, the policy does not say EACCES.
+		// Allowed: no outcome is EACCES.
 		policy.deny, policy.asked = false, nil
 		if errno := test.act(g, fd); errno == sockabi.EACCES || len(policy.asked) != 1 {
 			t.Errorf("%q: allowed, and the guest got %s; asked %v", test.want, errno.Name(), policy.asked)

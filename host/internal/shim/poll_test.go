@@ -18,8 +18,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// pairs makes so many pairs of connected UNIX sockets; the guest has one
-// end, non-blocking, and the test the other.
+// pairs makes that many pairs of connected UNIX sockets. The guest has one end, non-blocking, and
+// the test the other.
 func (g *tester) pairs(n int) (fds []uint32, peers []int) {
 	g.Helper()
 	dir, err := os.MkdirTemp("", "wasisock") // TempDir is too long for a path on some systems
@@ -89,7 +89,7 @@ func TestReadinessIsToldUntilDrained(t *testing.T) {
 	g.expectPoll("clock:1", read(fd), timer(time.Millisecond))
 }
 
-// clockNow is a clock of the guest's.
+// clockNow returns the time of one of the guest's clocks.
 func clockNow(clock uint32) int64 {
 	if clock == sockabi.CLOCK_REALTIME {
 		return time.Now().UnixNano()
@@ -142,8 +142,8 @@ func TestClocks(t *testing.T) {
 			t.Errorf("clock %d: it is %d, and the time to be waited for %d", clock, now, at.Timeout)
 		}
 	}
-	// Longer waits than 32 bits of milliseconds, or 64 of nanoseconds, end early
-	// only when something comes.
+	// Waits longer than 32 bits of milliseconds, or 64 of nanoseconds, end early only with an
+	// event.
 	fd := readable(g)
 	g.expectPoll("read:1", sockabi.Subscription{Timeout: 1<<64 - 1}, read(fd))
 	g.expectPoll("read:1", sockabi.Subscription{Timeout: 1 << 62, Flags: sockabi.SUBCLOCK_ABSTIME}, read(fd))
@@ -178,7 +178,7 @@ func TestTheSameTwice(t *testing.T) {
 	g.expectPoll("read:0, read:1 EEXIST", read(fd), second)
 }
 
-// nonblockPeer is a connected stream to which nothing was sent.
+// nonblockPeer returns a connected stream to which nothing was sent.
 func nonblockPeer(g *tester) uint32 {
 	fd, _ := g.pair()
 	return fd
@@ -378,8 +378,8 @@ func TestSignalsDoNotEndAPoll(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForIt makes descriptors ready that were subscribed to once and
-// are no more: a poll of others must sleep.
+// TestNobodyWaitsForIt makes descriptors ready that are no longer subscribed to: a poll of others
+// must sleep.
 func TestNobodyWaitsForIt(t *testing.T) {
 	g := newTester(t, sockets.Config{})
 	fds, peers := g.pairs(3)

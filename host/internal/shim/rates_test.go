@@ -28,8 +28,8 @@ func TestListenersAreLimited(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreLimited holds that one too many stays in the queue, that no poll
-// reports it, and that other listeners are not concerned.
+// TestConnectionsAreLimited tests that a connection beyond the limit stays in the queue, that no
+// poll reports it, and that the limit does not affect other listeners.
 func TestConnectionsAreLimited(t *testing.T) {
 	var told []string
 	g := newTester(t, sockets.Config{Limits: host.Limits{Connections: 2}, OnLimit: func(field string) { told = append(told, field) }})
@@ -55,8 +55,8 @@ func TestConnectionsAreLimited(t *testing.T) {
 	}
 }
 
-// TestRates moves three seconds' worth each way. Where the machine is slow it takes
-// longer, never less.
+// TestRates moves the bytes of three seconds each way. On a slow machine it takes longer, never
+// less.
 func TestRates(t *testing.T) {
 	const rate = 100_000
 	for _, test := range []struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// TestNamesAreRenewed: a name that was told long ago is looked up again at a refusal, once.
+// TestNamesAreRenewed tests that an expired name is looked up again once after a refusal.
 func TestNamesAreRenewed(t *testing.T) {
 	lookups := 0
 	var mu sync.Mutex
@@ -47,7 +47,7 @@ func TestNamesAreRenewed(t *testing.T) {
 	}
 }
 
-// counting is policy, which calls f before.
+// counting returns a policy that calls f, and then policy.
 func counting(policy host.Policy, f func(host.Request)) host.Policy {
 	return func(r host.Request) error {
 		f(r)

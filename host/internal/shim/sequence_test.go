@@ -19,8 +19,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// A model is a guest that uses its sockets as the fuzzer says, and what must come of
-// each call as far as its calls before show.
+// A model is a guest that uses its sockets as the fuzzer chooses. It predicts the result of each
+// call from the earlier ones.
 type model struct {
 	*tester
 	tape
@@ -42,8 +42,8 @@ func (s *modelled) stream() bool { return s.kind == tcp }
 
 const mostSockets = 12
 
-// FuzzSequence calls all functions one after another, with arguments that mostly make
-// sense. The errnos are those that Linux gives.
+// FuzzSequence calls all functions one after another, with mostly valid arguments. The expected
+// errnos are those of Linux.
 func FuzzSequence(f *testing.F) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
@@ -76,14 +76,14 @@ func FuzzSequence(f *testing.F) {
 	})
 }
 
-// out is room for what a call may write.
+// out returns room for a result of a call.
 func (m *model) out(size int) uint32 {
 	ptr := m.alloc(size)
 	m.outputs = append(m.outputs, [2]uint32{ptr, uint32(size)})
 	return ptr
 }
 
-// some is a socket; now and then its number is one that is not open.
+// some returns a socket; sometimes its number is not open.
 func (m *model) some() (fd uint32, s *modelled) {
 	k := m.byte()
 	if fd = sockets.FirstSocket + uint32(k%(mostSockets+2)); k < 240 && len(m.open) > 0 {
@@ -102,9 +102,8 @@ func (m *model) lowest() uint32 {
 
 func (m *model) full() bool { return len(m.open) == mostSockets }
 
-// do is a call, of version 2 of the function perhaps, that has to end in one of these
-// ways, and may write to outputs alone, when it succeeds. Now and then a pointer leads
-// out of memory.
+// do makes a call, perhaps of version 2 of the function. The call must return one of these errnos,
+// and may write only to outputs, and only if it succeeds. Sometimes a pointer leads out of memory.
 func (m *model) do(s *modelled, allowed []sockabi.Errno, name string, args ...uint32) sockabi.Errno {
 	flavour := m.byte()
 	if flavour&1 != 0 && handlers[name+"_v2"][len(args)] != nil {
@@ -143,8 +142,8 @@ func (m *model) do(s *modelled, allowed []sockabi.Errno, name string, args ...ui
 
 func either(errnos ...sockabi.Errno) []sockabi.Errno { return errnos }
 
-// born returns the operations that follow on a new socket, so that no call waits forever and no port
-// stays in use.
+// born returns the operations that must follow on a new socket, so that no call waits forever and
+// no port stays in use.
 func (m *model) born(ptr uint32, s *modelled) {
 	fd := m.u32(ptr)
 	if want := m.lowest(); fd != want {

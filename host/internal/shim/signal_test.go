@@ -14,8 +14,8 @@ func signalRow(handled, ignored uint64) sockabi.Subscription {
 	return sockabi.Subscription{Userdata: 0x51, Tag: sockabi.EVENTTYPE_SIGNAL, Timeout: handled, Precision: ignored}
 }
 
-// TestSignal: a signal that the guest handles ends a poll with the signal's row, now or
-// later, and no other poll; those it ignores are taken, and others are not.
+// TestSignal tests that a signal that the guest handles ends a poll that subscribes to signals, now
+// or later, and no other poll. Ignored signals are accepted, and others are not.
 func TestSignal(t *testing.T) {
 	leakCheck(t)
 	g := newTester(t, sockets.Config{})

@@ -15,7 +15,7 @@ const (
 	tcp, dgram          = sockabi.SOCK_STREAM, sockabi.SOCK_DGRAM
 )
 
-// closedPort is a TCP port of 127.0.0.1 where nobody listens.
+// closedPort returns a TCP port of 127.0.0.1 at which nobody listens.
 func (g *tester) closedPort() (port uint32) {
 	g.scratch(func() {
 		fd := g.open(inet4, tcp)
@@ -68,7 +68,7 @@ func TestARefusedConnection(t *testing.T) {
 	g.want(sockabi.ECONNREFUSED, "sock_connect", blocking, g.addr("127.0.0.1"), port)
 }
 
-// fullListener is a listener whose queue is full: connecting to it hangs.
+// fullListener returns a listener whose queue is full: connecting to it hangs.
 func (g *tester) fullListener() (port uint32) {
 	l := g.open(inet4, tcp)
 	g.ok("sock_bind", l, g.addr("127.0.0.1"), 0)

@@ -30,8 +30,8 @@ func TestTrace(t *testing.T) {
 	}}, watch)
 	g.Names.Resolver = namestest.Resolver{}
 	port := func(fd uint32) string { return fmt.Sprint(g.local(fd).Port()) }
-	// told is the trace of f, in the form of hosttrace.Text, with the descriptor
-	// in front and the port of each socket in names replaced by its name.
+	// told returns the trace of f in the form of hosttrace.Text, with the descriptor in front. The
+	// port of each socket in names is replaced by its name.
 	told := func(f func(), names map[string]string) string {
 		t.Helper()
 		traced = nil
@@ -141,7 +141,7 @@ func TestTrace(t *testing.T) {
 		}
 	}
 
-	// What falls through is reported by the engine.
+	// The engine reports calls that fall through.
 	traced = nil
 	g.want(FallThrough, "fd_write", 1, g.iovs("x"), 1, g.alloc(4))
 	if traced != nil {
@@ -181,8 +181,8 @@ func TestWithoutTraceNothingIsWrapped(t *testing.T) {
 	}
 }
 
-// BenchmarkTrace is a call that does next to nothing, as a row of its own, and with a
-// trace that nobody keeps.
+// BenchmarkTrace measures a call that does almost nothing: without a trace, and with one that
+// nobody keeps.
 func BenchmarkTrace(b *testing.B) {
 	for _, test := range []struct {
 		name  string

@@ -62,7 +62,7 @@ func TestUnixSockets(t *testing.T) {
 		g.expectPoll("read:0 hangup", read(a), timer(5*time.Second))
 		g.want(sockabi.EPIPE, "fd_write", a, g.iovs("x"), 1, g.alloc(4))
 
-		// A program that is not a guest meets it by Go's name for it.
+		// A native program connects with Go's name for it.
 		conn, err := net.Dial("unix", strings.Replace(name, "\x00", "@", 1))
 		if err != nil {
 			t.Fatal(err)
@@ -98,8 +98,7 @@ func TestUnixDatagrams(t *testing.T) {
 			t.Errorf("%d bytes from %q, family %d, want %q", g.u32(n), got, s.Family, from)
 		}
 	}
-	// The receiver's queue is full: nothing to wait for with poll, and yet a
-	// blocking call has to wait.
+	// The receiver's queue is full, which poll does not report: a blocking call must wait anyway.
 	var errno sockabi.Errno
 	for range 10_000 {
 		if errno = g.call("sock_send_to_v2", a, g.iovs("x"), 1, to, 0, 0, n); errno != 0 {
@@ -147,7 +146,7 @@ func TestUnixNames(t *testing.T) {
 	}
 }
 
-// TestUnixPathsThatChange swaps what a path passes once the policy has decided.
+// TestUnixPathsThatChange replaces parts of a path after the policy has decided.
 func TestUnixPathsThatChange(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("Linux alone connects to a descriptor")
