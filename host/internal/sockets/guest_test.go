@@ -19,8 +19,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// Most of what a guest's sockets do is tested by calls through guest memory, in package shim.
-// This file tests what they do for callers in Go.
+// Most tests of a guest's sockets make calls through guest memory, in package shim. This file
+// tests the methods for callers in Go.
 
 func open(t *testing.T, cfg Config) *Guest {
 	t.Helper()
@@ -44,7 +44,7 @@ func must[T any](v T, errno sockabi.Errno) func(*testing.T) T {
 
 var loopback = address.Inet(netip.MustParseAddr("127.0.0.1"), 0)
 
-// listen is a TCP listener, and where it is.
+// listen returns a TCP listener, and its address.
 func listen(t *testing.T, g *Guest) (*Socket, address.Endpoint) {
 	t.Helper()
 	l := must(g.Open(sockabi.AF_INET4, sockabi.SOCK_STREAM))(t)
@@ -111,8 +111,8 @@ func TestTheTextOfAnUnknownErrorIsRecorded(t *testing.T) {
 	}
 }
 
-// TestLingerIsInherited holds that a close of an accepted socket drops the time that its
-// listener was told to linger.
+// TestLingerIsInherited tests that closing an accepted socket drops the linger time that was set on
+// its listener.
 func TestLingerIsInherited(t *testing.T) {
 	g := open(t, Config{Policy: host.AllowAll})
 	l, at := listen(t, g)
@@ -130,8 +130,8 @@ func TestLingerIsInherited(t *testing.T) {
 	}
 }
 
-// TestPollHasTheContext holds that what asks about the engine's descriptors has the context of
-// the poll, and that nothing keeps it.
+// TestPollHasTheContext tests that Config.FDStat gets the context of the poll, and that nothing
+// keeps the context.
 func TestPollHasTheContext(t *testing.T) {
 	type key struct{}
 	ctx := context.WithValue(context.Background(), key{}, "this call")

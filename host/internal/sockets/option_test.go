@@ -9,8 +9,8 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// TestEveryOptionIsServed holds that each option of sockabi has one of the operating system's
-// behind it, or an answer without.
+// TestEveryOptionIsServed tests that each option of sockabi has one of the operating system behind
+// it, or is answered without one.
 func TestEveryOptionIsServed(t *testing.T) {
 	own := map[string]bool{"SO_TYPE": true, "SO_PORTORDER": true, "SO_BINDTODEVICE": true}
 	for _, table := range sockabi.Options() {
@@ -24,8 +24,8 @@ func TestEveryOptionIsServed(t *testing.T) {
 	}
 }
 
-// TestWhatConnectionsInherit sets each option of a host's listener that connections inherit,
-// and those alone are set on a connection.
+// TestWhatConnectionsInherit sets each option of a host's listener, and checks that a connection
+// inherits those that it must, and no others.
 func TestWhatConnectionsInherit(t *testing.T) {
 	g := open(t, Config{Policy: host.AllowAll})
 	g.hostListeners = []*hostListener{{fd: -1, released: true}}
