@@ -13,8 +13,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// tree is a directory with a name short enough for paths of sockets, and without symbolic
-// links in it.
+// tree returns a new directory whose path is short enough for sockets, and has no symbolic links.
 func tree(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "wasisock")

@@ -19,7 +19,7 @@ import (
 	"github.com/wasisock/wasisock/sockabi"
 )
 
-// background is that of a guest, which ends with the test.
+// background returns the Background of a guest that ends with the test.
 func background(t *testing.T) *account.Background {
 	ctx, cancel := context.WithCancel(context.Background())
 	bg := &account.Background{Ended: ctx}
@@ -39,7 +39,7 @@ func wait(t *testing.T, fd int, events int16) {
 	}
 }
 
-// dial is a bridge of a new socket, which connects to a port of 192.0.2.1 by f.
+// dial returns the bridge of a new socket that connects to a port of 192.0.2.1 with f.
 func dial(t *testing.T, f func(context.Context) (net.Conn, error)) *Conn {
 	t.Helper()
 	fd, err := netos.NewSocket(unix.AF_INET, unix.SOCK_STREAM)

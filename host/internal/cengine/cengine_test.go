@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestDrive compiles the header with a driver in C in place of an engine, and runs that.
+// TestDrive compiles the header with a driver in C in place of an engine, and runs the driver.
 func TestDrive(t *testing.T) {
 	cc, err := exec.LookPath("cc")
 	if err != nil {

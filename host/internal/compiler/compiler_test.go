@@ -153,7 +153,7 @@ func TestContext(t *testing.T) {
 	gone(t, j.Dir)
 }
 
-// TestItEndsWithItsParent has a process run a job, and kills it.
+// TestItEndsWithItsParent kills a process that runs a job, and waits for the end of the compiler.
 func TestItEndsWithItsParent(t *testing.T) {
 	const variable = "WASISOCK_TEST_PARENT"
 	if dir := os.Getenv(variable); dir != "" {

@@ -15,7 +15,7 @@ const (
 	i64 = api.ValueTypeI64
 )
 
-// unusable holds that err is a *host.ModuleError which says want, and none if want is "".
+// unusable checks that err is a *host.ModuleError with the text want, or nil if want is "".
 func unusable(t *testing.T, what string, err error, want string) {
 	t.Helper()
 	var module *host.ModuleError
@@ -97,8 +97,8 @@ func TestMemoryLimit(t *testing.T) {
 	}
 }
 
-// TestTextsAreSafe has what a module chooses in errors: line ends, escapes, and more than
-// anybody reads.
+// TestTextsAreSafe puts texts that a module can choose into errors: line ends, escapes, and very
+// long ones.
 func TestTextsAreSafe(t *testing.T) {
 	evil := "a\nb\x1b[31m" + strings.Repeat("x", 1<<20)
 	for name, err := range map[string]error{

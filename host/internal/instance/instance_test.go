@@ -17,7 +17,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/wasi"
 )
 
-// newInstance is a guest that needs no engine: its code is a function of the test's.
+// newInstance returns a guest without an engine: its code is a function of the test.
 func newInstance(t *testing.T, c *host.Cmd) *Instance {
 	t.Helper()
 	ctx := context.Background()
@@ -128,8 +128,8 @@ func TestProgramsAreNotCalled(t *testing.T) {
 	}
 }
 
-// TestCPUTime holds that the time of the guest's thread is the guest's, and stays when it has
-// ended.
+// TestCPUTime tests that the CPU time of the guest's thread is that of the guest, and stays when the
+// guest has ended.
 func TestCPUTime(t *testing.T) {
 	if !cpuClockWorks {
 		t.Skip("the CPU time of a thread is not known here")
@@ -150,8 +150,8 @@ func TestCPUTime(t *testing.T) {
 	}
 }
 
-// TestOnThread holds that the guest runs where it is told to, and that Start fails if it
-// cannot.
+// TestOnThread tests that the guest runs on the given thread, and that Start fails if there is
+// none.
 func TestOnThread(t *testing.T) {
 	g := newInstance(t, &host.Cmd{})
 	var on string

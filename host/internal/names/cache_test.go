@@ -15,8 +15,8 @@ func numbered(n int) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// TestNameCacheHasAnEnd remembers more than there is room for: addresses of one name, and names
-// of one address.
+// TestNameCacheHasAnEnd adds more pairs than there is room for: addresses of one name, and names of
+// one address.
 func TestNameCacheHasAnEnd(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -48,7 +48,7 @@ func TestNameCacheHasAnEnd(t *testing.T) {
 	}
 }
 
-// TestNameCacheForgets holds that what is over is forgotten before what is not.
+// TestNameCacheForgets tests that expired pairs are dropped before others.
 func TestNameCacheForgets(t *testing.T) {
 	var c nameCache
 	for i := range maxNames {

@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/names/namestest"
 )
 
-// newNames is the service of a guest that may do what these rules say.
+// newNames returns the Names of a guest with these rules.
 func newNames(t testing.TB, rules ...string) *Names {
 	t.Helper()
 	policy, err := host.ParsePolicy(rules...)

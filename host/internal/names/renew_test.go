@@ -13,7 +13,7 @@ import (
 	"github.com/wasisock/wasisock/host/internal/names/namestest"
 )
 
-// TestNamesAreRenewed: a name that was told long ago is looked up again at a refusal, once.
+// TestNamesAreRenewed tests that an expired name is looked up again once after a refusal.
 func TestNamesAreRenewed(t *testing.T) {
 	var lookups atomic.Int32
 	n := newNamesOf(t, func(r host.Request) error {

@@ -35,7 +35,7 @@ func TestErrnos(t *testing.T) {
 			t.Errorf("%v is %s, %v", test.err, got.Name(), known)
 		}
 	}
-	// Every error that has the same name in both worlds keeps it.
+	// Every error that has the same name in the system and in the extension keeps it.
 	for e := unix.Errno(1); e < 140; e++ {
 		name := unix.ErrnoName(e)
 		got, known := Errno(e)

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernel does what an FS does by the system calls themselves, in a directory without
-// links that lead outside.
+// kernel does the operations of an FS with plain system calls, in a directory without links that
+// lead outside.
 type kernel string
 
 func (k kernel) path(name string) string { return string(k) + "/" + name }
@@ -125,8 +125,8 @@ func ours(f *FS, op, name, other string) (string, experimentalsys.Errno) {
 	panic(op)
 }
 
-// TestAsTheKernel runs the same random operations by an FS and by system calls, each in a
-// directory of its own, and compares what they return and what is there at the end.
+// TestAsTheKernel runs the same random operations with an FS and with system calls, each in a
+// directory of its own, and compares their results and the directories at the end.
 func TestAsTheKernel(t *testing.T) {
 	ops := []string{
 		"open", "open nofollow", "open directory", "open for writing", "create", "create new", "stat", "lstat", "mkdir",
@@ -150,7 +150,7 @@ func TestAsTheKernel(t *testing.T) {
 			says, err := kernel(one).do(op, name, other)
 			want := experimentalsys.UnwrapOSError(err)
 			got, errno := ours(f, op, name, other)
-			// Where two names are wrong, or what a slash demands is, either errno may come first.
+			// If two names are invalid, or one and its slash, either errno may come first.
 			several := op == "link" || strings.HasSuffix(name, "/") || strings.HasSuffix(other, "/")
 			if (errno == 0) != (want == 0) || errno != want && !several {
 				t.Fatalf("seed %d: errno %v, want %v; it did:\n%s", seed, errno, want, strings.Join(did, "\n"))
@@ -188,8 +188,8 @@ func listing(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// TestFIFO holds that opening a FIFO waits for nobody, and that Interrupt ends a read that
-// waits, and those that begin later.
+// TestFIFO tests that opening a FIFO does not wait, and that Interrupt ends a read that waits, and
+// later ones.
 func TestFIFO(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
@@ -234,7 +234,7 @@ func TestFIFO(t *testing.T) {
 	}
 }
 
-// TestAppend holds that SetAppend changes where writes go, without opening the file again.
+// TestAppend tests that SetAppend changes where writes go, without opening the file again.
 func TestAppend(t *testing.T) {
 	dir := t.TempDir()
 	f, err := Open(dir)
@@ -274,8 +274,8 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// TestReaddir holds that a directory that is read again, by a rewind, has what is new, and
-// that its path means nothing.
+// TestReaddir tests that reading a directory again after a rewind returns new entries, and does not
+// depend on the path.
 func TestReaddir(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"d", "d/a", "other"} {
@@ -324,8 +324,8 @@ func TestReaddir(t *testing.T) {
 	}
 }
 
-// TestRace reads by paths whose directories another goroutine replaces by links that lead
-// outside, as another guest or a program of the host can.
+// TestRace reads files while another goroutine replaces directories of their paths by links that
+// lead outside, as another guest or a program of the host can.
 func TestRace(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "inside")

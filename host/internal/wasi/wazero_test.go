@@ -12,9 +12,9 @@ import (
 	"github.com/wasisock/wasisock/host/internal/inspect"
 )
 
-// What wazero provides, as audited. When this list changes with a new wazero, read
-// what is new: whether it takes a descriptor, which then can be a socket's number or
-// any other, and whether it lets a guest choose how much the host allocates.
+// The functions of wazero, as audited. When this list changes with a new wazero, read the new
+// functions: whether they take a descriptor, which can be a socket's number or any other, and
+// whether a guest can choose how much the host allocates.
 const wazeroFunctions = `
 args_get(i32 i32) i32
 args_sizes_get(i32 i32) i32
@@ -64,9 +64,8 @@ sock_send(i32 i32 i32 i32 i32) i32
 sock_shutdown(i32 i32) i32
 `
 
-// TestWhatWazeroProvides fails loudly when wazero changes where this package takes
-// hold of it. Its functions work when called from ours, as every test
-// that runs a guest shows.
+// TestWhatWazeroProvides fails if the functions of wazero change on which this package relies.
+// Every test that runs a guest shows that they work when they are called from ours.
 func TestWhatWazeroProvides(t *testing.T) {
 	r := wazero.NewRuntime(t.Context())
 	defer r.Close(t.Context())
