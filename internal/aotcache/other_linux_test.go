@@ -20,7 +20,7 @@ func get(dir, name string) string {
 	return c.Get(name)
 }
 
-// TestWhatSomebodyElseKeeps is used by who can only read it.
+// TestWhatSomebodyElseKeeps uses a cache as a user who can only read it.
 func TestWhatSomebodyElseKeeps(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become somebody else")

@@ -22,7 +22,7 @@ func open(t *testing.T, dir string, size int64) *Cache {
 	return c
 }
 
-// put keeps n bytes under a name, last used so long ago.
+// put adds an entry of n bytes with a name, last used that long ago.
 func put(t *testing.T, c *Cache, name string, n int, ago time.Duration) {
 	t.Helper()
 	temp, err := c.Temp()
@@ -57,7 +57,7 @@ func names(dir string) (all []string) {
 	return all
 }
 
-// TestWhatIsDeleted has a cache of 100 bytes among files of others.
+// TestWhatIsDeleted tests a cache of 100 bytes among files of others.
 func TestWhatIsDeleted(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, dir, 100)
@@ -126,7 +126,7 @@ func TestNone(t *testing.T) {
 	}
 }
 
-// TestNotWritable holds that a directory that was named and cannot have an entry is told of.
+// TestNotWritable tests that a line reports a named directory that cannot get an entry.
 func TestNotWritable(t *testing.T) {
 	const dir = "/proc/self/fdinfo" // also for root
 	if _, err := os.Stat(dir); err != nil {
@@ -150,7 +150,7 @@ func TestNotWritable(t *testing.T) {
 	}
 }
 
-// TestMadeForThisUserAlone makes directories under umasks that would give or take rights.
+// TestMadeForThisUserAlone creates directories under umasks that would give or take rights.
 func TestMadeForThisUserAlone(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	for _, mask := range []int{0, 0o002, 0o177, 0o777} {

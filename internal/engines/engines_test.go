@@ -26,7 +26,7 @@ func TestWasmEdges(t *testing.T) {
 	}
 }
 
-// TestScriptsReadTheList compares it with what scripts/get-wasmedge.sh believes to be tested.
+// TestScriptsReadTheList compares the list with that of scripts/get-wasmedge.sh.
 func TestScriptsReadTheList(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the script is for bash")

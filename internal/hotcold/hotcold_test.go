@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// TestNothingEscapes holds what Go's runtime needs to call this package without a P, by what
-// the compiler says of it: it allocates nothing. It has no pointers to store either, and
-// imports nothing.
+// TestNothingEscapes tests the conditions under which Go's runtime can call this package without a
+// P: according to the compiler it allocates nothing, it stores no pointers, and it imports nothing.
 func TestNothingEscapes(t *testing.T) {
 	cmd := exec.Command("go", "build", "-gcflags=-m", ".")
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
@@ -40,7 +39,7 @@ func TestNothingEscapes(t *testing.T) {
 
 const ms = int64(1e6)
 
-// measured is a Split for which a poll of n rows costs that much, at the moment 0.
+// measured returns a Split for which a poll of n rows costs that much, at the time 0.
 func measured(n int, cost int64) *Split {
 	s := &Split{Bound: 50 * ms}
 	for range Samples {
@@ -129,7 +128,8 @@ func TestMeasurements(t *testing.T) {
 	}
 }
 
-// TestSweepKeepsPace sweeps at odd moments, and visits each slot once in the time of a sweep.
+// TestSweepKeepsPace sweeps at irregular times, and checks that each slot is visited once in the
+// time of a sweep.
 func TestSweepKeepsPace(t *testing.T) {
 	const slots = 1000
 	s := &Split{Bound: 50 * ms, swept: 0}

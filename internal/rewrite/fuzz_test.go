@@ -31,8 +31,8 @@ func small(t testing.TB, module []byte, seed uint64, n int) []byte {
 	return m.Encode()
 }
 
-// FuzzModule rewrites modules of Go's that are damaged. Nothing panics, and of a valid module
-// Module makes a valid one.
+// FuzzModule rewrites damaged modules of Go. Nothing may panic, and the result of a valid module
+// must be valid.
 func FuzzModule(f *testing.F) {
 	module := casesOf(f, inPath)
 	defer func(c func(*wasm.Module, int, []instruction, []uint32, int)) { checked = c }(checked)

@@ -20,7 +20,7 @@ const (
 	globalFuel  = 2 // an i32, how many segments may still run
 )
 
-// producersOfGo is a section "producers" of Go's.
+// producersOfGo is the beginning of a section "producers" of Go.
 const producersOfGo = "\x01\x08language\x01\x02Go\x04go1."
 
 // module returns a module of functions of Go's form, which are exported by their numbers,
@@ -61,7 +61,7 @@ func body(f *function) []byte {
 func randomFunction(r *rand.Rand, n int, functions uint32) *function {
 	f := &function{}
 	for s := range n {
-		// Every segment has a PC_B, which its predecessor's end has too.
+		// Every segment has a PC_B, and so has the end of its predecessor.
 		f.table = append(f.table, uint32(s), uint32(s))
 	}
 	local := r.IntN(3) > 0 // jumps are short, so that graphs are reducible more often
@@ -175,7 +175,7 @@ func entries(t *testing.T, module []byte) (all []entry) {
 	return all
 }
 
-// traced returns what the functions of a module do.
+// traced returns the traces of the functions of a module.
 func traced(t *testing.T, module []byte, entries []entry) (text string) {
 	ctx := context.Background()
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
@@ -197,7 +197,7 @@ func traced(t *testing.T, module []byte, entries []entry) (text string) {
 	return text
 }
 
-// TestGraphs holds that functions of random graphs do the same when they are rewritten.
+// TestGraphs tests that functions with random graphs do the same when they are rewritten.
 func TestGraphs(t *testing.T) {
 	total := Report{Left: map[string]int{}}
 	for seed := range uint64(300) {
@@ -222,8 +222,8 @@ func TestGraphs(t *testing.T) {
 	}
 }
 
-// TestHostileGraphs holds that time is linear in the size of a function, about, whatever
-// its graph.
+// TestHostileGraphs tests that the time is approximately linear in the size of a function, for
+// every graph.
 func TestHostileGraphs(t *testing.T) {
 	const n = maxSegments - 1
 	for name, edges := range map[string]func(s int) []int{

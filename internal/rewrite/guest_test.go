@@ -16,16 +16,16 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 )
 
-// inPath is the version of Go in PATH, which is always tested with.
+// inPath is the version of Go in PATH, which is always tested.
 const inPath = "local"
 
-// versions are those of Go to test with.
+// versions lists the versions of Go to test with.
 func versions() []string {
 	others := strings.FieldsFunc(os.Getenv("WASISOCK_GO_VERSIONS"), func(r rune) bool { return r == ' ' || r == ',' })
 	return append([]string{inPath}, others...)
 }
 
-// build returns the module that a version of Go makes of a directory in testdata.
+// build returns the module that a version of Go makes from a directory in testdata.
 func build(t testing.TB, version, dir string, flags ...string) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "module.wasm")
@@ -60,7 +60,7 @@ var (
 	local     []byte
 )
 
-// rewritten returns a module rewritten, which wasm-validate passes if it is there.
+// rewritten returns the rewritten module, and validates it if wasm-validate is installed.
 func rewritten(t testing.TB, module []byte) ([]byte, *Report) {
 	t.Helper()
 	made, report, err := Module(module)
@@ -114,7 +114,7 @@ func (h *host) compile(t testing.TB, module []byte) wazero.CompiledModule {
 	return compiled
 }
 
-// run returns what a module prints, and how it ends.
+// run runs a module and returns its output, and how it ends.
 func (h *host) run(t testing.TB, compiled wazero.CompiledModule, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer

@@ -46,8 +46,8 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestCallback holds that frames find their stack when it has moved while a host function
-// called back, in commands and in libraries.
+// TestCallback tests that frames find their stack when it has moved while a host function called
+// back, in commands and in libraries.
 func TestCallback(t *testing.T) {
 	for _, version := range versions() {
 		t.Run(version, func(t *testing.T) {
@@ -85,8 +85,8 @@ func TestCallback(t *testing.T) {
 	}
 }
 
-// TestLossless holds that the intermediate form has all that the code of a function has:
-// what lift made is made back.
+// TestLossless tests that the intermediate form loses nothing of a function's code: the result of
+// lift can be converted back.
 func TestLossless(t *testing.T) {
 	m, err := wasm.Parse(casesOf(t, inPath))
 	if err != nil {
@@ -140,7 +140,7 @@ func TestLossless(t *testing.T) {
 	}
 }
 
-// same reports whether code is equal, but for its place.
+// same reports whether code is equal, except for its offsets.
 func same(a, b []instruction) bool {
 	return slices.EqualFunc(a, b, func(a, b instruction) bool {
 		return a.op == b.op && a.index == b.index && a.value == b.value
@@ -170,8 +170,8 @@ func names(t testing.TB, m *wasm.Module) map[uint32]string {
 	return all
 }
 
-// TestNeverReturn holds which functions are known to return, by their names, which returning
-// does not see. It holds too that all calls of deferreturn are where a goroutine may go on.
+// TestNeverReturn checks the result of returning for functions with known names, which returning
+// does not use. It also checks that a goroutine may go on at all calls of deferreturn.
 func TestNeverReturn(t *testing.T) {
 	for _, version := range versions() {
 		t.Run(version, func(t *testing.T) {
@@ -315,9 +315,9 @@ func TestSections(t *testing.T) {
 	}
 }
 
-// TestMovedStacks holds that modules do the same rewritten whose stacks move whenever a
-// function is entered, by a debugging flag of Go's compiler that gives functions another
-// beginning.
+// TestMovedStacks tests that modules whose stacks move at every entry of a function do the same
+// when they are rewritten. A debugging flag of Go's compiler makes them move, and gives functions
+// another beginning.
 func TestMovedStacks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the standard library anew; run without -short")
@@ -334,7 +334,7 @@ func TestMovedStacks(t *testing.T) {
 	}
 }
 
-// TestWithoutNames holds that a module without names is rewritten as one with them.
+// TestWithoutNames tests that a module without names is rewritten as one with names.
 func TestWithoutNames(t *testing.T) {
 	_, named := rewritten(t, casesOf(t, inPath))
 	_, bare := rewritten(t, build(t, inPath, "cases", "-ldflags=-s -w"))

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestVersion holds that code in caches is not used once Module makes something else.
+// TestVersion tests that cached code is no longer used when the result of Module changes.
 func TestVersion(t *testing.T) {
 	const version, made = "2", "0f975b878c246468"
 	h := sha256.New()

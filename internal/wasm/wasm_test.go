@@ -53,7 +53,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestRoundTrip holds that an encoded module is the one that was parsed.
+// TestRoundTrip tests that an encoded module equals the parsed one.
 func TestRoundTrip(t *testing.T) {
 	for seed := range uint64(50) {
 		module := wasmtest.Random(seed)
@@ -129,7 +129,7 @@ func TestDamagedModules(t *testing.T) {
 	}
 }
 
-// TestDamagedNames holds that names that cannot be read are left out.
+// TestDamagedNames tests that a section of names that cannot be read is left out.
 func TestDamagedNames(t *testing.T) {
 	for names, kept := range map[string]bool{
 		"\x00\x02\x01m":                                 true,
@@ -155,7 +155,7 @@ func TestDamagedNames(t *testing.T) {
 	}
 }
 
-// TestUnknownInstructions holds that their errors name the proposal.
+// TestUnknownInstructions tests that errors for unknown instructions name the proposal.
 func TestUnknownInstructions(t *testing.T) {
 	for code, want := range map[string]string{
 		"\x12\x00":         "unknown instruction 12, of the proposal tail calls",
@@ -175,7 +175,7 @@ func TestUnknownInstructions(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that what is read can be written, and that nothing panics.
+// FuzzParse tests that parsed modules can be encoded, and that nothing panics.
 func FuzzParse(f *testing.F) {
 	for seed := range uint64(5) {
 		f.Add(wasmtest.Random(seed))
@@ -199,7 +199,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestLimitTables holds what maxima tables get.
+// TestLimitTables checks the maxima that tables get.
 func TestLimitTables(t *testing.T) {
 	const grow = "\xd0\x70\x41\x01\xfc\x0f\x00\x1a"
 	for _, test := range []struct {
@@ -273,8 +273,8 @@ func TestAddExport(t *testing.T) {
 	}
 }
 
-// FuzzCheck holds that what CheckCode passes it passes again once it is encoded, so what an
-// engine reads in place of the module is checked, too. Nothing panics.
+// FuzzCheck tests that a module that CheckCode accepts is accepted again when it is encoded: so the
+// module that an engine reads is checked, too. Nothing may panic.
 func FuzzCheck(f *testing.F) {
 	for seed := range uint64(5) {
 		f.Add(wasmtest.Random(seed))
