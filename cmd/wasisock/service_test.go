@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/cmd/internal/commandtest"
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
@@ -104,16 +104,7 @@ func (s *service) getMany() {
 }
 
 func (s *service) try(client *http.Client, path string) (string, error) {
-	answer, err := client.Get(s.url + path)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", path, answer.Status)
-	}
-	return string(text), err
+	return commandtest.Get(client, s.url+path)
 }
 
 // until waits until the command or the guest has said so, n times.

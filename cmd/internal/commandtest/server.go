@@ -104,7 +104,7 @@ func newServerAt(t *testing.T, command, at string, change func(*exec.Cmd), flags
 func Serve(t *testing.T, command string, flags ...string) *Server {
 	t.Helper()
 	s := NewServer(t, command, nil, flags...)
-	s.Eventually("it answers", func() bool { _, err := s.get(http.DefaultClient, "/"); return err == nil })
+	s.Eventually("it answers", func() bool { _, err := Get(http.DefaultClient, s.URL+"/"); return err == nil })
 	return s
 }
 
@@ -141,15 +141,16 @@ func (s *Server) Exits(code int) {
 	}
 }
 
-func (s *Server) get(client *http.Client, path string) (string, error) {
-	answer, err := client.Get(s.URL + path)
+// Get returns the body that the server at url answers. A status other than 200 is an error.
+func Get(client *http.Client, url string) (string, error) {
+	answer, err := client.Get(url)
 	if err != nil {
 		return "", err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", path, answer.Status)
+		err = fmt.Errorf("%s: %s", url, answer.Status)
 	}
 	return string(text), err
 }
@@ -169,7 +170,7 @@ func (s *Server) Load() (stop func() int) {
 		clients.Go(func() {
 			defer client.CloseIdleConnections()
 			for failures := 0; ctx.Err() == nil && failures < 3; requests.Add(1) {
-				if text, err := s.get(client, "/"); text != "hello /\n" || err != nil {
+				if text, err := Get(client, s.URL+"/"); text != "hello /\n" || err != nil {
 					s.T.Errorf("%q, %v", text, err)
 					failures++
 				}

@@ -44,7 +44,7 @@ func DrainDelay(t *testing.T, command string) {
 	s := Serve(t, command, "--drain-delay", "10m")
 	s.Signal(syscall.SIGTERM)
 	s.Says("goes on for 10m0s")
-	if _, err := s.get(http.DefaultClient, "/"); err != nil {
+	if _, err := Get(http.DefaultClient, s.URL+"/"); err != nil {
 		t.Error(err)
 	}
 	began := time.Now()
@@ -57,7 +57,7 @@ func DrainDelay(t *testing.T, command string) {
 	s = Serve(t, command, "--drain-delay", "10m") // a guest that ends meanwhile has ended
 	s.Signal(syscall.SIGTERM)
 	s.Says("goes on for 10m0s")
-	s.get(http.DefaultClient, "/exit?4")
+	Get(http.DefaultClient, s.URL+"/exit?4")
 	s.Exits(4)
 }
 
@@ -146,7 +146,7 @@ func Health(t *testing.T, command string) {
 	p.wants("/readyz", 503, "wasisock is shutting down")
 	p.wants("/livez", 200, "ok")
 	time.Sleep(500 * time.Millisecond)
-	if _, err := s.get(&http.Client{Transport: new(http.Transport)}, "/"); err != nil {
+	if _, err := Get(&http.Client{Transport: new(http.Transport)}, s.URL+"/"); err != nil {
 		t.Error("a connection fails after the first 503:", err)
 	}
 	t.Log(stop(), "requests")
@@ -160,7 +160,7 @@ func Health(t *testing.T, command string) {
 func Live(t *testing.T, command string) {
 	p, flags := newProber(t, command)
 	s := Serve(t, command, append(flags, "--live-after", "1s")...)
-	go s.get(http.DefaultClient, "/sleep?1h")
+	go Get(http.DefaultClient, s.URL+"/sleep?1h")
 	s.Says("asleep\n")
 	for range 15 {
 		time.Sleep(100 * time.Millisecond)
@@ -168,7 +168,7 @@ func Live(t *testing.T, command string) {
 			t.Fatalf("%d, %s of a guest that waits", status, text)
 		}
 	}
-	go s.get(http.DefaultClient, "/spin")
+	go Get(http.DefaultClient, s.URL+"/spin")
 	s.Says("spins\n")
 	s.Eventually("it is not live", func() bool { status, _ := p.get("/livez", ""); return status == 503 })
 	if _, text := p.get("/livez", ""); !strings.HasPrefix(text, "server.wasm has made no call for ") || !strings.HasSuffix(text, "s, and has 2 connections open\n") {
@@ -196,7 +196,7 @@ func ListenWhenReady(t *testing.T, command string) {
 			c.Close()
 		}
 		release()
-		if text, err := s.get(&http.Client{Timeout: time.Minute}, "/"); text != "hello /\n" || err != nil {
+		if text, err := Get(&http.Client{Timeout: time.Minute}, s.URL+"/"); text != "hello /\n" || err != nil {
 			t.Errorf("%q, %v", text, err)
 		}
 		s.Signal(syscall.SIGTERM)
@@ -210,8 +210,8 @@ func Logs(t *testing.T, command string) {
 	run := func(flags ...string) (stdout, stderr string) {
 		var out, errs Server // for Write and Output
 		s := NewServer(t, command, func(c *exec.Cmd) { c.Stdout, c.Stderr = &out, &errs }, append(flags, "--health", "127.0.0.1:0", "--drain-delay", "1ms")...)
-		s.Eventually("it answers", func() bool { _, err := s.get(http.DefaultClient, "/"); return err == nil })
-		if text, err := s.get(http.DefaultClient, "/dial?192.0.2.1:7"); text != "true\n" || err != nil {
+		s.Eventually("it answers", func() bool { _, err := Get(http.DefaultClient, s.URL+"/"); return err == nil })
+		if text, err := Get(http.DefaultClient, s.URL+"/dial?192.0.2.1:7"); text != "true\n" || err != nil {
 			t.Errorf("%q, %v", text, err)
 		}
 		s.Signal(syscall.SIGTERM)
@@ -345,7 +345,7 @@ func systemd(t *testing.T, command, socket string) {
 	if state, _ := next(patience); state != "READY=1" {
 		t.Errorf("%q; want READY=1", state)
 	}
-	if text, err := s.get(http.DefaultClient, "/"); text != "hello /\n" || err != nil {
+	if text, err := Get(http.DefaultClient, s.URL+"/"); text != "hello /\n" || err != nil {
 		t.Errorf("%q, %v", text, err)
 	}
 	s.Signal(syscall.SIGTERM)
@@ -362,7 +362,7 @@ func systemd(t *testing.T, command, socket string) {
 	if state, _ := next(patience); state != "READY=1" {
 		t.Errorf("%q; want READY=1", state)
 	}
-	go s.get(http.DefaultClient, "/spin")
+	go Get(http.DefaultClient, s.URL+"/spin")
 	s.Says("spins\n")
 	s.Eventually("the watchdog hears nothing", func() bool { _, alive := next(time.Second); return alive == 0 })
 }
