@@ -64,7 +64,7 @@ func tuneRuntime(leastProcessors int) (restore func()) {
 	done := make(chan struct{})
 	go func() {
 		const least = 4 << 20
-		var h heap
+		heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
 		looked := time.Now()
@@ -74,12 +74,13 @@ func tuneRuntime(leastProcessors int) (restore func()) {
 				return
 			case <-tick.C:
 			}
-			n := h.garbage()
-			if n > maxGarbage || n > least && time.Since(looked) >= time.Second {
+			metrics.Read(heap)
+			used, wanted := heap[0].Value.Uint64(), 2*heap[1].Value.Uint64()
+			if used > wanted+least && (used > wanted+maxGarbage || time.Since(looked) >= time.Second) {
 				soleGuests.due.Store(true)
 				looked = time.Now()
 			}
-			soleGuests.full.Store(n > maxGarbage)
+			soleGuests.full.Store(used > wanted+maxGarbage)
 		}
 	}()
 	return func() {
@@ -91,30 +92,10 @@ func tuneRuntime(leastProcessors int) (restore func()) {
 	}
 }
 
-// A heap reads the state of the process's heap. The zero value is ready for use by one goroutine.
-type heap struct{ samples [2]metrics.Sample }
-
-// garbage returns how many bytes were allocated beyond twice those that were live at the last
-// collection.
-func (h *heap) garbage() int64 {
-	h.samples[0].Name, h.samples[1].Name = "/memory/classes/heap/objects:bytes", "/gc/heap/live:bytes"
-	metrics.Read(h.samples[:])
-	return int64(h.samples[0].Value.Uint64()) - 2*int64(h.samples[1].Value.Uint64())
-}
-
-// callsPerLook is the number of a guest's calls after which it looks at the heap itself: on a busy
-// machine the goroutine of tuneRuntime may not run for seconds. So many calls allocate little
-// beside maxGarbage.
-const callsPerLook = 256
-
 // makeRoom is for the beginning of a call of g's. It panics with an error that is
 // host.ErrNotInterruptible if another guest has computed for patience, and with that of
 // Pause if g is to end.
 func (g *guest) makeRoom() {
-	if g.calls++; g.alone > 0 && g.calls%callsPerLook == 0 && g.heap.garbage() > maxGarbage {
-		soleGuests.due.Store(true)
-		soleGuests.full.Store(true)
-	}
 	collectIfDue()
 	if !soleGuests.full.Load() {
 		return

@@ -23,9 +23,6 @@ type guest struct {
 	*module
 	pages   allocator
 	sampler sampler
-
-	calls uint64 // of functions of the host
-	heap  heap
 }
 
 // guestKey is that of the guest in the context of its calls.
