@@ -92,6 +92,10 @@ $(wasmedge_versions:%=test-wasmedge-%): test-wasmedge-%:
 	go test -count=1 -tags wasmedge ./cmd/wasisock/withwasmedge && \
 	cd examples/embed-wasmedge && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...
 
+.PHONY: test-containers
+test-containers: ## test: run images of guests with podman, crun and runc, as root; 4 minutes
+	WASISOCK_CONTAINERS=required go test -count=1 -timeout 30m ./deploy/container
+
 .PHONY: test-all
 test-all: ## test: run all tests on every engine, compiled and interpreted
 	@$(MAKE) --no-print-directory test-engines

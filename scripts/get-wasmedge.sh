@@ -10,7 +10,7 @@ suite_of() { awk -v minor="$1" '$1 == "wasmedge" && $2 == minor { print $3; foun
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/get-wasmedge.sh [--cgo-env] [VERSION]
+usage: scripts/get-wasmedge.sh [--cgo-env | --crun] [VERSION]
        scripts/get-wasmedge.sh --list
 
 Prints, on its last line, the path of a program that runs WasmEdge of that
@@ -30,6 +30,9 @@ the directory to fetch anew.
               this WasmEdge with WasmEdge-go, so that they find it when they run:
 
     eval "$(scripts/get-wasmedge.sh --cgo-env 0.14)"
+
+  --crun      prints instead the path of a crun, a runtime of containers, that
+              runs guests with this WasmEdge; patchelf must be in PATH
 
 environment:
   WASISOCK_WASMEDGE_PREFIX  where the directories go
@@ -182,6 +185,18 @@ write_wrapper() {
 	chmod +x "$dir/wasmedge"
 }
 
+# link_crun FINAL: crun starts with the directory's own loader too. A wrapper does
+# not do: crun starts /proc/self/exe again.
+link_crun() {
+	local dir=$1
+	[ ! -x "$dir/crun" ] || return 0
+	type -P patchelf >/dev/null || die "no patchelf in PATH; install Debian's package patchelf"
+	patchelf --set-interpreter "$dir/$libdir/$loader" --force-rpath --set-rpath "$dir/$libdir" \
+		--output "$dir/crun.tmp" "$dir/usr/bin/crun"
+	"$dir/crun.tmp" --version | grep -q WASM:wasmedge || die "crun from Debian does not start WasmEdge on this machine; its directory is $dir"
+	mv "$dir/crun.tmp" "$dir/crun"
+}
+
 # unpack SUITE MINOR FINAL: FINAL appears whole or not at all.
 unpack() {
 	local suite=$1 minor=$2 final=$3 work=$3.tmp deb
@@ -192,7 +207,7 @@ unpack() {
 	update_from_a_mirror "$work/apt" "$suite"
 	require_tried_version "$work/apt" "$suite" "$minor"
 	private_apt "$work/apt" apt-get install --download-only --yes --no-install-recommends \
-		wasmedge libwasmedge-dev >"$work/install.log" 2>&1 || {
+		wasmedge libwasmedge-dev crun >"$work/install.log" 2>&1 || {
 		last_complaints "$work/install.log"
 		die "could not download wasmedge from Debian $suite; check the network and the free space of $base (0.3 GB), and run this again"
 	}
@@ -209,16 +224,18 @@ unpack() {
 }
 
 main() {
-	local minor suite program='' final cgo_env=''
+	local minor suite program='' final wanted=program
 	minor=$(list | head -n1)
 	if [ "${1:-}" = --list ]; then
 		list
 		return
 	fi
-	if [ "${1:-}" = --cgo-env ]; then
-		cgo_env=yes
+	case ${1:-} in
+	--cgo-env | --crun)
+		wanted=${1#--}
 		shift
-	fi
+		;;
+	esac
 	case ${1:-} in
 	-h | --help)
 		usage
@@ -230,7 +247,7 @@ main() {
 	[ $# -le 1 ] || die "one version at a time; see --help"
 	suite=$(suite_of "$minor") || die "no way to get wasmedge '$minor': tested are $(list | paste -sd' '); see --help"
 
-	[ -n "$cgo_env" ] || program=$(type -P wasmedge || true)
+	[ "$wanted" != program ] || program=$(type -P wasmedge || true)
 	if [ -n "$program" ] && has_minor "$program" "$minor"; then
 		answer "$program"
 		return
@@ -250,12 +267,17 @@ main() {
 		say "waiting for another run that unpacks wasmedge $minor"
 		flock 9
 	fi
-	has_minor "$final/wasmedge" "$minor" || unpack "$suite" "$minor" "$final"
-	if [ -n "$cgo_env" ]; then
-		print_cgo_env "$final" "$minor"
-	else
-		answer "$final/wasmedge"
-	fi
+	# A directory of an earlier version of this script has no crun.
+	{ has_minor "$final/wasmedge" "$minor" && { [ "$wanted" != crun ] || [ -x "$final/usr/bin/crun" ]; }; } ||
+		unpack "$suite" "$minor" "$final"
+	case $wanted in
+	cgo-env) print_cgo_env "$final" "$minor" ;;
+	crun)
+		link_crun "$final"
+		printf '%s\n' "$final/crun"
+		;;
+	program) answer "$final/wasmedge" ;;
+	esac
 }
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -268,6 +268,9 @@ func (p *patient) caches() {
 		switch {
 		case err != nil:
 			p.bad("cache", "%v; make it writable, or name another directory in XDG_CACHE_HOME", err)
+			if c.name == "." { // none of the others can be made
+				return
+			}
 		case codecache.Check(dir) != nil:
 			p.bad("cache", "%v", codecache.Check(dir))
 		default:

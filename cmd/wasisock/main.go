@@ -44,7 +44,7 @@ func newProgram(s streams) *cli.Program {
 		Name: "wasisock", Short: "build Go programs to WebAssembly with a real network, and run them in a sandbox",
 		Long: "wasisock builds ordinary Go programs to WebAssembly guests that have a real network, and runs guests in a sandbox.",
 		Commands: []*cli.Command{
-			runCommand(newRunOptions(), s), goBuildCommand(s), goTestCommand(s), execCommand(s), compileCommand(s),
+			runCommand(newRunOptions(), s), goBuildCommand(s), goTestCommand(s), execCommand(s), compileCommand(s), imageCommand(s),
 			rewriteCommand(s), overlayCommand(s), healthCommand(s), doctorCommand(s), versionCommand(s),
 		},
 		Topics: topics(), Version: versionLine, UsageCode: supervisor.ExitFailed,

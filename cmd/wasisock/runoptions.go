@@ -150,8 +150,8 @@ func parseDir(v string) (host.Dir, error) {
 	return host.Dir{Host: rest[:colon], Guest: rest[colon+1:], ReadOnly: readOnly}, nil
 }
 
-// validate sets the guest's policy. It returns an error for an invalid rule, and for options
-// that exclude or need each other.
+// validate sets the guest's policy, and its share of the memory. It returns an error for an
+// invalid rule, and for options that exclude or need each other.
 func (o *runOptions) validate() (err error) {
 	switch {
 	case o.allowAll && len(o.allow) > 0:
@@ -170,6 +170,9 @@ func (o *runOptions) validate() (err error) {
 	}
 	if o.allowAll || o.command.Learn {
 		o.allow = []string{"all"}
+	}
+	if slices.Equal(o.given["max-memory"], []string{options.AutoMemory}) {
+		o.command.Guest.Limits.Memory /= uint64(max(o.command.Instances, 1))
 	}
 	o.command.Guest.Policy, err = host.ParsePolicy(slices.Concat(o.allow, o.deny, o.filed)...)
 	return err

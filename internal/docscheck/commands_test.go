@@ -20,10 +20,13 @@ import (
 // unrun lists the commands of the pages that are not run here, with the reason. Of all other
 // commands the test checks that they exist, and that wasisock has their flags.
 var unrun = map[string]string{
+	"ctr":             "needs containerd",
 	"curl":            "needs the server of the line before",
+	"docker":          "needs docker",
 	"eval":            "changes the shell's environment",
 	"export":          "changes the shell's environment",
 	"kill":            "needs the process of the line before",
+	"podman":          "needs root; make test-containers runs such images",
 	"systemctl":       "needs root and systemd",
 	"systemd-analyze": "needs systemd, and its unit installed",
 	"tail":            "reads the output of a script",

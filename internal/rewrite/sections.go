@@ -48,29 +48,35 @@ func producers(data []byte, field func(name string, values [][2]string)) bool {
 	return r.Err() == nil && r.Len() == 0
 }
 
-// MinorOfGo returns the N of the Go 1.N whose own compiler made a module, according to its
-// sections, or -1 if they do not name it.
-func MinorOfGo(m *wasm.Module) int {
-	found := -1
+// GoVersion returns the version of Go whose own compiler made a module, such as "go1.26.1",
+// according to its sections, or "" if they do not name it.
+func GoVersion(m *wasm.Module) (version string) {
 	for _, s := range m.Sections {
 		if s.ID == wasm.CustomSection && s.Name == "producers" {
 			producers(s.Data, func(name string, values [][2]string) {
 				for _, v := range values {
-					version, ok := strings.CutPrefix(v[1], "go1.")
-					if name != "language" || v[0] != "Go" || !ok {
-						continue
+					if name == "language" && v[0] == "Go" && strings.HasPrefix(v[1], "go1.") {
+						version = v[1]
 					}
-					end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
-					if end < 0 {
-						end = len(version)
-					}
-					n, _ := strconv.Atoi(version[:end]) // 0 if there are no digits
-					found = max(found, n)
 				}
 			})
 		}
 	}
-	return found
+	return version
+}
+
+// MinorOfGo returns the N of the Go 1.N that GoVersion returns, or -1.
+func MinorOfGo(m *wasm.Module) int {
+	version, ok := strings.CutPrefix(GoVersion(m), "go1.")
+	if !ok {
+		return -1
+	}
+	end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(version)
+	}
+	n, _ := strconv.Atoi(version[:end]) // 0 if there are no digits
+	return n
 }
 
 // keepsStacks reports whether a goroutine's stack does not move while a call returns. The runtime

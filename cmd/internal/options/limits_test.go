@@ -41,3 +41,15 @@ func TestParseSize(t *testing.T) {
 		}
 	}
 }
+
+// TestShareOfGuests tests that wasisock keeps a quarter of the memory, and 64 MB at least.
+func TestShareOfGuests(t *testing.T) {
+	const m = 1 << 20
+	for limit, want := range map[uint64]uint64{
+		0: 0, 64 * m: 0, 128*m - 1: 0, 128 * m: 64 * m, 256 * m: 192 * m, 1024 * m: 768 * m, 1<<64 - 1: 1<<64 - 1 - (1<<64-1)/4,
+	} {
+		if got, ok := shareOfGuests(limit); got != want || ok != (want > 0) {
+			t.Errorf("of %d bytes %d, %v; want %d", limit, got, ok, want)
+		}
+	}
+}

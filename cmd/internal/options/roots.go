@@ -35,9 +35,9 @@ func Bundle() (string, error) {
 	return "", fmt.Errorf("none of %s is there; install the package ca-certificates, or name a file", strings.Join(bundles, ", "))
 }
 
-// Roots returns a directory with a copy of file alone, and the variable with which crypto/x509 in
-// the guest finds the copy. remove removes the copy. Roots returns an error for a file without
-// certificates.
+// Roots returns a directory that has file alone, or a copy of it alone, and the variable with
+// which crypto/x509 in the guest finds the file. remove removes the copy. Roots returns an error
+// for a file without certificates.
 func Roots(file string) (dir host.Dir, env string, remove func(), err error) {
 	const guest, name = "/run/wasisock/tls-roots", "roots.pem"
 	text, err := os.ReadFile(file)
@@ -47,15 +47,24 @@ func Roots(file string) (dir host.Dir, env string, remove func(), err error) {
 	if !hasCertificate(text) {
 		return dir, "", nil, fmt.Errorf("%s holds no certificate in PEM form; name a file with BEGIN CERTIFICATE in it", file)
 	}
+	give := func(in, name string) (host.Dir, string) {
+		return host.Dir{Host: in, Guest: guest, ReadOnly: true}, "SSL_CERT_FILE=" + guest + "/" + name
+	}
 	temp, err := os.MkdirTemp("", "wasisock-roots-")
 	if err != nil {
-		return dir, "", nil, err
+		// In an image there is nowhere to write, and the file has a directory of its own.
+		if beside, _ := os.ReadDir(filepath.Dir(file)); len(beside) == 1 {
+			dir, env = give(filepath.Dir(file), filepath.Base(file))
+			return dir, env, func() {}, nil
+		}
+		return dir, "", nil, fmt.Errorf("%w; name a directory that can be written to in TMPDIR", err)
 	}
 	if err := os.WriteFile(filepath.Join(temp, name), text, 0o444); err != nil {
 		os.RemoveAll(temp)
 		return dir, "", nil, err
 	}
-	return host.Dir{Host: temp, Guest: guest, ReadOnly: true}, "SSL_CERT_FILE=" + guest + "/" + name, func() { os.RemoveAll(temp) }, nil
+	dir, env = give(temp, name)
+	return dir, env, func() { os.RemoveAll(temp) }, nil
 }
 
 func hasCertificate(text []byte) bool {
