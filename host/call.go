@@ -1,6 +1,9 @@
 package host
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // A Tracer is called after each call of a guest. The guest waits for it. A guest makes one call
 // at a time, but several guests can share a Tracer.
@@ -39,4 +42,23 @@ type Call struct {
 type Arg struct {
 	Name string // as sockabi.Function has it, without the '*' of a pointer
 	Text string
+}
+
+// A Lookup is one look-up of a name for a guest: by sock_getaddrinfo, or for a DNS message to the
+// host's nameserver. An address in numbers is not looked up.
+type Lookup struct {
+	// Name is the name, without the dot of an absolute one. Like the texts of a Call, it is one
+	// line of at most about 1,000 bytes, with unprintable characters escaped.
+	Name string
+
+	Type string // of the records, such as "AAAA"; "" for sock_getaddrinfo, which asks for addresses
+
+	Addrs []netip.Addr // the addresses found; the caller may keep them
+
+	// Error is the name of the error, such as "EAI_NONAME" or "EACCES" of sock_getaddrinfo, and
+	// "NXDOMAIN" or "REFUSED" of the nameserver. "" means success.
+	Error string
+
+	Start    time.Time
+	Duration time.Duration
 }

@@ -108,6 +108,10 @@ type Cmd struct {
 	// traces. Nil costs nothing.
 	Trace Tracer
 
+	// OnLookup is called after each look-up of a name, from any goroutine. The look-up waits for
+	// it to return. Nil costs nothing.
+	OnLookup func(Lookup)
+
 	// ProcessState describes how the guest ended, after Wait or Run.
 	ProcessState *ProcessState
 

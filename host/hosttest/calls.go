@@ -223,6 +223,7 @@ func safeRecords(t *testing.T, b *bench) {
 			texts = append(texts, err.Error(), r.Rule())
 			return err
 		},
+		OnLookup: func(l host.Lookup) { texts = append(texts, l.Name) },
 		Trace: func(c host.Call) {
 			texts = append(texts, c.Result, c.Reason)
 			for _, arg := range c.Args {

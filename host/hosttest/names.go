@@ -3,11 +3,17 @@ package hosttest
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/wasisock/wasisock/host"
 )
@@ -19,6 +25,55 @@ var aboutNames = []sentence{
 		promise: promiseHosts,
 		test:    resolvConf,
 	},
+	{
+		says: "each look-up is reported, by sock_getaddrinfo and by the nameserver",
+		test: lookupsReported,
+	},
+}
+
+func lookupsReported(t *testing.T, b *bench) {
+	names := zone{"a.example.com.": "93.184.216.34"}
+	question := func(name string) string {
+		q, err := (&dnsmessage.Message{Questions: []dnsmessage.Question{{
+			Name: dnsmessage.MustNewName(name), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET,
+		}}}).Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hex.EncodeToString(q)
+	}
+	const nameserver = "169.254.1.53:53"
+	found := "[93.184.216.34]"
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"lookup", "a.example.com", "b.example.com", "denied.example.com", "127.0.0.1"},
+			"a.example.com  " + found + " \nb.example.com  [] EAI_NONAME\ndenied.example.com  [] EACCES\n"},
+		{[]string{"ask", nameserver, question("a.example.com.")}, "a.example.com A " + found + " \n"},
+		{[]string{"ask", nameserver, question("b.example.com.")}, "b.example.com A [] NXDOMAIN\n"},
+		{[]string{"ask", nameserver, question("denied.example.com.")}, "denied.example.com A [] REFUSED\n"},
+	} {
+		var mu sync.Mutex
+		var got strings.Builder
+		cmd := command(t, test.args...)
+		cmd.Policy, cmd.Resolver = policy(t, "resolve *.example.com", "deny resolve denied.example.com"), names.resolver()
+		began := time.Now()
+		cmd.OnLookup = func(l host.Lookup) {
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintln(&got, l.Name, l.Type, l.Addrs, l.Error)
+			if l.Start.Before(began) || l.Duration <= 0 || time.Since(l.Start) < l.Duration {
+				t.Errorf("%s began at %v and took %v, and all began at %v", l.Name, l.Start, l.Duration, began)
+			}
+		}
+		b.output(t, cmd)
+		mu.Lock()
+		if got.String() != test.want {
+			t.Errorf("%q: %q, want %q", test.args, &got, test.want)
+		}
+		mu.Unlock()
+	}
 }
 
 // resolvConf does all that a guest can do to a file.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/sockabi"
@@ -21,6 +22,16 @@ func (n *Names) Resolve(q Question) (answers []Answer, canon string, errno socka
 	addrs, errno, literal := q.literal()
 	if errno != 0 && literal {
 		return nil, "", errno
+	}
+	if !literal {
+		began := time.Now()
+		defer func() {
+			failure := ""
+			if errno != 0 {
+				failure = errno.Name()
+			}
+			n.report(began, q.Node, "", addrs, failure)
+		}()
 	}
 	if !literal && !n.isOwn(q.Node) {
 		if errno := n.account.Ask(host.Request{Op: host.OpResolve, Host: q.Node}); errno != 0 {

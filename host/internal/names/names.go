@@ -4,17 +4,21 @@ package names
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/host/internal/account"
+	"github.com/wasisock/wasisock/internal/printable"
 )
 
 // A Names looks names up for one guest, with the host's resolver and under the policy.
 type Names struct {
 	Resolver resolver
 	Life     time.Duration // how long an address is known by a name
+	OnLookup func(host.Lookup)
 
 	account   *account.Account
 	localhost bool          // the name localhost means the guest's own listeners
@@ -40,6 +44,17 @@ func (n *Names) learn(a netip.Addr, name, asked string) {
 	if !n.cache.add(a, name, asked, n.Life) {
 		n.account.Limited("")
 	}
+}
+
+// report reports a look-up that began at a time and found addrs, or failed with an error.
+func (n *Names) report(began time.Time, name, kind string, addrs []netip.Addr, failure string) {
+	if n.OnLookup == nil {
+		return
+	}
+	n.OnLookup(host.Lookup{
+		Name: printable.Text(strings.TrimSuffix(name, "."), printable.MaxText, ""), Type: kind,
+		Addrs: slices.Clone(addrs), Error: failure, Start: began, Duration: time.Since(began),
+	})
 }
 
 // Renew looks up, in the background, the expired names of a again: a program that has looked a

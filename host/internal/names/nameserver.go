@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -40,8 +41,11 @@ func (n *Names) answer(ctx context.Context, query []byte, size int) []byte {
 	case header.OpCode != 0:
 		reply.RCode = dnsmessage.RCodeNotImplemented
 	default:
+		began := time.Now()
 		reply.Questions = questions
 		reply.RCode, reply.Answers = n.records(ctx, questions[0])
+		kind := strings.TrimPrefix(questions[0].Type.String(), "Type")
+		n.report(began, questions[0].Name.String(), kind, addresses(reply.Answers), failures[reply.RCode])
 	}
 	payload, extended := payloadSize(&p)
 	if !extended {
@@ -64,6 +68,27 @@ func (n *Names) answer(ctx context.Context, query []byte, size int) []byte {
 		return nil
 	}
 	return packed
+}
+
+// failures has the names of RFC 1035 and RFC 6895 for the errors that records returns.
+var failures = map[dnsmessage.RCode]string{
+	dnsmessage.RCodeServerFailure:  "SERVFAIL",
+	dnsmessage.RCodeNameError:      "NXDOMAIN",
+	dnsmessage.RCodeNotImplemented: "NOTIMP",
+	dnsmessage.RCodeRefused:        "REFUSED",
+}
+
+// addresses returns the addresses in answers.
+func addresses(answers []dnsmessage.Resource) (addrs []netip.Addr) {
+	for _, a := range answers {
+		switch body := a.Body.(type) {
+		case *dnsmessage.AResource:
+			addrs = append(addrs, netip.AddrFrom4(body.A))
+		case *dnsmessage.AAAAResource:
+			addrs = append(addrs, netip.AddrFrom16(body.AAAA))
+		}
+	}
+	return addrs
 }
 
 // payloadSize returns how many bytes an answer to a query with EDNS (RFC 6891) may have.

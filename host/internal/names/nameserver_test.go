@@ -2,6 +2,7 @@ package names
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -136,4 +137,31 @@ func FuzzAnswer(f *testing.F) {
 			t.Errorf("%d bytes, %v", len(a), err)
 		}
 	})
+}
+
+// TestLookupsAreReported asks the nameserver and sock_getaddrinfo for the same names.
+func TestLookupsAreReported(t *testing.T) {
+	n := newNames(t, "resolve *", "deny resolve bad.test")
+	var got string
+	n.OnLookup = func(l host.Lookup) { got += fmt.Sprint(l.Name, " ", l.Type, " ", l.Addrs, " ", l.Error, "\n") }
+	for _, test := range []struct {
+		name string
+		kind dnsmessage.Type
+		want string
+	}{
+		{"both.test", dnsmessage.TypeA, "both.test A [192.0.2.1] \nboth.test  [2001:db8::1 192.0.2.1] \n"},
+		{"both.test", dnsmessage.TypeAAAA, "both.test AAAA [2001:db8::1] \nboth.test  [2001:db8::1 192.0.2.1] \n"},
+		{"none.test", dnsmessage.TypeA, "none.test A [] NXDOMAIN\nnone.test  [] EAI_NONAME\n"},
+		{"later.test", dnsmessage.TypeA, "later.test A [] SERVFAIL\nlater.test  [] EAI_AGAIN\n"},
+		{"bad.test", dnsmessage.TypeMX, "bad.test MX [] REFUSED\nbad.test  [] EACCES\n"},
+		{"a\x1bb.test", dnsmessage.TypeTXT, "a\\x1bb.test TXT [] REFUSED\na\\x1bb.test  [] EACCES\n"},
+		{"192.0.2.9", dnsmessage.TypePTR, "192.0.2.9 PTR [] \n"},
+	} {
+		got = ""
+		n.answer(t.Context(), namestest.Query(t, test.name+".", test.kind, 0), maxDatagram)
+		n.Resolve(Question{Node: test.name})
+		if got != test.want {
+			t.Errorf("%q: got  %q\nwant %q", test.name, got, test.want)
+		}
+	}
 }

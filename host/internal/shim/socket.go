@@ -122,6 +122,7 @@ func (g *guest) acceptTo(c call, flags uint32, result int) sockabi.Errno {
 		return errno
 	}
 	g.putNumber(b, s)
+	g.recordAccepted(s)
 	return 0
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasisock/wasisock/host/internal/account"
 	"github.com/wasisock/wasisock/host/internal/address"
+	"github.com/wasisock/wasisock/host/internal/sockets"
 	"github.com/wasisock/wasisock/sockabi"
 )
 
@@ -57,6 +58,16 @@ func recordReceived(r *account.Recorder, n int, cut bool, from address.Endpoint)
 	}
 	if cut {
 		r.Result += ", truncated"
+	}
+}
+
+// recordAccepted adds the peer of a new connection to the result, if the peer is known.
+func (g *guest) recordAccepted(s *sockets.Socket) {
+	if g.Account.Rec == nil {
+		return
+	}
+	if peer, errno := g.Peer(s); errno == 0 {
+		g.Account.Rec.Result += " from " + peer.String()
 	}
 }
 

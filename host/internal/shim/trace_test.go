@@ -74,6 +74,10 @@ func TestTrace(t *testing.T) {
 			g.call("poll_oneoff", g.put(write(c), read(77), timer(time.Minute)), g.alloc(96), 3, g.alloc(4))
 		}},
 		{"-1 poll_oneoff([write 1048577], 1) = 1 [write 1048577]", func() { g.call("poll_oneoff", g.put(write(c)), g.alloc(32), 1, g.alloc(4)) }},
+		{"1048576 sock_accept(1048576, 4) = 1048580 from 127.0.0.1:C", func() {
+			names[fmt.Sprint(portOf(g, c))] = "C"
+			g.call("sock_accept", l, 4, g.alloc(4))
+		}},
 		{"-1 poll_oneoff([clock 0s], 1) = 1 [clock]", func() { g.call("poll_oneoff", g.put(timer(0)), g.alloc(32), 1, g.alloc(4)) }},
 		{"-1 poll_oneoff([clock], 1) = 1 [clock EINVAL]", func() {
 			g.call("poll_oneoff", g.put(sockabi.Subscription{Target: 9}), g.alloc(32), 1, g.alloc(4))
@@ -93,7 +97,7 @@ func TestTrace(t *testing.T) {
 		{"1048577 sock_send(1048577, 5 bytes, 0) = 5", func() { g.call("sock_send", c, g.iovs("abc", "de"), 2, 0, g.alloc(4)) }},
 		{"1048577 sock_recv(1048577, 4 bytes, 1) = EAGAIN", func() { g.call("sock_recv", c, g.iovs("????"), 1, 1, g.alloc(4), g.alloc(2)) }},
 		{"1048578 sock_send_to(1048578, 3 bytes, 127.0.0.1:U, 0) = 3", func() {
-			g.call("sock_send_to", u, g.iovs("abc"), 1, g.addr("127.0.0.1"), uint32(udpPort(g, u)), 0, g.alloc(4))
+			g.call("sock_send_to", u, g.iovs("abc"), 1, g.addr("127.0.0.1"), uint32(portOf(g, u)), 0, g.alloc(4))
 		}},
 		{"1048578 sock_recv_from(1048578, 2 bytes, 0) = 2 from 127.0.0.1:U, truncated", func() {
 			g.call("sock_recv_from", u, g.iovs("??"), 1, g.addr("::"), 0, g.alloc(2), g.alloc(4), g.alloc(2))
@@ -158,7 +162,7 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-func udpPort(g *tester, fd uint32) uint16 {
+func portOf(g *tester, fd uint32) uint16 {
 	e, _ := g.Local(g.Socket(fd))
 	return e.Addr.Port()
 }

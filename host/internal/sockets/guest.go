@@ -79,6 +79,7 @@ func (g *Guest) open(cfg Config) error {
 		resolver = cfg.Resolver
 	}
 	g.Names.Open(&g.Account, resolver, len(cfg.Listeners) > 0)
+	g.Names.OnLookup = cfg.OnLookup
 	g.nameserver = cfg.Nameserver
 	if !g.Account.Injects && cfg.Limits.ReadRate == 0 && cfg.Limits.WriteRate == 0 {
 		g.streams = cfg.Streams

@@ -43,6 +43,10 @@ type Config struct {
 	// something, once for each field. The guest waits for it.
 	OnLimit func(field string)
 
+	// OnLookup, if not nil, gets each look-up of a name, from any goroutine. The look-up waits for
+	// it.
+	OnLookup func(host.Lookup)
+
 	// Dial makes the guest's connections; see host.Cmd. nil means that the kernel does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 

@@ -60,6 +60,7 @@ func (g *Guest) open(c *host.Cmd, streams sockets.Streams) (err error) {
 		Limits:     c.Limits,
 		OnListen:   c.OnListen,
 		OnLimit:    c.OnLimit,
+		OnLookup:   c.OnLookup,
 		Dial:       c.Dial,
 		Listeners:  c.Listeners,
 		Preopen:    c.ListenFDs,
