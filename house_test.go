@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +149,9 @@ func TestImportGraph(t *testing.T) {
 		{"host", "github.com/spf13"},
 		{"host", "github.com/coreos"},
 		{"host", "golang.org/x/term"},
+		{"host", "go.opentelemetry.io"},
+		{"internal", "go.opentelemetry.io"},
+		{"cmd", "google.golang.org/grpc"},
 		{"internal", "github.com/spf13"},
 		{"stdnet", "github.com/spf13"},
 		{"host", "github.com/bytecodealliance"}, // without the tag wasmtime
@@ -247,6 +251,23 @@ func TestPackagesOfTheHostAreSmall(t *testing.T) {
 		if n := files(list); n > most && path != module+"/host/hosttest" { // which is tests
 			t.Errorf("%s has %d files, want at most %d", path, n, most)
 		}
+	}
+}
+
+// TestSizeOfTheProgram holds the size of the static program, without engines in C.
+func TestSizeOfTheProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it links the command")
+	}
+	const most = 25_000_000
+	file := filepath.Join(t.TempDir(), "wasisock")
+	goCommand(t, append(os.Environ(), "CGO_ENABLED=0"), "build", "-trimpath", "-ldflags=-s -w", "-o", file, "./cmd/wasisock")
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Logf("%d bytes", info.Size()); info.Size() > most {
+		t.Errorf("the program has %d bytes, want at most %d", info.Size(), most)
 	}
 }
 

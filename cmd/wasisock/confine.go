@@ -21,7 +21,8 @@ type confinement struct {
 	dns       uint16   // the port of the nameservers: --dns
 	listeners listenFlag
 	pidFile   string
-	configs   []string // --config and, with it, --policy
+	configs   []string         // --config and, with it, --policy
+	dials     []host.PortRange // --otlp-endpoint
 
 	above string // the directory that the one for temporary files lies in; "" means none
 }
@@ -85,7 +86,7 @@ func (c *confinement) needs(guest *host.Cmd, e *engine.Engine) (n confine.Needs,
 	for _, dir := range reach.Bind {
 		n.Bind = append(n.Bind, confine.Existing(dir))
 	}
-	n.Dial = slices.Concat(reach.Dial, []host.PortRange{{Low: c.dns, High: c.dns}})
+	n.Dial = slices.Concat(reach.Dial, c.dials, []host.PortRange{{Low: c.dns, High: c.dns}})
 	n.Listen, n.Abstract = reach.Listen, reach.Abstract || notifiesAbstract()
 	return n, err
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/wasisock/wasisock/cmd/internal/confine"
+	"github.com/wasisock/wasisock/cmd/internal/otlp/otlptest"
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
@@ -136,6 +137,7 @@ func TestEachFlagWorksConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	roots := writeRoots(t, dir+"/roots.pem")
+	collector := otlptest.Start(t)
 	dns := truncating(t)
 	rest := func(name string, want int) func(*testing.T) {
 		return func(t *testing.T) {
@@ -191,6 +193,11 @@ func TestEachFlagWorksConfined(t *testing.T) {
 		{[]string{"--cpu-profile", dir + "/profile"}, []string{"exit", "0"}, "", written("profile")},
 		{[]string{"--listen", "unix:" + dir + "/named/l"}, []string{"exit", "0"}, "", rest("named", 0)},
 		{[]string{"--pid-file", dir + "/named/pid"}, []string{"exit", "0"}, "", rest("named", 0)},
+		{[]string{"--otlp-endpoint", strings.Replace(collector.URL, "127.0.0.1", "localhost", 1)}, []string{"exit", "0"}, "", func(t *testing.T) {
+			if collector.Metric("wasisock_guests_running") == nil {
+				t.Error("the collector has no metrics")
+			}
+		}},
 		{[]string{"--listen", "unix:@" + dir + "/l"}, []string{"exit", "0"}, "", nil},
 		{[]string{"--publish", "127.0.0.1:" + port + ":80", "--listen-when-ready"}, []string{"listen", "127.0.0.1:80"}, "<nil>\n", nil},
 		{[]string{"--metrics", "127.0.0.1:0", "--pprof", "127.0.0.1:0", "--health", "127.0.0.1:0"}, []string{"exit", "0"}, "", nil}, // TestWhatIsServedConfined looks at them
@@ -214,6 +221,32 @@ func TestEachFlagWorksConfined(t *testing.T) {
 		if !slices.Contains(used, flag.Name) && !slices.Contains(nothing, flag.Name) {
 			t.Errorf("no test runs --%s confined; add what it needs to needs, and a row here, or add it to nothing", flag.Name)
 		}
+	}
+}
+
+// TestOTLPConfined sends over TLS. The system's certificates cannot be read any more then.
+func TestOTLPConfined(t *testing.T) {
+	c := otlptest.New(t)
+	c.StartTLS()
+	t.Setenv("SSL_CERT_DIR", t.TempDir())
+	for _, known := range []bool{true, false} {
+		roots := filepath.Join(shortDir(t), "roots.pem")
+		cert := &pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate().Raw}
+		if err := os.WriteFile(roots, pem.EncodeToMemory(cert), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if !known {
+			roots = os.DevNull
+		}
+		t.Setenv("SSL_CERT_FILE", roots)
+		before := len(c.Headers())
+		code, _, stderr := execute(t, "run", "--otlp-endpoint", c.URL, guest(t), "dial", "127.0.0.1:1")
+		if code != 0 || known == strings.Contains(stderr, "cannot send") || known != (len(c.Headers()) > before) {
+			t.Errorf("known %t: %d, %s", known, code, stderr)
+		}
+	}
+	if spans := c.Spans(); len(spans) != 1 || spans[0].Name != "connect" {
+		t.Errorf("%v", spans)
 	}
 }
 

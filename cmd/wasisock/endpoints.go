@@ -10,20 +10,18 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/wasisock/wasisock/cmd/internal/supervisor"
-	"github.com/wasisock/wasisock/host/hostmetrics"
 )
 
 // endpoints holds the addresses of the flags --health, --metrics and --pprof; "" means none.
 // Each address serves the probes too.
 type endpoints struct{ health, metrics, pprof string }
 
-// serve listens at the addresses, and logs the URLs. m is nil without --metrics. shutDown stops
-// the servers, and gives open requests 100 ms. serve returns an error if it cannot listen.
-func (e endpoints) serve(log *slog.Logger, monitor *supervisor.Monitor) (m *hostmetrics.Metrics, shutDown func(), err error) {
+// serve listens at the addresses, and logs the URLs. --metrics serves what metrics has. shutDown
+// stops the servers, and gives open requests 100 ms. serve returns an error if it cannot listen.
+func (e endpoints) serve(log *slog.Logger, monitor *supervisor.Monitor, metrics prometheus.Gatherer) (shutDown func(), err error) {
 	var servers []*http.Server
 	shutDown = func() {
 		const grace = 100 * time.Millisecond
@@ -59,32 +57,26 @@ func (e endpoints) serve(log *slog.Logger, monitor *supervisor.Monitor) (m *host
 	}
 	if e.health != "" {
 		if _, err := at("--health", e.health, readyPath); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if e.metrics != "" {
 		mux, err := at("--metrics", e.metrics, "/metrics")
 		if err != nil {
 			shutDown()
-			return nil, nil, err
+			return nil, err
 		}
-		registry := prometheus.NewRegistry()
-		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-		if m, err = hostmetrics.New(registry); err != nil {
-			shutDown()
-			return nil, nil, err
-		}
-		mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+		mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	}
 	if e.pprof != "" {
 		mux, err := at("--pprof", e.pprof, "/debug/pprof/")
 		if err != nil {
 			shutDown()
-			return nil, nil, err
+			return nil, err
 		}
 		profiles(mux)
 	}
-	return m, shutDown, nil
+	return shutDown, nil
 }
 
 func profiles(mux *http.ServeMux) {

@@ -73,10 +73,6 @@ func versionCommand(s streams) *cli.Command {
 }
 
 func versionLine() string {
-	own := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		own = info.Main.Version
-	}
 	engines := []string{versionOf(engine.Wazero)}
 	if wasmtime.Version() != "" {
 		engines = append(engines, versionOf(engine.Wasmtime))
@@ -84,7 +80,15 @@ func versionLine() string {
 	if wasmedge.Version() != "" {
 		engines = append(engines, versionOf(engine.WasmEdge))
 	}
-	return fmt.Sprintf("wasisock %s (%s, %s, %s/%s)", own, strings.Join(engines, ", "), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("wasisock %s (%s, %s, %s/%s)", ownVersion(), strings.Join(engines, ", "), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// ownVersion returns the version of this module.
+func ownVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }
 
 // versionOf returns an engine's name and version.

@@ -149,6 +149,10 @@ func (o *runOptions) flags() []cli.Flag {
 		{Group: "Observing", Name: "metrics", Value: "ADDRESS", Set: cli.Text(&o.endpoints.metrics),
 			Short: "serve metrics for Prometheus at http://ADDRESS/metrics",
 			Long:  "They are about the guest's calls, connections, bytes, memory and CPU time, and about wasisock itself."},
+		{Group: "Observing", Name: "otlp-endpoint", Value: "URL", Set: o.setOTLP,
+			Short: "send spans and metrics to an OpenTelemetry collector at URL",
+			Long: "By OTLP over HTTP, as in `http://127.0.0.1:4318`; the paths `/v1/traces` and `/v1/metrics` follow. A span is a connection that the guest accepted, until it is closed, a dial or a look-up. The metrics are those of `--metrics`, which is not necessary. " +
+				"OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT and _COMPRESSION, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and OTEL_TRACES_SAMPLER apply. Guests do not wait for the collector: what it does not take in time is lost and counted."},
 		{Group: "Observing", Name: "pprof", Value: "ADDRESS", Set: cli.Text(&o.endpoints.pprof),
 			Short: "serve profiles of wasisock at http://ADDRESS/debug/pprof/",
 			Long:  "The guest is a part of them without names. ADDRESS can be that of `--metrics`."},

@@ -8,8 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/wasisock/wasisock/cmd/internal/otlp"
 	"github.com/wasisock/wasisock/cmd/internal/report"
+	"github.com/wasisock/wasisock/host/hostmetrics"
 )
 
 // A running holds the options of one run of the command, and everything that the run has opened.
@@ -18,7 +24,8 @@ type running struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	messages       *report.Output
-	log            *slog.Logger // prints to messages
+	log            *slog.Logger         // prints to messages
+	registry       *prometheus.Registry // nil without metrics
 	closers        []func()
 	reads          rereading
 }
@@ -38,7 +45,7 @@ func (r *running) open() error {
 	r.confined.builds, r.reads.built = built > 0, built
 	r.onClose(r.confined.begin())
 	for _, open := range []func() error{
-		r.openFaults, r.openRoots, r.openListeners, r.openEndpoints,
+		r.openFaults, r.openRoots, r.openListeners, r.openMetrics, r.openEndpoints, r.openOTLP,
 		func() error { return r.openModule(built) },
 		r.openPIDFile, r.openTrace, r.openProfile, r.openSystemd,
 	} {
@@ -104,15 +111,43 @@ func (r *running) openListeners() (err error) {
 }
 
 func (r *running) openEndpoints() error {
-	metrics, shutDown, err := r.endpoints.serve(r.log, &r.monitor)
+	shutDown, err := r.endpoints.serve(r.log, &r.monitor, r.registry)
 	if err != nil {
 		return err
 	}
 	r.onClose(shutDown)
 	r.command.Monitor = &r.monitor
-	if metrics != nil {
-		r.command.Observe, r.command.Restarted, r.command.Abandoned = metrics.Module, metrics.Restarted, metrics.Abandoned
+	return nil
+}
+
+// openMetrics makes the guests count, if a flag asks for metrics.
+func (r *running) openMetrics() error {
+	if r.endpoints.metrics == "" && r.otlp == nil {
+		return nil
 	}
+	r.registry = prometheus.NewRegistry()
+	r.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m, err := hostmetrics.New(r.registry)
+	if err != nil {
+		return err
+	}
+	r.command.Observe, r.command.Restarted, r.command.Abandoned = m.Module, m.Restarted, m.Abandoned
+	return nil
+}
+
+func (r *running) openOTLP() error {
+	if r.otlp == nil {
+		return nil
+	}
+	e, err := otlp.Start(otlp.Config{
+		Endpoint: r.otlp, Registry: r.registry, Log: r.log,
+		Service: strings.TrimSuffix(guestName(r.args), ".wasm"), Version: ownVersion(),
+	})
+	if err != nil {
+		return fmt.Errorf("--otlp-endpoint: %v", err)
+	}
+	r.onClose(e.Close)
+	r.command.Prepare, r.confined.dials = e.Watch, otlp.Ports(r.otlp)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/cli"
 	"github.com/wasisock/wasisock/cmd/internal/options"
+	"github.com/wasisock/wasisock/cmd/internal/otlp"
 	"github.com/wasisock/wasisock/cmd/internal/report"
 	"github.com/wasisock/wasisock/cmd/internal/supervisor"
 	"github.com/wasisock/wasisock/host"
@@ -35,6 +37,7 @@ type runOptions struct {
 	faults    faults
 	traced    tracing
 	endpoints endpoints
+	otlp      *url.URL // --otlp-endpoint, or nil
 	profile   string
 	pidFile   string
 	monitor   supervisor.Monitor
@@ -103,6 +106,11 @@ func (o *runOptions) withArgs(given cli.Given, args []string) cli.Given {
 func (o *runOptions) readPolicy(file string) error {
 	read, err := options.ReadPolicy(file)
 	o.filed = append(o.filed, read...)
+	return err
+}
+
+func (o *runOptions) setOTLP(v string) (err error) {
+	o.otlp, err = otlp.ParseEndpoint(v)
 	return err
 }
 

@@ -34,6 +34,10 @@ func TestLogs(t *testing.T) { commandtest.Logs(t, executable(t)) }
 
 func TestSystemd(t *testing.T) { commandtest.Systemd(t, executable(t)) }
 
+func TestOTLP(t *testing.T) { commandtest.OTLP(t, executable(t)) }
+
+func TestOTLPAway(t *testing.T) { commandtest.OTLPAway(t, executable(t)) }
+
 func TestHealthWantsAnAddress(t *testing.T) {
 	for _, args := range [][]string{{"health"}, {"health", "a", "b"}} {
 		if code, _, stderr := start(t, args...); code != 125 || !strings.Contains(stderr, "health wants one address; write wasisock health 127.0.0.1:9091") {

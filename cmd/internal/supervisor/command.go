@@ -87,6 +87,10 @@ type Command struct {
 	// does not return.
 	Abandoned func()
 
+	// Prepare, if not nil, is called with each guest before it starts, and may change it. instance
+	// is its number, from 1. ended is called when the guest has ended.
+	Prepare func(guest *host.Cmd, instance int) (ended func())
+
 	// Monitor, if not nil, reports the state of the guests.
 	Monitor *Monitor
 

@@ -24,6 +24,7 @@ type generation struct {
 // An instance is a place in which one guest runs at a time, and after it the next.
 type instance struct {
 	voice      // its messages name the instance
+	number     int
 	generation *generation
 	cmd        *host.Cmd
 	began      time.Time
@@ -40,7 +41,7 @@ func (s *supervisor) newGeneration(m host.Module) *generation {
 	g := &generation{module: m, guest: s.Guest}
 	g.guest.Module = m
 	for n := range max(1, s.Instances) {
-		g.instances = append(g.instances, &instance{voice: voice{s.Log.With("instance", n+1)}, generation: g})
+		g.instances = append(g.instances, &instance{voice: voice{s.Log.With("instance", n+1)}, number: n + 1, generation: g})
 	}
 	return g
 }
@@ -60,9 +61,12 @@ func (s *supervisor) start(i *instance) {
 	}
 	cmd.Policy = s.reported(cmd.Policy, i.warn)
 	cmd.OnLimit = s.limits.Watch(func(what string) { i.warn("%s is at its limit: %s", s.File, what) })
-	finish := s.logGuest(i, &cmd)
+	logged, ended := s.logGuest(i, &cmd), func() {}
+	if s.Prepare != nil {
+		ended = s.Prepare(&cmd, i.number)
+	}
 	cmd.OnStop = func(cause error) { s.stopped(i, &cmd, cause) }
-	*i = instance{voice: i.voice, generation: i.generation, cmd: &cmd, began: time.Now(), acted: time.Now(), backoff: i.backoff}
+	*i = instance{voice: i.voice, number: i.number, generation: i.generation, cmd: &cmd, began: time.Now(), acted: time.Now(), backoff: i.backoff}
 	i.generation.guests.Add(1)
 	s.running[i] = true
 	err := cmd.Start(s.ctx)
@@ -70,7 +74,8 @@ func (s *supervisor) start(i *instance) {
 		if err == nil {
 			err = cmd.Wait()
 		}
-		finish()
+		logged()
+		ended()
 		i.generation.guests.Done()
 		s.post(func() { s.ended(i, &cmd, err) })
 	}()

@@ -135,4 +135,8 @@ func TestListenWhenReady(t *testing.T) {
 
 func TestLogs(t *testing.T) { commandtest.Logs(t, commandtest.Command) }
 
+func TestOTLP(t *testing.T) { commandtest.OTLP(t, commandtest.Command) }
+
+func TestOTLPAway(t *testing.T) { commandtest.OTLPAway(t, commandtest.Command) }
+
 func TestSystemd(t *testing.T) { commandtest.Systemd(t, commandtest.Command) }
