@@ -24,10 +24,11 @@ func often(c *exec.Cmd) {
 	c.Env = append(os.Environ(), "OTEL_BSP_SCHEDULE_DELAY=50", "OTEL_METRIC_EXPORT_INTERVAL=50")
 }
 
-// OTLP tests --otlp-endpoint with a collector that works: each kind of span, and metrics.
+// OTLP tests --otlp-endpoint with a collector that works: each kind of span, and metrics. The guest
+// has a directory at /, and so looks up names by DNS messages.
 func OTLP(t *testing.T, command string) {
 	c := otlptest.Start(t)
-	s := NewServer(t, command, often, "--otlp-endpoint", c.URL, "--instances", "2",
+	s := NewServer(t, command, often, "--otlp-endpoint", c.URL, "--instances", "2", "--dir", t.TempDir()+":/:ro",
 		"--allow", "dial tcp 127.0.0.1:*", "--deny", "dial tcp 127.0.0.1:1", "--allow", "resolve localhost")
 	s.Eventually("it answers", func() bool { _, err := Get(http.DefaultClient, s.URL+"/"); return err == nil })
 
@@ -66,7 +67,7 @@ func OTLP(t *testing.T, command string) {
 			"connect CLIENT ERROR  error.type=ECONNREFUSED " + dialled("127.0.0.1", closed),
 			"connect CLIENT ERROR denied: .* error.type=EACCES " + dialled("127.0.0.1", "1"),
 			"connect CLIENT UNSET  " + dialled("localhost", port),
-			"DNS lookup INTERNAL UNSET  dns.answers=127.0.0.1 dns.question.name=localhost " + instance,
+			"DNS lookup INTERNAL UNSET  dns.answers=127.0.0.1 dns.question.name=localhost wasisock.dns.question.type=A " + instance,
 			`connection SERVER UNSET  client.address=127.0.0.1 client.port=\d+ network.local.address=127.0.0.1 network.local.port=` + served + ` network.peer.address=127.0.0.1 network.peer.port=\d+ ` +
 				"network.transport=tcp network.type=ipv4 server.address=127.0.0.1 server.port=" + served + " " + instance + ` wasisock.received_bytes=\d\d+ wasisock.sent_bytes=\d\d+`,
 		} {
@@ -93,7 +94,7 @@ func OTLP(t *testing.T, command string) {
 	}
 	for _, span := range c.Spans() {
 		if span.Name == "connect" && strings.Contains(otlptest.Text(span.Attributes), "port=53") {
-			t.Errorf("a look-up is a dial: %v", span)
+			t.Errorf("a datagram to the nameserver is a dial: %v", span)
 		}
 	}
 

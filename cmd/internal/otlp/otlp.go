@@ -106,7 +106,7 @@ func Start(c Config) (*Exporter, error) {
 		resource.WithAttributes(semconv.ServiceName(c.Service), semconv.ServiceVersion(c.Version), semconv.ServiceInstanceID(rand.Text())),
 		resource.WithFromEnv())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot describe this service: %w; write OTEL_RESOURCE_ATTRIBUTES as key=value,other=value", err)
 	}
 	e := &Exporter{
 		log: c.Log, interval: time.Duration(interval) * time.Millisecond, guests: map[*guest]bool{},

@@ -338,6 +338,7 @@ func TestInvalid(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_CERTIFICATE", missing, "OTEL_EXPORTER_OTLP_CERTIFICATE: open " + missing},
 		{"OTEL_EXPORTER_OTLP_CERTIFICATE", empty, "has no certificate; name a file of PEM"},
 		{"OTEL_EXPORTER_OTLP_CLIENT_KEY", missing, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and its key: "},
+		{"OTEL_RESOURCE_ATTRIBUTES", "a", "missing value: [a]; write OTEL_RESOURCE_ATTRIBUTES as key=value"},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", `OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", and wasisock sends http/protobuf alone; unset it`},
 	} {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
