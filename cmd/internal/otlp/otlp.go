@@ -4,8 +4,8 @@
 // What sends never delays a guest. Spans wait in a bounded queue. Spans for which there is no room,
 // and those that the collector does not take, are lost and counted.
 //
-// The exporters of the OpenTelemetry SDK would do the same, and make the program 3 MB larger: they
-// contain gRPC. So only its spans and their queue are the SDK's.
+// OpenTelemetry's exporters would do the same, and make the program 3 MB larger, because they import
+// gRPC. So only the spans and their queue are the SDK's.
 package otlp
 
 import (
