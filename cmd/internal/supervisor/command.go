@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wasisock/wasisock/cmd/internal/child"
 	"github.com/wasisock/wasisock/cmd/internal/confine"
 	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/cmd/internal/report"
@@ -118,6 +119,7 @@ type Command struct {
 // Run runs the guest, logs errors, and returns the exit code. The caller must exit at once: after
 // a signal, a guest that computes may still run.
 func (c Command) Run() int {
+	child.ReapOrphans()
 	refusals := report.Refusals{Remedy: c.remedy}
 	defer refusals.End()
 	c.reported = refusals.Watch
