@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -360,7 +361,7 @@ func serves(t *testing.T, k kind) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{`Uid:\s+65534\s+65534\s+65534\s+65534`, `CapEff:\s+0+\n`, `CapBnd:\s+0+\n`, `NoNewPrivs:\s+1\n`} {
+	for _, line := range []string{`Uid:\s+65534\s+65534\s+65534\s+65534`, `CapEff:\s+0+\n`, `CapBnd:\s+0+\n`, `NoNewPrivs:\s+1\n`, `Seccomp:\s+2\n`} {
 		if !regexp.MustCompile(line).Match(status) {
 			t.Errorf("%s is not in %s", line, status)
 		}
@@ -496,6 +497,47 @@ func execs(t *testing.T, k kind) string {
 		return "no: " + out
 	}
 	return "yes"
+}
+
+// TestSizeWithWasmtime tests that the static program with wasmtime has at most 45 MB.
+func TestSizeWithWasmtime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links wasmtime; run it without -short")
+	}
+	const most = 45_000_000
+	info, err := os.Stat(must(t, withWasmtime))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Logf("%d bytes", info.Size()); info.Size() > most {
+		t.Errorf("the program has %d bytes, want at most %d", info.Size(), most)
+	}
+}
+
+// TestOtherPlatform makes an image for another architecture than this one.
+func TestOtherPlatform(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the command for another architecture; run it without -short")
+	}
+	arch := "arm64"
+	if runtime.GOARCH == arch {
+		arch = "amd64"
+	}
+	foreign, err := build("foreign/wasisock", []string{"CGO_ENABLED=0", "GOARCH=" + arch}, module+"/cmd/wasisock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "app.tar")
+	out, err := exec.Command(must(t, pure), "image", "--tag", "localhost/foreign", "--platform", "linux/"+arch, "--wasisock", foreign, "-o", file, must(t, guest), "serve").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "the image has no compiled code") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if code, out := do(t, "load", "--quiet", "--input", file); code != 0 {
+		t.Fatalf("podman load: %d, %s", code, out)
+	}
+	if _, out := do(t, "inspect", "--format", "{{.Os}}/{{.Architecture}}", "localhost/foreign"); out != "linux/"+arch+"\n" {
+		t.Errorf("the image is for %s", out)
+	}
 }
 
 // TestContainerfile tests the image of the Containerfile, for those who do not use wasisock image.
