@@ -94,7 +94,7 @@ $(wasmedge_versions:%=test-wasmedge-%): test-wasmedge-%:
 
 .PHONY: test-containers
 test-containers: ## test: run images of guests with podman, crun and runc, as root; 4 minutes
-	WASISOCK_CONTAINERS=required go test -count=1 -timeout 30m ./deploy/container
+	WASISOCK_CONTAINERS=1 go test -count=1 -timeout 30m ./deploy/container
 
 .PHONY: test-all
 test-all: ## test: run all tests on every engine, compiled and interpreted
