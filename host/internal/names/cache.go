@@ -34,7 +34,7 @@ type meaning struct {
 const renewEvery = time.Minute
 
 // add records for life that name has the address a. asked is the name as the resolver got it. It
-// returns false if it dropped other pairs, and none had expired.
+// returns false if it dropped pairs that had not expired.
 func (c *nameCache) add(a netip.Addr, name, asked string, life time.Duration) (room bool) {
 	now := time.Now()
 	c.mu.Lock()
@@ -56,7 +56,7 @@ func (c *nameCache) add(a netip.Addr, name, asked string, life time.Duration) (r
 }
 
 // makeRoom does nothing if there is room. Otherwise it drops expired pairs, and then others until
-// an eighth is free, so that it seldom has to. It returns false if no pair had expired.
+// an eighth is free, so that it seldom has to. It returns false if it dropped others.
 func (c *nameCache) makeRoom(now time.Time) bool {
 	if c.pairs < maxNames {
 		return true
@@ -64,9 +64,10 @@ func (c *nameCache) makeRoom(now time.Time) bool {
 	for a := range c.byAddr {
 		c.drop(a, func(m meaning) bool { return now.After(m.until) })
 	}
-	room := c.pairs < maxNames
+	const most = maxNames - maxNames/8
+	room := c.pairs <= most
 	for a := range c.byAddr {
-		if c.pairs <= maxNames-maxNames/8 {
+		if c.pairs <= most {
 			break
 		}
 		c.drop(a, func(meaning) bool { return true })

@@ -48,23 +48,38 @@ func TestNameCacheHasAnEnd(t *testing.T) {
 	}
 }
 
-// TestNameCacheForgets tests that expired pairs are dropped before others.
+// TestNameCacheForgets tests that expired pairs are dropped before others, and that a loss of
+// others is reported.
 func TestNameCacheForgets(t *testing.T) {
-	var c nameCache
-	for i := range maxNames {
-		c.add(numbered(i), "name", "name", nameLife)
-	}
-	old, young := numbered(0), numbered(1)
-	c.byAddr[old][0].until = time.Now().Add(-time.Second)
-	if room := c.add(numbered(maxNames), "name", "name", nameLife); !room {
-		t.Error("there was no room, and one was over")
-	}
-	c.add(young, "another", "another", nameLife)
-	c.add(young, "name", "name", nameLife)
-	if got := c.of(young); !slices.Equal(got, []string{"another", "name"}) {
-		t.Errorf("%q", got)
-	}
-	if len(c.of(old)) != 0 || c.pairs > maxNames {
-		t.Errorf("%q, %d", c.of(old), c.pairs)
+	const eighth = maxNames / 8
+	for _, test := range []struct {
+		expired int
+		room    bool
+	}{{0, false}, {1, false}, {eighth - 1, false}, {eighth, true}, {maxNames, true}} {
+		var c nameCache
+		for i := range maxNames {
+			c.add(numbered(i), "name", "name", nameLife)
+		}
+		for i := range test.expired {
+			c.byAddr[numbered(i)][0].until = time.Now().Add(-time.Second)
+		}
+		if room := c.add(numbered(maxNames), "name", "name", nameLife); room != test.room {
+			t.Errorf("%d had expired: room %v, want %v", test.expired, room, test.room)
+		}
+		left := 0
+		for i := range maxNames {
+			if n := len(c.byAddr[numbered(i)]); i >= test.expired {
+				left += n
+			} else if n != 0 {
+				t.Fatalf("%d had expired, and %d is still there", test.expired, i)
+			}
+		}
+		want := maxNames - eighth
+		if test.room {
+			want = maxNames - test.expired
+		}
+		if left != want || c.pairs != want+1 {
+			t.Errorf("%d had expired: %d others and %d pairs are left, want %d", test.expired, left, c.pairs, want)
+		}
 	}
 }
