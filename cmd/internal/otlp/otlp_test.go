@@ -143,12 +143,18 @@ func TestSpans(t *testing.T) {
 	does(call(40, "sock_connect", 1, "fd=1 addr=/run/db", "", ""))
 	does(call(41, "sock_open", 2, tcp, "2", ""))
 	does(call(42, "sock_connect", 2, "fd=2 addr=192.0.2.2:80", "", "EINPROGRESS"))
+	does(call(43, "sock_getsockopt", 2, "fd=2 name=SO_ERROR", "0", ""))
+	does(call(44, "sock_getpeeraddr", 2, "fd=2", "", "ENOTCONN")) // so it has not connected
 	does(call(45, "fd_close", 2, "fd=2", "", ""))
 	does(call(46, "sock_open", 2, tcp, "2", ""))
 	does(call(47, "sock_connect", 2, "fd=2 addr=192.0.2.3:80", "", "EINPROGRESS"))
 	does(call(48, "sock_recv", 2, "fd=2", "", "EAGAIN"))
 	does(call(49, "sock_send", 2, "fd=2", "5", ""))
 	does(call(50, "sock_connect", 2, "fd=2", "", "EFAULT"))
+	does(call(50, "sock_open", 3, tcp, "3", ""))
+	does(call(50, "sock_connect", 3, "fd=3 addr=192.0.2.4:80", "", "EINPROGRESS"))
+	does(call(51, "sock_getsockopt", 3, "fd=3 name=SO_ERROR", "0", ""))
+	does(call(58, "fd_close", 3, "fd=3", "", ""))
 
 	// Datagrams have no connections.
 	does(call(51, "sock_open", 4, udp, "4", ""))
@@ -188,6 +194,7 @@ func TestSpans(t *testing.T) {
 		"40-41 connect CLIENT network.peer.address=/run/db network.transport=unix server.address=/run/db wasisock.guest.instance=3",
 		"42-46 connect CLIENT error.type=ECANCELED network.peer.address=192.0.2.2 network.peer.port=80 network.transport=tcp network.type=ipv4 server.address=192.0.2.2 server.port=80 wasisock.guest.instance=3 ERROR closed before it was connected",
 		"47-50 connect CLIENT network.peer.address=192.0.2.3 network.peer.port=80 network.transport=tcp network.type=ipv4 server.address=192.0.2.3 server.port=80 wasisock.guest.instance=3",
+		"50-52 connect CLIENT network.peer.address=192.0.2.4 network.peer.port=80 network.transport=tcp network.type=ipv4 server.address=192.0.2.4 server.port=80 wasisock.guest.instance=3",
 		"61-71 connection SERVER client.address=198.51.100.1 client.port=1000 network.local.address=192.0.2.9 network.local.port=80 network.peer.address=198.51.100.1 network.peer.port=1000 network.transport=tcp network.type=ipv4 server.address=192.0.2.9 server.port=80 wasisock.guest.instance=3 wasisock.received_bytes=15 wasisock.sent_bytes=1000",
 		"72-74 connection SERVER network.transport=unix wasisock.guest.instance=3 wasisock.received_bytes=0 wasisock.sent_bytes=0",
 		"73-77 connection SERVER client.address=2001:db8::2 client.port=1 error.type=ECONNRESET network.peer.address=2001:db8::2 network.peer.port=1 network.transport=tcp network.type=ipv6 wasisock.guest.instance=3 wasisock.received_bytes=0 wasisock.sent_bytes=7 ERROR ",
