@@ -134,7 +134,7 @@ func (o *runOptions) flags() []cli.Flag {
 		{Group: "Observing", Name: "trace-file", Value: "FILE", Set: o.traced.setFile,
 			Short: "write the trace to FILE, and not to stderr",
 			Long:  "stderr loses lines if nobody reads them in time. For a file, the guest waits."},
-		{Group: "Observing", Name: "trace-filter", Value: "SPEC", Set: o.traced.setFilter,
+		{Group: "Observing", Name: "trace-filter", Rare: true, Value: "SPEC", Set: o.traced.setFilter,
 			Short: "trace only these calls and descriptors, as in 'sock_*,!sock_recv'",
 			Long:  "SPEC is names, in which `*` is any text, and numbers of descriptors, with commas between them. `!` before one leaves it out."},
 		{Group: "Observing", Name: "health", Value: "ADDRESS", Set: cli.Text(&o.endpoints.health),

@@ -185,7 +185,8 @@ func TestCommands(t *testing.T) {
 
 var commandLike = regexp.MustCompile(`^    (wasisock|make|go|wasmedge|scripts/\S+) [a-z-]`)
 
-// checkWasisock checks the command and its flags, up to the guest.
+// checkWasisock checks the command and its flags, up to the guest. In wasisock image, flags of run
+// follow the guest.
 func checkWasisock(check func(bool, string, ...any), args []string, helpOf func(string) string) {
 	if len(args) == 0 {
 		return
@@ -193,15 +194,20 @@ func checkWasisock(check func(bool, string, ...any), args []string, helpOf func(
 	if args[0] == "COMMAND" || args[0] == "help" {
 		return
 	}
-	help := helpOf(args[0])
-	check(help != "", "wasisock has no command %s", args[0])
+	command := args[0]
+	help := helpOf(command)
+	check(help != "", "wasisock has no command %s", command)
 	for _, arg := range args[1:] {
-		if strings.HasSuffix(arg, ".wasm") && args[0] == "run" || arg == "--" {
-			break // flags of the guest follow
+		isGuest := strings.HasSuffix(arg, ".wasm") || slices.Contains(placeholders, arg)
+		switch {
+		case isGuest && command == "image":
+			command, help = "run", helpOf("run")
+		case isGuest && command == "run" || arg == "--":
+			return // flags of the guest follow
 		}
 		name, _, _ := strings.Cut(arg, "=")
 		if strings.HasPrefix(name, "--") && name != "--help" {
-			check(regexp.MustCompile(regexp.QuoteMeta(name)+`\b`).MatchString(help), "wasisock %s --help has no %s", args[0], name)
+			check(regexp.MustCompile(regexp.QuoteMeta(name)+`\b`).MatchString(help), "wasisock %s --help has no %s", command, name)
 		}
 	}
 }
