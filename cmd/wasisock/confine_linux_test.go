@@ -295,12 +295,6 @@ func privileged(t *testing.T, pid int) (with, all int) {
 // TestNoThreadHasNewPrivileges checks that no thread of a confined run can get new privileges, also
 // if the command has built the guest or is built without C.
 func TestNoThreadHasNewPrivileges(t *testing.T) {
-	static := filepath.Join(t.TempDir(), "wasisock")
-	cmd := exec.Command("go", "build", "-o", static, ".")
-	cmd.Dir, cmd.Env = home, append(slices.Clone(environ), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	dir := tree(t)
 	if err := os.WriteFile(filepath.Join(dir, "two", "two.go"), []byte("package main\n\nimport (\n\t\"os\"\n\t\"time\"\n)\n\nfunc main() { os.Stderr.WriteString(\"ready\\n\"); time.Sleep(time.Hour) }\n"), 0o666); err != nil {
 		t.Fatal(err)
@@ -311,7 +305,7 @@ func TestNoThreadHasNewPrivileges(t *testing.T) {
 		confined      bool
 	}{
 		{"a guest", executable(t), []string{"--metrics", "127.0.0.1:0", guest(t), "sleep"}, true},
-		{"a program without C", static, []string{"--metrics", "127.0.0.1:0", guest(t), "sleep"}, true},
+		{"a program without C", static(t), []string{"--metrics", "127.0.0.1:0", guest(t), "sleep"}, true},
 		{"a package", executable(t), []string{"./two"}, true},
 		{"--no-confine", executable(t), []string{"--no-confine", guest(t), "sleep"}, false},
 	} {

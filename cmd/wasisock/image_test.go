@@ -32,23 +32,20 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/commandtest"
 )
 
-// buildStatic builds the command as for an image.
+// buildStatic builds the command without C, as for an image.
 var buildStatic = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(scratch, "static", "wasisock")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, ".")
-	cmd.Dir, cmd.Env = home, append(environ, "CGO_ENABLED=0")
+	cmd.Dir, cmd.Env = home, append(slices.Clone(environ), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return file, nil
 })
 
-// static returns the file of the command as it is in images.
+// static returns the file of the command that buildStatic builds.
 func static(t *testing.T) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("builds the command; run it without -short")
-	}
 	file, err := buildStatic()
 	if err != nil {
 		t.Fatal(err)
