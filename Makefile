@@ -33,10 +33,10 @@ wasm: ## build: compile the guests into build/; seconds
 guests := ./sockabi ./guest/...
 
 # RACE=-race is for the race detector, which needs a C compiler. What the packages of alone do
-# is done by one goroutine, or by other processes. What compiles modules is compiled without
+# is done by one goroutine, by guests, or by other processes. What compiles modules is compiled without
 # it, since it would take three times as long, and its goroutines are another project's. Who
 # asks for all that has run make check, which vets.
-alone := /(stdnet|internal/docscheck|internal/rewrite|internal/wasm|prove)(/|$$)
+alone := /(stdnet|guest/client|guest/server|internal/docscheck|internal/rewrite|internal/wasm|prove)(/|$$)
 unraced := github.com/tetratelabs/wazero/... ./internal/rewrite ./internal/wasm
 SHORT := -short
 .PHONY: test
@@ -184,7 +184,7 @@ prove-rewrite: ## prove: compare rewritten modules with plain ones, on every sui
 .PHONY: prove-modules
 FOR ?= 1m
 prove-modules: ## prove: compare random modules between wazero's compiler and interpreter, for FOR (1m)
-	go test -count=1 -timeout 0 ./host/wazero/internal/workaround -args -random.for=$(FOR)
+	go test -count=1 -timeout 0 -run TestRandomModules ./host/wazero/internal/workaround -args -random.for=$(FOR)
 
 .PHONY: test-arm64
 test-arm64: ## test: test what wazero compiles for arm64, and link wasmtime, by qemu-aarch64; 2 minutes
