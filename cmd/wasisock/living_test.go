@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/outputtest"
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
@@ -112,7 +113,7 @@ func TestRestartOfWhatEnds(t *testing.T) {
 		{"on-failure", file(t, "trap.wasm", trapping), "", "wasisock: trap.wasm starts again in 400ms\n"},
 	} {
 		cmd := child(t, append([]string{"--restart", test.when, test.guest}, strings.Fields(test.args)...)...)
-		var out lockedBuffer
+		var out outputtest.Buffer
 		cmd.Stderr = &out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/engine"
 	"github.com/wasisock/wasisock/internal/guestbuild"
+	"github.com/wasisock/wasisock/internal/outputtest"
 	"github.com/wasisock/wasisock/internal/racetest"
 )
 
@@ -104,27 +105,9 @@ func start(t *testing.T, args ...string) (code int, stdout, stderr string) {
 		args = append([]string{"run", "--no-confine", "--cache", filepath.Join(scratch, "cache")}, args[1:]...)
 	}
 	var out bytes.Buffer
-	var errs lockedBuffer // the guest's, and the command's
+	var errs outputtest.Buffer // the guest's, and the command's
 	code = run(args, nil, &out, &errs)
 	return code, out.String(), withoutProgress(errs.String())
-}
-
-// A lockedBuffer is written by several goroutines, and read by a test meanwhile.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // withoutProgress removes lines about compiling, which depend on the machine.

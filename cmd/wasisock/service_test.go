@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wasisock/wasisock/cmd/internal/commandtest"
+	"github.com/wasisock/wasisock/internal/outputtest"
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
@@ -25,8 +26,8 @@ type service struct {
 	*testing.T
 	cmd    *exec.Cmd
 	url    string
-	out    lockedBuffer // of the command and the guest
-	client http.Client  // whose every request has a connection of its own
+	out    outputtest.Buffer // of the command and the guest
+	client http.Client       // whose every request has a connection of its own
 }
 
 // serve runs it with flags, and waits until it answers.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasisock/wasisock/cmd/internal/engine"
+	"github.com/wasisock/wasisock/internal/outputtest"
 	"github.com/wasisock/wasisock/internal/porttest"
 	"github.com/wasisock/wasisock/internal/progress"
 )
@@ -159,7 +160,7 @@ func TestRunOnATerminal(t *testing.T) {
 			cmd := child(t, append(test.flags, ending)...)
 			cmd.Env = append(cmd.Env, "TERM=xterm", env)
 			if cmd.Stderr = terminal; env == "" {
-				cmd.Stderr = &lockedBuffer{}
+				cmd.Stderr = &outputtest.Buffer{}
 			}
 			if err := cmd.Run(); err != nil {
 				t.Error(err)
@@ -174,7 +175,7 @@ func TestRunOnATerminal(t *testing.T) {
 						want += line
 					}
 				}
-				if got := cmd.Stderr.(*lockedBuffer).String(); got != want {
+				if got := cmd.Stderr.(*outputtest.Buffer).String(); got != want {
 					t.Errorf("%q, without a terminal: %q; want %q", test.flags, got, want)
 				}
 				continue

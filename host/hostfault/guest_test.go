@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/wasisock/wasisock/host/hosttrace"
 	"github.com/wasisock/wasisock/host/wazero"
 	"github.com/wasisock/wasisock/internal/guestbuild"
+	"github.com/wasisock/wasisock/internal/outputtest"
 )
 
 // server is the poll server of guest/server.
@@ -68,7 +68,7 @@ var fault = regexp.MustCompile(`^(\w+).*= (.*\(fault: .*\))`)
 func serve(t *testing.T, m host.Module, faults Faults) (transcript, injected string) {
 	t.Helper()
 	listening := make(chan net.Addr, 1)
-	var trace lines
+	var trace outputtest.Buffer
 	cmd := host.Command(m, "server", "-addr", "127.0.0.1:0")
 	cmd.Policy, cmd.Faults, cmd.Trace = host.AllowAll, faults, hosttrace.Text(&trace).Trace
 	cmd.OnListen = func(a net.Addr) { listening <- a }
@@ -111,22 +111,4 @@ func outcome(t *testing.T, addr net.Addr, body string) string {
 		t.Errorf("%q, %v", text, err)
 	}
 	return "answered"
-}
-
-// lines keeps what is written to it.
-type lines struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -1,7 +1,6 @@
 package commandtest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/outputtest"
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
@@ -50,23 +50,11 @@ type Server struct {
 	Cmd *exec.Cmd
 	URL string // where the guest serves
 
-	mu  sync.Mutex
-	out bytes.Buffer // output of the command and the guest
-}
-
-// Write adds to the output.
-func (s *Server) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.out.Write(p)
+	out outputtest.Buffer // of the command and the guest
 }
 
 // Output returns the output of the command and the guest until now.
-func (s *Server) Output() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.out.String()
-}
+func (s *Server) Output() string { return s.out.String() }
 
 // NewServer starts a server that listens at --listen, with more flags. change, if not nil, is
 // called before it starts.
@@ -83,7 +71,7 @@ func newServerAt(t *testing.T, command, at string, change func(*exec.Cmd), flags
 	s := &Server{T: t, URL: "http://" + at}
 	args := append([]string{"run", "--cache", filepath.Join(filepath.Dir(command), "cache")}, flags...)
 	s.Cmd = exec.Command(command, append(args, program(t, command), "serve", at)...)
-	s.Cmd.Stdout, s.Cmd.Stderr = s, s
+	s.Cmd.Stdout, s.Cmd.Stderr = &s.out, &s.out
 	if change != nil {
 		change(s.Cmd)
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasisock/wasisock/internal/outputtest"
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
@@ -208,7 +209,7 @@ func ListenWhenReady(t *testing.T, command string) {
 func Logs(t *testing.T, command string) {
 	// run runs a server whose guest asks for one connection, which is refused, and shuts down.
 	run := func(flags ...string) (stdout, stderr string) {
-		var out, errs Server // for Write and Output
+		var out, errs outputtest.Buffer
 		s := NewServer(t, command, func(c *exec.Cmd) { c.Stdout, c.Stderr = &out, &errs }, append(flags, "--health", "127.0.0.1:0", "--drain-delay", "1ms")...)
 		s.Eventually("it answers", func() bool { _, err := Get(http.DefaultClient, s.URL+"/"); return err == nil })
 		if text, err := Get(http.DefaultClient, s.URL+"/dial?192.0.2.1:7"); text != "true\n" || err != nil {
@@ -216,7 +217,7 @@ func Logs(t *testing.T, command string) {
 		}
 		s.Signal(syscall.SIGTERM)
 		s.Exits(0)
-		return out.Output(), errs.Output()
+		return out.String(), errs.String()
 	}
 	type message struct {
 		Time                      time.Time

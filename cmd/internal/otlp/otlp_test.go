@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/pem"
 	"fmt"
 	"log/slog"
@@ -12,7 +13,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,35 +25,19 @@ import (
 
 	"github.com/wasisock/wasisock/cmd/internal/otlp/otlptest"
 	"github.com/wasisock/wasisock/host"
+	"github.com/wasisock/wasisock/internal/outputtest"
 )
 
-// A log keeps the messages of an Exporter, a line each.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// exporting returns an Exporter to a URL, and its log.
-func exporting(t *testing.T, to string, r *prometheus.Registry) (*Exporter, *log) {
+// exporting returns an Exporter to a URL, and its log. It sends spans after 10 ms, unless the
+// environment has another time.
+func exporting(t *testing.T, to string, r *prometheus.Registry) (*Exporter, *outputtest.Buffer) {
 	t.Helper()
-	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", cmp.Or(os.Getenv("OTEL_BSP_SCHEDULE_DELAY"), "10"))
 	endpoint, err := ParseEndpoint(to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := new(log)
+	l := new(outputtest.Buffer)
 	logger := slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
@@ -411,6 +395,7 @@ func TestAnswers(t *testing.T) {
 		{"much text", "text/plain", 500, bytes.Repeat([]byte("x"), 1<<20), 3, "500 Internal Server Error: xxx"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "60000") // all in one request
 			c := otlptest.New(t)
 			c.Answer = func(w http.ResponseWriter, r *http.Request) bool {
 				if r.URL.Path != "/v1/traces" {
