@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"github.com/wasisock/wasisock/cmd/internal/otlp/otlptest"
 	"github.com/wasisock/wasisock/host"
 	"github.com/wasisock/wasisock/internal/outputtest"
+	"github.com/wasisock/wasisock/internal/porttest"
 )
 
 // exporting returns an Exporter to a URL, and its log. It sends spans after 10 ms, unless the
@@ -47,14 +47,7 @@ func exporting(t *testing.T, to string, r *prometheus.Registry) (*Exporter, *out
 }
 
 // away returns the URL of a collector that is not there.
-func away(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
-}
+func away(t *testing.T) string { return "http://127.0.0.1:" + porttest.Free(t) }
 
 var epoch = time.Unix(1700000000, 0)
 
