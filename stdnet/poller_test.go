@@ -104,7 +104,8 @@ func TestPollerTimers(t *testing.T) {
 func ticksInTime(t *testing.T, e engine) error {
 	g := e.start(t, guestPoller(t), true, "ticker")
 	defer g.kill()
-	for range 4 {
+	const clients = 4
+	for range clients {
 		c := g.dial()
 		go func() {
 			for {
@@ -117,16 +118,17 @@ func ticksInTime(t *testing.T, e engine) error {
 			}
 		}()
 	}
-	var least, middle int
-	if _, err := fmt.Sscan(g.line("late "), &least, &middle); err != nil {
+	var least, middle, answer int
+	if _, err := fmt.Sscan(g.line("late "), &least, &middle, &answer); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("late by %d to %d µs", least, middle)
+	t.Logf("late by %d to %d µs, with an answer in %d µs", least, middle, answer)
 	if least < 0 {
 		t.Errorf("a tick comes %d µs early", -least)
 	}
-	if middle > 10_000 {
-		return fmt.Errorf("a tick of 10 ms is late by %d µs", middle)
+	// On a busy machine an interpreter takes its time for what the clients have asked before.
+	if middle > 10_000+4*clients*answer {
+		return fmt.Errorf("a tick of 10 ms is late by %d µs, with an answer in %d µs", middle, answer)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -57,6 +58,9 @@ func echo([]string) error {
 	}
 }
 
+// answers counts what serve has sent back.
+var answers atomic.Int64
+
 func serve(c net.Conn) {
 	defer c.Close()
 	buf := make([]byte, 1000)
@@ -64,6 +68,7 @@ func serve(c net.Conn) {
 		n, err := c.Read(buf)
 		if err == nil {
 			_, err = c.Write(buf[:n])
+			answers.Add(1)
 		}
 		if err == io.EOF {
 			return
@@ -113,18 +118,24 @@ func sender(args []string) error {
 	return echo(nil)
 }
 
-// ticker is echo, and reports after 100 ticks of 10 ms how late the middle one was.
+// ticker is echo, and reports how late the least and the middle of 100 ticks of 10 ms were, and
+// how long an answer took meanwhile, in microseconds.
 func ticker([]string) error {
 	go func() {
 		const every = 10 * time.Millisecond
+		for answers.Load() == 0 {
+			time.Sleep(every)
+		}
 		var late []time.Duration
+		began, before := time.Now(), answers.Load()
 		for range 100 {
 			start := time.Now()
 			time.Sleep(every)
 			late = append(late, time.Since(start)-every)
 		}
+		each := time.Since(began) / time.Duration((answers.Load() - before))
 		slices.Sort(late)
-		fmt.Println("late", late[0].Microseconds(), late[len(late)/2].Microseconds())
+		fmt.Println("late", late[0].Microseconds(), late[len(late)/2].Microseconds(), each.Microseconds())
 	}()
 	return echo(nil)
 }
