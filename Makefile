@@ -202,13 +202,12 @@ wasi-testsuite: ## prove: run the preview 1 programs of a copy of wasi-testsuite
 	WASISOCK_WASI_TESTSUITE=$(abspath $(DIR)) go test -count=1 -v -tags wasmtime ./prove/testsuite
 
 .PHONY: fuzz
-fuzz: ## check: run every fuzz target for FUZZTIME (10s); 7 minutes
-	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(packages)); do \
-		targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz' || [ $$? -eq 1 ]) || exit 1; \
-		for target in $$targets; do \
-			echo "fuzz $$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package || exit 1; \
-		done; \
+fuzz: ## check: run every fuzz target for FUZZTIME (10s); 5 minutes
+	@go list -f '{{range .TestGoFiles}}{{$$.Dir}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$.Dir}}/{{.}} {{end}}' $(packages) | \
+	xargs grep -Eo '^func Fuzz\w+' | sed 's,/[^/]*:func , ,' | sort | \
+	while read -r package target; do \
+		echo "fuzz $${package#$(CURDIR)/} $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package </dev/null || exit 1; \
 	done
 
 .PHONY: bench
@@ -224,19 +223,20 @@ wasisocks := $(subst $(space),$(comma),$(wasmedge_versions:%=wasisock-wasmedge-%
 
 .PHONY: prove
 prove: ## prove: run Go's suites on every engine, and net with every Go; hours the first time
-	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) -aot
-	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) -aot -module prove/xnet
+	go run ./prove -engine wazero,wasmtime,$(wasisocks),$(wasmedges) -aot
+	go run ./prove -engine wazero,wasmtime,$(wasisocks),$(wasmedges) -aot -module prove/xnet
 	go run ./prove -go $(other_go) net
 
 .PHONY: prove-net
 prove-net: ## prove: run the suite of net with every Go and on every engine
-	go run ./prove -engine wazero,$(wasisocks),$(wasmedges) net
+	go run ./prove -engine wazero,wasmtime,$(wasisocks),$(wasmedges) net
 	go run ./prove -go $(other_go) net
 
 .PHONY: prove-ci
-prove-ci: ## prove: run every suite on wazero, and a part on WasmEdge; 10 minutes
+prove-ci: ## prove: run every suite on wazero, and a part on wasmtime and WasmEdge; 10 minutes
 	cd prove/xnet && go mod tidy -diff && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./...
 	go run ./prove -p 2
+	go run ./prove -p 2 -engine wasmtime net net/http
 	go run ./prove -p 2 -module prove/xnet
 	go run ./prove -p 2 -go $(other_go) net
 	@if (for version in $(wasmedge_versions); do scripts/get-wasmedge.sh $$version >/dev/null || exit 1; done) || [ "$${WASISOCK_ENGINES:-}" = required ]; then set -x; \
@@ -244,8 +244,9 @@ prove-ci: ## prove: run every suite on wazero, and a part on WasmEdge; 10 minute
 		go run ./prove -p 2 -engine $(wasisocks),$(wasmedges) -timeout 10m -short net; \
 		go run ./prove -p 2 -engine $(wasmedges) -timeout 5m -module prove/xnet github.com/wasisock/wasisock/prove/xnet; \
 	else echo "make prove-ci: nothing on WasmEdge, which cannot be fetched here; see scripts/get-wasmedge.sh -h" >&2; fi
-# WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is
-# for a few of the libraries there, and PROVE_FLAGS='-engine wazero' for none.
+
+# WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is for a few
+# of the libraries on engines other than wasmtime, and PROVE_FLAGS='-engine wazero' for one engine.
 .PHONY: prove-libraries
 prove-libraries: ## prove: run third-party libraries as guests, with real servers; 5 minutes
 	cd prove/libraries && go test -count=1 -timeout 60m $(PROVE_FLAGS) -v .
