@@ -26,6 +26,7 @@ var unrun = map[string]string{
 	"eval":            "changes the shell's environment",
 	"export":          "changes the shell's environment",
 	"kill":            "needs the process of the line before",
+	"kubectl":         "needs a cluster",
 	"podman":          "needs root; make test-containers runs such images",
 	"systemctl":       "needs root and systemd",
 	"systemd-analyze": "needs systemd, and its unit installed",
