@@ -88,6 +88,11 @@ func compileInto(e *engine.Engine, args []string, stdin io.Reader, stderr io.Wri
 	if err != nil {
 		return err
 	}
+	confined := confinement{file: file}
+	defer confined.begin()()
+	if err := confined.apply(new(host.Cmd), e); err != nil {
+		return err
+	}
 	e.Name = filepath.Base(file)
 	if kind, _ := e.Choose(); kind == engine.WasmEdge && e.AOT == nil {
 		wait := wasmedge.AOTWait

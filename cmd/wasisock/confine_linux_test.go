@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -327,6 +328,25 @@ func TestNoThreadHasNewPrivileges(t *testing.T) {
 				t.Errorf("%d of %d threads can have new privileges, want %d", with, all, want)
 			}
 		})
+	}
+}
+
+// TestCompilingConfined checks that the process that compiles a file confines itself.
+func TestCompilingConfined(t *testing.T) {
+	cmd := exec.Command(executable(t), "compile", "-o", filepath.Join(t.TempDir(), "code"), guest(t))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Signal(syscall.SIGTERM)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		with, all := privileged(t, cmd.Process.Pid)
+		if with == 0 && all >= 4 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d threads can have new privileges, want 0", with, all)
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func imageCommand(s streams) *cli.Command {
 		Examples: "wasisock image -o app.tar server.wasm --listen :8080 && podman load -i app.tar\n" +
 			"wasisock image --push example.com/app:1.2 ./cmd/server --listen :8080 --health :9091\n" +
 			"wasisock image --wasisock ./wasisock-arm64 -o app.tar server.wasm --listen :8080\n" +
-			"wasisock image --wasm-only -o app.tar server.wasm     # for crun with WasmEdge",
+			"wasisock image --wasm-only -o app.tar server.wasm     # for wasisock oci",
 		Page: "Paths in RUN FLAGS are those in the container, such as that of a policy that is mounted there. `--env KEY` copies a variable of the container.\n\n" +
 			"The same guest, wasisock and flags make the same bytes. Files are of 1970, or of the time in the environment variable SOURCE_DATE_EPOCH, in seconds since then. " +
 			"The image has the labels of the OCI that the guest says something about: title, version and revision.\n\n" +
@@ -85,8 +85,8 @@ func imageCommand(s streams) *cli.Command {
 				Long: "It must be static, which `CGO_ENABLED=0 go build` makes. If it is for another platform than this one, the image has no compiled code: the guest is compiled whenever a container starts."},
 			{Name: "engine", Value: "NAME", Words: engines, Default: "auto", Short: "run the guest by wazero or wasmtime",
 				Set: options.Choice(engines, func(i int) { o.engine = kinds[i] })},
-			{Name: "wasm-only", Short: "put nothing but the guest into the image, for crun with WasmEdge", Set: cli.Switch(&o.wasmOnly),
-				Long: "The image has the annotation `module.wasm.image/variant=compat-smart`."},
+			{Name: "wasm-only", Short: "put the guest alone into the image, for wasisock oci or WasmEdge", Set: cli.Switch(&o.wasmOnly),
+				Long: "It runs by `wasisock oci`, and by a crun with WasmEdge, for which it has the annotation `module.wasm.image/variant=compat-smart`."},
 			{Name: "label", Value: "KEY=VALUE", Many: true, Short: "add a label", Set: func(v string) error {
 				key, value, ok := strings.Cut(v, "=")
 				if !ok || key == "" {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -24,7 +25,11 @@ import (
 
 func main() {
 	engine.ServeCompiler()
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	args := os.Args[1:]
+	if filepath.Base(os.Args[0]) == ociName {
+		args = append([]string{"oci"}, args...)
+	}
+	os.Exit(run(args, os.Stdin, os.Stdout, os.Stderr))
 }
 
 // streams holds the standard streams of a command.
@@ -44,7 +49,7 @@ func newProgram(s streams) *cli.Program {
 		Name: "wasisock", Short: "build Go programs to WebAssembly with a real network, and run them in a sandbox",
 		Long: "wasisock builds ordinary Go programs to WebAssembly guests that have a real network, and runs guests in a sandbox.",
 		Commands: []*cli.Command{
-			runCommand(newRunOptions(), s), goBuildCommand(s), goTestCommand(s), execCommand(s), compileCommand(s), imageCommand(s),
+			runCommand(newRunOptions(), s), goBuildCommand(s), goTestCommand(s), execCommand(s), compileCommand(s), imageCommand(s), ociCommand(s),
 			rewriteCommand(s), overlayCommand(s), healthCommand(s), doctorCommand(s), versionCommand(s),
 		},
 		Topics: topics(), Version: versionLine, UsageCode: supervisor.ExitFailed,

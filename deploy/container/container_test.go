@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +42,9 @@ func TestMain(m *testing.M) {
 	}
 	var err error
 	if scratch, err = os.MkdirTemp("", "wasisock-containers-"); err != nil {
+		panic(err)
+	}
+	if err = os.Chmod(scratch, 0o711); err != nil { // the user who compiles for wasisock oci must reach it
 		panic(err)
 	}
 	leave, err := enterMounts()
@@ -210,6 +214,7 @@ type kind struct {
 	name    string
 	runtime func() (string, error) // of containers
 	image   string
+	program string // the path of wasisock in the container, or ""
 }
 
 func named(name string) func() (string, error) {
@@ -219,10 +224,46 @@ func named(name string) func() (string, error) {
 const alone = "alone" // the image with the guest alone
 
 var kinds = []kind{
-	{"wasisock on runc", named("runc"), "wazero"},
-	{"wasisock on crun", named("crun"), "wazero"},
-	{"wasisock with wasmtime on crun", named("crun"), "wasmtime"},
-	{"the guest alone on crun with WasmEdge", crunWithWasmEdge, alone},
+	{"wasisock on runc", named("runc"), "wazero", "/wasisock"},
+	{"wasisock on crun", named("crun"), "wazero", "/wasisock"},
+	{"wasisock with wasmtime on crun", named("crun"), "wasmtime", "/wasisock"},
+	{"the guest alone on `wasisock oci` with runc", ociRunc, alone, "/.wasisock/wasisock"},
+	{"the guest alone on `wasisock oci` with crun", ociCrun, alone, "/.wasisock/wasisock"},
+	{"the guest alone on crun with WasmEdge", crunWithWasmEdge, alone, ""},
+}
+
+var (
+	ociRunc = sync.OnceValues(func() (string, error) { return oci("runc") })
+	ociCrun = sync.OnceValues(func() (string, error) { return oci("crun") })
+)
+
+// oci makes a shell script that is wasisock oci with a node's file of its own.
+func oci(runtime string) (string, error) {
+	wasisock, err := pure()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(scratch, "oci-"+runtime)
+	node, script := filepath.Join(dir, "oci.yaml"), filepath.Join(dir, "wasisock-oci")
+	config := fmt.Sprintf("runtime: %s\ncache: %s\ntls-roots: %s\ncompile-timeout: 5m\n", runtime, filepath.Join(scratch, "cache"), filepath.Join(scratch, alone+".pem"))
+	return script, errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(node, []byte(config), 0o600),
+		os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nexec %s oci --config %s \"$@\"\n", wasisock, node), 0o755))
+}
+
+// annotations returns flags of wasisock run as flags of podman that set annotations.
+func annotations(flags []string) (all []string) {
+	values := map[string][]string{}
+	for len(flags) > 0 {
+		name, value := strings.TrimPrefix(flags[0], "--"), "true"
+		if flags = flags[1:]; len(flags) > 0 && !strings.HasPrefix(flags[0], "--") {
+			value, flags = flags[0], flags[1:]
+		}
+		values[name] = append(values[name], value)
+	}
+	for name, lines := range values {
+		all = append(all, "--annotation=wasisock.dev/"+name+"="+strings.Join(lines, "\n"))
+	}
+	return all
 }
 
 // A container is one that runs.
@@ -247,8 +288,11 @@ func (k kind) start(t *testing.T, flags []string, args ...string) *container {
 		"--security-opt=no-new-privileges", "--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096"}
 	at := slices.Index(flags, "--")
 	all = append(all, flags[:at]...)
-	if k.image != alone {
-		entry, err := json.Marshal(slices.Concat([]string{"/wasisock", "run", "--cache", "/code"}, flags[at+1:], []string{"/app.wasm"}))
+	switch {
+	case k.image == alone && k.program != "":
+		all = append(all, annotations(flags[at+1:])...)
+	case k.image != alone:
+		entry, err := json.Marshal(slices.Concat([]string{k.program, "run", "--cache", "/code"}, flags[at+1:], []string{"/app.wasm"}))
 		if err != nil {
 			t.Fatal(err)
 		}

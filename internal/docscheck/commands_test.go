@@ -27,6 +27,7 @@ var unrun = map[string]string{
 	"export":          "changes the shell's environment",
 	"kill":            "needs the process of the line before",
 	"kubectl":         "needs a cluster",
+	"ln":              "writes beside the programs of the system",
 	"podman":          "needs root; make test-containers runs such images",
 	"systemctl":       "needs root and systemd",
 	"systemd-analyze": "needs systemd, and its unit installed",
@@ -144,7 +145,7 @@ func TestCommands(t *testing.T) {
 						script += command
 					}
 				}
-			case "go", "text", "ini", "wat", "yaml", "json", "c", "diff":
+			case "go", "text", "ini", "toml", "wat", "yaml", "json", "c", "diff":
 				continue
 			default:
 				t.Errorf("%s:%d: write sh, console, go or text after the fence, not %q", page, b.line, b.info)

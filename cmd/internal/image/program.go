@@ -5,6 +5,7 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func Host(file string) (p Program, on v1.Platform, err error) {
 	if on.OS != "linux" {
 		return p, on, fmt.Errorf("%s is for %s, and images are for linux; build one by GOOS=linux CGO_ENABLED=0 go build -o wasisock-linux %s, and name it with --wasisock", file, on.OS, command)
 	}
-	dynamic, err := needsLoader(text)
+	dynamic, err := NeedsLoader(bytes.NewReader(text))
 	if err != nil {
 		return p, on, fmt.Errorf("%s: %w", file, err)
 	}
@@ -42,9 +43,9 @@ func Host(file string) (p Program, on v1.Platform, err error) {
 	return p, on, nil
 }
 
-// needsLoader reports whether a program in ELF needs a dynamic linker.
-func needsLoader(program []byte) (bool, error) {
-	f, err := elf.NewFile(bytes.NewReader(program))
+// NeedsLoader reports whether a program in ELF needs a dynamic linker.
+func NeedsLoader(program io.ReaderAt) (bool, error) {
+	f, err := elf.NewFile(program)
 	if err != nil {
 		return false, err
 	}

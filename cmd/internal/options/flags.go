@@ -30,16 +30,16 @@ func Count(n *int) func(string) error {
 	}
 }
 
-// size returns a cli.Flag's Set for a number of bytes; see parseSize.
+// size returns a cli.Flag's Set for a number of bytes; see ParseSize.
 func size(n *uint64) func(string) error {
 	return func(v string) (err error) {
-		*n, err = parseSize(v)
+		*n, err = ParseSize(v)
 		return err
 	}
 }
 
-// parseSize parses a number of bytes above 0, with K, M or G for powers of 1024.
-func parseSize(v string) (uint64, error) {
+// ParseSize parses a number of bytes above 0, with K, M or G for powers of 1024.
+func ParseSize(v string) (uint64, error) {
 	number, shift := v, 0
 	if v != "" {
 		if i := strings.IndexByte("KMG", v[len(v)-1]); i >= 0 {

@@ -59,15 +59,16 @@ var memoryOfCgroup = sync.OnceValues(func() (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("no memory limit of a cgroup is found (%w); write a size such as 512M", err)
 	}
-	n, ok := shareOfGuests(limit)
+	n, ok := ShareOfGuests(limit)
 	if !ok {
 		return 0, fmt.Errorf("the memory limit of the cgroup, %d bytes, is too low; raise it to 128M, or write a size such as 64M", limit)
 	}
 	return n, nil
 })
 
-// shareOfGuests returns how much of a cgroup's limit guests may have.
-func shareOfGuests(limit uint64) (n uint64, ok bool) {
+// ShareOfGuests returns how many bytes of a cgroup's limit guests may have. It returns false if the
+// limit is too low.
+func ShareOfGuests(limit uint64) (n uint64, ok bool) {
 	const least = 64 << 20
 	own := max(limit/4, least)
 	if limit < own+least {

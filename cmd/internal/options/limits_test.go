@@ -31,12 +31,12 @@ func TestParseSize(t *testing.T) {
 		"1": 1, "65536": 65536, "64K": 64 << 10, "64M": 64 << 20, "1G": 1 << 30, "17179869183G": 17179869183 << 30,
 		"18446744073709551615": 1<<64 - 1,
 	} {
-		if got, err := parseSize(text); got != want || err != nil {
+		if got, err := ParseSize(text); got != want || err != nil {
 			t.Errorf("%s: %d, %v; want %d", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", "0", "0K", "K", "-1", "+1", "1.5G", "1k", "1T", "1 M", "1MB", "18446744073709551616", "17179869184G", "18014398509481984K"} {
-		if got, err := parseSize(text); err == nil {
+		if got, err := ParseSize(text); err == nil {
 			t.Errorf("%q is %d", text, got)
 		}
 	}
@@ -48,7 +48,7 @@ func TestShareOfGuests(t *testing.T) {
 	for limit, want := range map[uint64]uint64{
 		0: 0, 64 * m: 0, 128*m - 1: 0, 128 * m: 64 * m, 256 * m: 192 * m, 1024 * m: 768 * m, 1<<64 - 1: 1<<64 - 1 - (1<<64-1)/4,
 	} {
-		if got, ok := shareOfGuests(limit); got != want || ok != (want > 0) {
+		if got, ok := ShareOfGuests(limit); got != want || ok != (want > 0) {
 			t.Errorf("of %d bytes %d, %v; want %d", limit, got, ok, want)
 		}
 	}

@@ -47,6 +47,16 @@ func main() {
 			kept[len(kept)-1][0] = 1
 		}
 		fmt.Println("allocated")
+	case "list": // the names in a directory
+		var files []fs.DirEntry
+		files, err = os.ReadDir(args[1])
+		for _, f := range files {
+			fmt.Println(f.Name())
+		}
+	case "write": // a file in the working directory
+		if err = os.WriteFile(args[1], []byte(word), 0o666); err == nil {
+			fmt.Println("written")
+		}
 	case "exit":
 		n, _ := strconv.Atoi(args[1])
 		os.Exit(n)

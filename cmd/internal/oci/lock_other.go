@@ -1,0 +1,13 @@
+//go:build !unix
+
+package oci
+
+import (
+	"context"
+	"os/exec"
+	"time"
+)
+
+func lock(context.Context, string, time.Duration) (func(), error) { return nil, errLinux }
+
+func lowerRights(*exec.Cmd) {}

@@ -1,0 +1,90 @@
+//go:build linux
+
+package container
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ociKinds are the containers of wasisock oci.
+func ociKinds() []kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return k.image != alone || k.program == "" })
+}
+
+// TestFiles tests that the guest has the files of its container, with its rights, and not those of
+// the process that runs it.
+func TestFiles(t *testing.T) {
+	for _, k := range ociKinds() {
+		t.Run(k.name, func(t *testing.T) {
+			volume := t.TempDir()
+			if err := os.Chmod(volume, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if _, out := k.run(t, []string{"--"}, "list", "/"); !strings.Contains(out, "app.wasm\n") || !strings.Contains(out, "etc\n") {
+				t.Errorf("/ has %q", out)
+			}
+			for _, dir := range []string{"/proc", "/sys", "/dev"} {
+				if code, out := k.run(t, []string{"--"}, "list", dir); code != 0 || out != "" {
+					t.Errorf("%s: %d, %q", dir, code, out)
+				}
+			}
+			for _, test := range []struct{ flags, file, want string }{
+				{"--volume=" + volume + ":/data --workdir=/data", "new", "written\n"},
+				{"--volume=" + volume + ":/data:ro", "/data/other", "open /data/other: read-only file system\n"},
+				{"", "/other", "open /other: read-only file system\n"},
+				{"", "/proc/self/mem", "open /proc/self/mem: no such file or directory\n"},
+			} {
+				if _, out := k.run(t, append(strings.Fields(test.flags), "--"), "write", test.file); out != test.want {
+					t.Errorf("%s %s: %q, want %q", test.flags, test.file, out, test.want)
+				}
+			}
+			if _, err := os.Stat(filepath.Join(volume, "new")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestCompiledOnce tests that the node compiles a module for all of its containers.
+func TestCompiledOnce(t *testing.T) {
+	for _, k := range ociKinds() {
+		if code, out := k.run(t, []string{"--"}, "exit", "7"); code != 7 || out != "" { // no word about compiling
+			t.Errorf("%s: %d, %q", k.name, code, out)
+		}
+	}
+	if entries, err := filepath.Glob(filepath.Join(scratch, "cache", "*", "*", "*")); err != nil || len(entries) == 0 {
+		t.Errorf("the cache of the node is empty: %v", err)
+	}
+	if entries, err := filepath.Glob(filepath.Join(scratch, "cache", "*.wasisock")); err != nil || len(entries) != 1 {
+		t.Errorf("the cache of the node has %q, %v; want the entry of one module", entries, err)
+	}
+}
+
+// TestAnnotationRefused tests that whoever starts a container sees why there is none.
+func TestAnnotationRefused(t *testing.T) {
+	const want = "annotation wasisock.dev/dir: this flag cannot be set for a container; remove the annotation"
+	for _, k := range ociKinds() {
+		if code, out := k.run(t, []string{"--", "--dir", "/:/host"}, "exit", "0"); code == 0 || !strings.Contains(out, want) {
+			t.Errorf("%s: %d, %q; want %s", k.name, code, out, want)
+		}
+	}
+}
+
+// TestNative tests that containers with a native program are left alone.
+func TestNative(t *testing.T) {
+	image, err := images["wazero"]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range ociKinds() {
+		code, out := do(t, "--runtime", must(t, k.runtime), "run", "--rm", "--network=none", "--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096", "--annotation=wasisock.dev/dir=/", "--entrypoint", fmt.Sprintf("[%q]", "/wasisock"), image, "version")
+		if code != 0 || !strings.HasPrefix(out, "wasisock ") {
+			t.Errorf("%s: %d, %q", k.name, code, out)
+		}
+	}
+}
