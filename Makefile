@@ -93,7 +93,7 @@ $(wasmedge_versions:%=test-wasmedge-%): test-wasmedge-%:
 	cd examples/embed-wasmedge && go vet -tags wasmedge ./... && go test -count=1 -tags wasmedge ./...
 
 .PHONY: test-containers
-test-containers: ## test: run images of guests with podman, crun and runc, as root; 4 minutes
+test-containers: ## test: run images of guests with podman, crun, runc and containerd, as root; 6 minutes
 	WASISOCK_CONTAINERS=1 go test -count=1 -timeout 30m ./deploy/container
 
 .PHONY: test-all

@@ -35,6 +35,8 @@ var sentences = []sentence{
 	{"trusts the certificates in the image, or those of the node", trusts, "yes"},
 	{"refuses an address that no rule allows", refuses, "yes"},
 	{"at the memory limit of the container, ends with a message", remembers, "yes"},
+	{"`podman kill` ends it, with exit code 137", killed, "yes"},
+	{"`podman stats` has its memory", counted, "yes"},
 	{"`podman exec` runs `wasisock health` and `doctor` in it", execs, "yes"},
 }
 
@@ -178,6 +180,28 @@ func remembers(t *testing.T, k kind) string {
 		return "yes"
 	}
 	return fmt.Sprintf("no: exit code %d", code)
+}
+
+func killed(t *testing.T, k kind) string {
+	at := "127.0.0.1:" + porttest.Free(t)
+	c := k.start(t, []string{"--", "--listen", at}, "serve", at)
+	answers(t, "http://"+at)
+	do(t, "kill", c.name)
+	if code := c.ended(); code != 137 {
+		return fmt.Sprintf("no: exit code %d", code)
+	}
+	return "yes"
+}
+
+func counted(t *testing.T, k kind) string {
+	at := "127.0.0.1:" + porttest.Free(t)
+	c := k.start(t, []string{"--memory=512m", "--", "--listen", at}, "serve", at)
+	answers(t, "http://"+at)
+	code, out := do(t, "stats", "--no-stream", "--format={{.MemUsage}}", c.name)
+	if code != 0 || !regexp.MustCompile(`^[1-9][0-9.]*MB / 536\.9MB\n$`).MatchString(out) {
+		return "no: " + strings.TrimSpace(out)
+	}
+	return "yes"
 }
 
 func execs(t *testing.T, k kind) string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,7 +52,7 @@ func (c Code) Of(ctx context.Context, module *Module) (string, error) {
 	if info.Size() > maxModule || c.Dir == codecache.Off {
 		return "", nil
 	}
-	cache, err := codecache.Open(c.Dir, "", int64(c.Size), nil)
+	cache, err := codecache.Open(c.Dir, "", int64(min(c.Size, math.MaxInt64)), nil)
 	if cache == nil {
 		return "", err
 	}

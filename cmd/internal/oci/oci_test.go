@@ -12,8 +12,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/wasisock/wasisock/internal/codecache"
 )
 
 func TestParseLine(t *testing.T) {
@@ -312,4 +315,62 @@ func TestTrusted(t *testing.T) {
 	if Trusted(file+"x") == nil {
 		t.Error("a missing file is trusted")
 	}
+}
+
+// TestGet tests that a module without code is compiled again after a while.
+func TestGet(t *testing.T) {
+	cache, err := codecache.Open(t.TempDir(), "", 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(name, file string) string {
+		t.Helper()
+		dir, err := cache.Temp()
+		if err == nil && file != "" {
+			err = os.WriteFile(filepath.Join(dir, file), nil, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cache.Put(name, dir)
+	}
+	full, empty := put("full", "code"), put("empty", "")
+	long := time.Now().Add(-retry - time.Minute)
+	for _, test := range []struct {
+		name, want string
+		known      bool
+	}{{"full", full, true}, {"empty", "", true}, {"none", "", false}} {
+		if dir, known := get(cache, test.name); dir != test.want || known != test.known {
+			t.Errorf("%s: %q, %v", test.name, dir, known)
+		}
+	}
+	for _, dir := range []string{full, empty} {
+		if err := os.Chtimes(dir, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if dir, known := get(cache, "full"); dir != full || !known {
+		t.Errorf("old code: %q, %v", dir, known)
+	}
+	if _, known := get(cache, "empty"); known {
+		t.Error("the module is never compiled again")
+	}
+}
+
+// TestLock tests that one process has the lock, and that another waits no longer than it says.
+func TestLock(t *testing.T) {
+	file := filepath.Join(t.TempDir(), lockFile)
+	unlock, err := lock(t.Context(), file, time.Second)
+	if unlock == nil || err != nil {
+		t.Fatal(err)
+	}
+	if second, err := lock(t.Context(), file, 50*time.Millisecond); second != nil || err != nil {
+		t.Errorf("two have the lock: %v", err)
+	}
+	time.AfterFunc(50*time.Millisecond, unlock)
+	second, err := lock(t.Context(), file, time.Minute)
+	if second == nil || err != nil {
+		t.Fatalf("nobody gets the lock: %v", err)
+	}
+	second()
 }
