@@ -91,6 +91,12 @@ func (in *instruction) leaves() bool {
 	return false
 }
 
+// branches reports whether another instruction than the next one in the code may follow, or one of
+// several precede it.
+func (in *instruction) branches() bool {
+	return in.begins() || in.leaves() || in.op == wasm.OpBrIf || in.op == wasm.OpElse || in.op == wasm.OpEnd || in.op == opExit
+}
+
 // skip returns the index of the end or else that closes the block around code[i], or len(code).
 func skip(code []instruction, i int) int {
 	for depth := 0; i < len(code); i++ {

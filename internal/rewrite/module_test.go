@@ -279,8 +279,8 @@ func TestSections(t *testing.T) {
 		found[s.Name] = string(s.Data)
 	}
 	if found[Mark] != Version || found["other"] != "kept" || found["go:buildid"] == "" || !strings.Contains(found["producers"], "processed-by\x02") ||
-		!strings.Contains(found["producers"], "\x08wasisock\x09rewrite 2") {
-		t.Errorf("sections: %q", found)
+		!strings.Contains(found["producers"], "\x08wasisock\x09rewrite "+Version) {
+		t.Errorf("sections: %.1000q", found)
 	}
 	if _, ok := found[".debug_info"]; ok {
 		t.Error("debug information of code that has changed is kept")
@@ -304,8 +304,8 @@ func TestSections(t *testing.T) {
 		}
 	}
 	for data, want := range map[string]string{
-		"\x00":                               "\x01\x0cprocessed-by\x01\x08wasisock\x09rewrite 2",
-		"\x01\x08language\x01\x02Go\x04go1.": "\x02\x08language\x01\x02Go\x04go1.\x0cprocessed-by\x01\x08wasisock\x09rewrite 2",
+		"\x00":                               "\x01\x0cprocessed-by\x01\x08wasisock\x09rewrite " + Version,
+		"\x01\x08language\x01\x02Go\x04go1.": "\x02\x08language\x01\x02Go\x04go1.\x0cprocessed-by\x01\x08wasisock\x09rewrite " + Version,
 		"\x01\x08language\x02\x02Go\x04go1.": "\x01\x08language\x02\x02Go\x04go1.", // damaged
 		"":                                   "",
 	} {

@@ -86,15 +86,15 @@ func (w *rewriter) prove() {
 type result struct {
 	why  reason    // "" if it is rewritten
 	body wasm.Body // the new body, without its guard
-	// guard is the beginning of the new body. It calls the old body, whose index is not known
-	// before all functions are rewritten, or traps if there is none.
+	// guard is around the new body. It calls the old body, whose index is not known before all
+	// functions are rewritten, or traps if there is none.
 	guard guard
 	old   *wasm.Body
 
 	framed bool // the new body has one value of SP
 }
 
-// A guard is the beginning of a new body.
+// A guard sends an entry that is not at the top elsewhere.
 type guard struct {
 	needed bool   // the function has a dispatcher
 	top    uint32 // the last PC_B that enters the function at its top
@@ -149,6 +149,7 @@ func (w *rewriter) body(s *scratch, i int) result {
 			locals++
 		}
 	}
+	code = s.mover.move(w.module, code, w.may)
 	s.check(w.module, i, code, nil, locals)
 	r.body.Code = encode(code, nil, before.Code)
 	r.body.AddLocals(locals, wasm.I32)
@@ -186,33 +187,40 @@ func (w *rewriter) replace(results []result, report *Report) {
 			report.Straight++
 		default:
 			report.Structured++
-			code := r.guard.code()
+			elsewhere := []instruction{made(wasm.OpUnreachable, 0, 0)}
 			if r.old != nil {
 				report.Kept++
 				number := uint32(m.Imported + len(results) + len(old))
-				code = append(code, made(wasm.OpLocalGet, localPC, 0), made(wasm.OpCall, number, 0), made(wasm.OpReturn, 0, 0))
+				elsewhere = []instruction{made(wasm.OpLocalGet, localPC, 0), made(wasm.OpCall, number, 0)}
 				old = append(old, uint32(m.Imported+i))
 				m.Bodies = append(m.Bodies, *r.old)
-			} else {
-				code = append(code, made(wasm.OpUnreachable, 0, 0))
 			}
-			code = append(code, made(wasm.OpEnd, 0, 0))
-			r.body.Code = append(encode(code, nil, nil), r.body.Code...)
+			r.body.Code = r.guard.around(r.body.Code, elsewhere)
 		}
 		m.Bodies[i] = r.body
 	}
 	replaceSections(m, old)
 }
 
-// code returns the beginning of a new body, up to the code for an entry that is not at the top.
-func (g guard) code() []instruction {
-	if g.top == 0 {
-		return []instruction{made(wasm.OpLocalGet, localPC, 0), made(wasm.OpIf, 0, wasm.EmptyBlock)}
+// around returns the code of a body that is entered at the top only, and of what is run on other
+// entries:
+//
+//	block
+//	  PC_B > top
+//	  br_if 0
+//	  body
+//	  return
+//	end
+//	elsewhere
+func (g guard) around(body []byte, elsewhere []instruction) []byte {
+	begin := []instruction{made(wasm.OpBlock, 0, wasm.EmptyBlock), made(wasm.OpLocalGet, localPC, 0)}
+	if g.top > 0 {
+		begin = append(begin, made(wasm.OpI32Const, 0, int64(g.top)), made(wasm.OpI32GtU, 0, 0))
 	}
-	return []instruction{
-		made(wasm.OpLocalGet, localPC, 0), made(wasm.OpI32Const, 0, int64(g.top)), made(wasm.OpI32GtU, 0, 0),
-		made(wasm.OpIf, 0, wasm.EmptyBlock),
-	}
+	begin = append(begin, made(wasm.OpBrIf, 0, 0))
+	end := made(wasm.OpEnd, 0, 0)
+	after := slices.Concat([]instruction{made(wasm.OpReturn, 0, 0), end}, elsewhere, []instruction{end})
+	return slices.Concat(encode(begin, nil, nil), body[:len(body)-1], encode(after, nil, nil))
 }
 
 // encode encodes code; labels are those of its br_table.
@@ -259,6 +267,7 @@ type scratch struct {
 	labels                    []uint32
 	addresser                 addresser
 	framer                    framer
+	mover                     mover
 }
 
 // checked, if not nil, is called in tests with the result of each pass.

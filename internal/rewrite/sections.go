@@ -11,7 +11,7 @@ import (
 // the version of the rewriting.
 const (
 	Mark    = "wasisock.rewrite"
-	Version = "2"
+	Version = "3"
 )
 
 // MadeBy returns the version of the rewriting that has made a module, or "" if it is not rewritten.
