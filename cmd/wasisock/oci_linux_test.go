@@ -283,6 +283,9 @@ func TestOCIRefuses(t *testing.T) {
 		{"grace", "1", nil, "grace: want text such as 10s"},
 		{"runtime", "/none", nil, "the OCI runtime is missing"},
 		{"runtime", executable(t), nil, "is this wasisock"},
+		{"program", "wasisock", nil, `program: the path "wasisock" is relative`},
+		{"cache", "code", nil, `cache: the path "code" is relative`},
+		{"tls-roots", "roots.pem", nil, `tls-roots: the path "roots.pem" is relative`},
 		{"program", "/bin/sh", nil, "needs shared libraries"},
 		{"program", "/etc/passwd", nil, "is not a program"},
 		{"", "", func(s *specs.Spec) {

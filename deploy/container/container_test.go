@@ -233,20 +233,24 @@ var kinds = []kind{
 }
 
 var (
-	ociRunc = sync.OnceValues(func() (string, error) { return oci("runc") })
-	ociCrun = sync.OnceValues(func() (string, error) { return oci("crun") })
+	ociRunc     = sync.OnceValues(func() (string, error) { return oci("runc", pure) })
+	ociCrun     = sync.OnceValues(func() (string, error) { return oci("crun", pure) })
+	ociWasmtime = sync.OnceValues(func() (string, error) { return oci("runc", withWasmtime) })
 )
 
 // oci makes a shell script that is wasisock oci with a node's file of its own.
-func oci(runtime string) (string, error) {
-	wasisock, err := pure()
+func oci(runtime string, build func() (string, error)) (string, error) {
+	wasisock, err := build()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(scratch, "oci-"+runtime)
+	dir, err := os.MkdirTemp(scratch, "oci-")
+	if err != nil {
+		return "", err
+	}
 	node, script := filepath.Join(dir, "oci.yaml"), filepath.Join(dir, "wasisock-oci")
-	config := fmt.Sprintf("runtime: %s\ncache: %s\ntls-roots: %s\ncompile-timeout: 5m\n", runtime, filepath.Join(scratch, "cache"), filepath.Join(scratch, alone+".pem"))
-	return script, errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(node, []byte(config), 0o600),
+	config := fmt.Sprintf("runtime: %s\ncache: %s\ntls-roots: %s\ncompile-timeout: 5m\n", runtime, filepath.Join(filepath.Dir(wasisock), "cache"), filepath.Join(scratch, alone+".pem"))
+	return script, errors.Join(os.WriteFile(node, []byte(config), 0o600),
 		os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nexec %s oci --config %s \"$@\"\n", wasisock, node), 0o755))
 }
 

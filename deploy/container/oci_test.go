@@ -50,18 +50,33 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestCompiledOnce tests that the node compiles a module for all of its containers.
+// TestCompiledOnce tests that the node compiles a module once for all of its containers, by each
+// engine.
 func TestCompiledOnce(t *testing.T) {
-	for _, k := range ociKinds() {
-		if code, out := k.run(t, []string{"--"}, "exit", "7"); code != 7 || out != "" { // no word about compiling
-			t.Errorf("%s: %d, %q", k.name, code, out)
+	for _, test := range []struct {
+		engine string
+		build  func() (string, error)
+		kinds  []kind
+	}{
+		{"wazero", pure, ociKinds()},
+		{"wasmtime", withWasmtime, []kind{{"wasmtime", ociWasmtime, alone, "/.wasisock/wasisock"}}},
+	} {
+		if testing.Short() && test.engine != "wazero" {
+			continue // takes a minute to link
 		}
-	}
-	if entries, err := filepath.Glob(filepath.Join(scratch, "cache", "*", "*", "*")); err != nil || len(entries) == 0 {
-		t.Errorf("the cache of the node is empty: %v", err)
-	}
-	if entries, err := filepath.Glob(filepath.Join(scratch, "cache", "*.wasisock")); err != nil || len(entries) != 1 {
-		t.Errorf("the cache of the node has %q, %v; want the entry of one module", entries, err)
+		for _, k := range test.kinds {
+			code, out := k.run(t, []string{"--", "--verbose"}, "exit", "7")
+			if code != 7 || !strings.Contains(out, "wasisock: engine: "+test.engine) || strings.Contains(out, "compiling") {
+				t.Errorf("%s: %d, %q", k.name, code, out)
+			}
+		}
+		cache := filepath.Join(filepath.Dir(must(t, test.build)), "cache")
+		if entries, err := filepath.Glob(filepath.Join(cache, "*.wasisock")); err != nil || len(entries) != 1 {
+			t.Errorf("the cache of the node has %q, %v; want the entry of one module", entries, err)
+		}
+		if files, err := filepath.Glob(filepath.Join(cache, "*", "*")); err != nil || len(files) == 0 {
+			t.Errorf("the entry is empty: %v", err)
+		}
 	}
 }
 
