@@ -103,3 +103,14 @@ func TestNative(t *testing.T) {
 		}
 	}
 }
+
+// TestUserNamespace tests a container whose users are others on the node. It compiles the module
+// itself.
+func TestUserNamespace(t *testing.T) {
+	for _, k := range ociKinds() {
+		code, out := k.run(t, []string{"--uidmap=0:100000:65536", "--gidmap=0:100000:65536", "--"}, "exit", "7")
+		if code != 7 {
+			t.Errorf("%s: %d, %q", k.name, code, out)
+		}
+	}
+}
