@@ -63,9 +63,9 @@ func unusable() string {
 	if os.Geteuid() != 0 {
 		return "this user is not root; run make test-containers as root"
 	}
-	for _, tool := range []string{"podman", "crun", "runc", "unshare", "nsenter"} {
+	for _, tool := range []string{"podman", "crun", "runc", "containerd", "unshare", "nsenter"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return tool + " is not in PATH; install Debian's packages podman, crun, runc and util-linux"
+			return tool + " is not in PATH; install Debian's packages podman, crun, runc, containerd and util-linux"
 		}
 	}
 	return ""

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,38 +18,19 @@ import (
 	"github.com/wasisock/wasisock/internal/porttest"
 )
 
-// containerd returns the directory of containerd, its shim and ctr. If they are not installed, they
-// are unpacked from Debian's package.
-var containerd = sync.OnceValues(func() (string, error) {
-	if file, err := exec.LookPath("containerd"); err == nil {
-		return filepath.Dir(file), nil
-	}
-	dir := filepath.Join(scratch, "containerd")
-	if err := os.Mkdir(dir, 0o777); err != nil {
-		return "", err
-	}
-	cmd := exec.Command("sh", "-ec", "apt-get -q download containerd; dpkg-deb -x containerd_*.deb .")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("containerd is not in PATH, and cannot be downloaded: %w: %s; install Debian's package containerd", err, out)
-	}
-	return filepath.Join(dir, "usr/bin"), nil
-})
-
 // A daemon is a containerd with a storage of its own.
 type daemon struct {
-	t         *testing.T
-	bin, sock string
+	t    *testing.T
+	sock string
 }
 
 func startContainerd(t *testing.T) daemon {
 	t.Helper()
-	bin := must(t, containerd)
 	dir, err := os.MkdirTemp(scratch, "containerd-") // not below the test's, whose name makes the paths of sockets too long
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := daemon{t, bin, filepath.Join(dir, "sock")}
+	d := daemon{t, filepath.Join(dir, "sock")}
 	config := filepath.Join(dir, "config.toml")
 	text := fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = %q\n[plugins.\"io.containerd.internal.v1.opt\"]\npath = %q\n",
 		filepath.Join(dir, "root"), filepath.Join(dir, "state"), d.sock, filepath.Join(dir, "opt"))
@@ -58,8 +38,7 @@ func startContainerd(t *testing.T) daemon {
 		t.Fatal(err)
 	}
 	var log outputtest.Buffer
-	cmd := exec.Command("nsenter", "--mount="+mounts, filepath.Join(bin, "containerd"), "--config", config)
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH")) // it looks for its shim there
+	cmd := exec.Command("nsenter", "--mount="+mounts, "containerd", "--config", config)
 	cmd.Stdout, cmd.Stderr = &log, &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -85,7 +64,7 @@ func startContainerd(t *testing.T) daemon {
 func (d daemon) ctr(args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	d.t.Cleanup(cancel)
-	return exec.CommandContext(ctx, "nsenter", append([]string{"--mount=" + mounts, filepath.Join(d.bin, "ctr"), "--address", d.sock}, args...)...)
+	return exec.CommandContext(ctx, "nsenter", append([]string{"--mount=" + mounts, "ctr", "--address", d.sock}, args...)...)
 }
 
 // do runs ctr to its end, and returns its exit code and output.
