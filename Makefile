@@ -246,7 +246,7 @@ prove-ci: ## prove: run every suite on wazero, and a part on wasmtime and WasmEd
 	else echo "make prove-ci: nothing on WasmEdge, which cannot be fetched here; see scripts/get-wasmedge.sh -h" >&2; fi
 
 # WasmEdge runs where WASISOCK_WASMEDGE_014 and _017 name it; PROVE_FLAGS=-short is for a few
-# of the libraries on engines other than wasmtime, and PROVE_FLAGS='-engine wazero' for one engine.
+# of the libraries there and half of them on wasmtime, and PROVE_FLAGS='-engine wazero' for one engine.
 .PHONY: prove-libraries
 prove-libraries: ## prove: run third-party libraries as guests, with real servers; 5 minutes
 	cd prove/libraries && go test -count=1 -timeout 60m $(PROVE_FLAGS) -v .

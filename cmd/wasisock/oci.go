@@ -57,10 +57,13 @@ func ociCommand(s streams) *cli.Command {
 			"These flags can be set by annotations: " + strings.Join(ociNames(ociPod), ", ") + ". Limits can be lowered alone, `allow` cannot be `all`, and `tls-roots` is `true`. Flags that may be repeated have a value on each line. " +
 			"The node's file can set these besides: " + strings.Join(ociNames(ociNode), ", ") + ". `cache` is the directory of the node's compiled code (default " + ociCache + ", or `-` for none).\n\n" +
 			"An error ends the command with exit code 125, and stands in the file of `--log`, where container engines look for it. Otherwise the exit code is that of the runtime. docs/containers.md has more.",
-		Go:  func(args []string) bool { return len(args) == 1 && (args[0] == "--help" || args[0] == "-h") },
+		Go:  func(args []string) bool { return len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) },
 		Run: func(l cli.Line) int { return runOCI(l.Args, s.stderr) },
 	}
 }
+
+// become replaces this process by another program.
+var become = syscall.Exec
 
 // runOCI changes the container that the runtime's command line args is to make, if its program is a
 // module, and becomes the runtime. It returns only after an error.
@@ -76,7 +79,7 @@ func runOCI(args []string, stderr io.Writer) int {
 		err = n.prepare(line.Bundle)
 	}
 	if err == nil { // does not return
-		err = &fs.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, append([]string{path}, args...), os.Environ())}
+		err = &fs.PathError{Op: "exec", Path: path, Err: become(path, append([]string{path}, args...), os.Environ())}
 	}
 	return failed(stderr, "%v", errors.Join(err, line.Report(err)))
 }

@@ -25,7 +25,7 @@ type engine struct {
 }
 
 var (
-	engineNames = flag.String("engine", "", "comma-separated `names` of engines: native, wazero, wasmtime, wasmedge-VERSION; by default wasmtime, wazero and those WasmEdges that WASISOCK_WASMEDGE_014 and others like it name")
+	engineNames = flag.String("engine", "", "comma-separated `names` of engines: native, wazero, wasmtime, wasmedge-VERSION; by default wazero, wasmtime and those WasmEdges that WASISOCK_WASMEDGE_014 and others like it name")
 	aot         = flag.Bool("aot", false, "compile guests ahead of time for WasmEdge: takes a minute or more for each, once")
 )
 
@@ -97,7 +97,7 @@ func wanted() []string {
 	if *engineNames != "" {
 		return strings.Split(*engineNames, ",")
 	}
-	names := []string{"wasmtime", "wazero"}
+	names := []string{"wazero", "wasmtime"}
 	for _, name := range allEngines {
 		if version, ok := strings.CutPrefix(name, "wasmedge-"); ok && (os.Getenv(wasmEdgeVariable(version)) != "" || os.Getenv("WASISOCK_ENGINES") == "required") {
 			names = append(names, name)

@@ -24,7 +24,7 @@ type library struct {
 	module  string                             // whose version is told; "" for Go's own
 	guest   string                             // directory below guest
 	servers []string                           // that it is used with
-	brief   bool                               // with -short it runs on every engine, and not on the fastest alone
+	brief   bool                               // it runs on WasmEdge with -short too
 	peers   bool                               // TestServer serves the other tests, which are native, and the other way round
 	client  []string                           // policy of the tests, besides dialling the servers
 	server  []string                           // policy of TestServer, besides listening at loopback by TCP
@@ -142,8 +142,8 @@ func (l library) record(t *testing.T, found map[string]row, engine string) {
 }
 
 func (l library) prove(t *testing.T, e engine) {
-	if testing.Short() && !l.brief && e.name != "wasmtime" {
-		t.Skip("-short leaves it out on all engines but wasmtime")
+	if testing.Short() && (strings.HasPrefix(e.name, "wasmedge") && !l.brief || e.name == "wasmtime" && !l.peers) {
+		t.Skip("-short leaves it out on " + e.name)
 	}
 	if l.absent != "" {
 		l.compile(t, e)
