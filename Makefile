@@ -96,6 +96,11 @@ $(wasmedge_versions:%=test-wasmedge-%): test-wasmedge-%:
 test-containers: ## test: run images of guests with podman, crun, runc and containerd, as root; 6 minutes
 	WASISOCK_CONTAINERS=1 go test -count=1 -timeout 30m ./deploy/container
 
+# The API server, kubectl and kube-score are compiled if Go's cache does not have them.
+.PHONY: test-kubernetes
+test-kubernetes: ## test: check deploy/kubernetes on a real API server, with etcd in PATH; 6 minutes
+	WASISOCK_KUBERNETES=api go test -count=1 -timeout 20m -v -run TestManifests ./deploy/cluster
+
 .PHONY: test-all
 test-all: ## test: run all tests on every engine, compiled and interpreted
 	@$(MAKE) --no-print-directory test-engines

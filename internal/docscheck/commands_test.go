@@ -26,7 +26,7 @@ var unrun = map[string]string{
 	"eval":            "changes the shell's environment",
 	"export":          "changes the shell's environment",
 	"kill":            "needs the process of the line before",
-	"kubectl":         "needs a cluster",
+	"kubectl":         "needs a cluster; make test-kubernetes applies the files to an API server",
 	"ln":              "writes beside the programs of the system",
 	"podman":          "needs root; make test-containers runs such images",
 	"systemctl":       "needs root and systemd",
