@@ -63,13 +63,25 @@ func build(t *testing.T, names []string) {
 // buildIn builds packages, without cgo, in the module in a directory.
 func buildIn(t *testing.T, dir string, packages []string) {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"build", "-ldflags=-s -w", "-o", programs + "/"}, packages...)...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	compile(t, dir, append([]string{"build", "-ldflags=-s -w", "-o", programs + "/"}, packages...)...)
+}
+
+// install builds a package of another module, at a version.
+func install(t *testing.T, pkg string) {
+	t.Helper()
+	compile(t, ".", "install", pkg)
+}
+
+// compile runs the go command in a directory.
+func compile(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+programs)
 	started := time.Now()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%q: %v: %s", cmd.Args, err, out)
 	}
-	t.Logf("built %s in %v", strings.Join(packages, ", "), time.Since(started).Round(time.Second))
+	t.Logf("built %s in %v", args[len(args)-1], time.Since(started).Round(time.Second))
 }
 
 func program(name string) string { return filepath.Join(programs, name) }

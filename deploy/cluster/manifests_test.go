@@ -111,6 +111,7 @@ func (s *apiServer) dryRun(verb, manifest string) error {
 func TestManifests(t *testing.T) {
 	want(t, wantAPI, "etcd")
 	build(t, ofAPI)
+	install(t, "github.com/zegl/kube-score/cmd/kube-score@v1.20.0")
 	s := startAPIServer(t, thisMachine)
 	s.do("", "create", "--validate=strict", "-f", podMonitors(t))
 	s.do("", "wait", "--for=condition=Established", "--timeout=30s", "crd/podmonitors.monitoring.coreos.com")
@@ -136,7 +137,7 @@ func TestManifests(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			score := exec.Command("go", "run", "github.com/zegl/kube-score/cmd/kube-score@v1.20.0", "score", "--exit-one-on-warning", "--output-format=ci", "--ignore-container-cpu-limit", "-")
+			score := exec.Command(program("kube-score"), "score", "--exit-one-on-warning", "--output-format=ci", "--ignore-container-cpu-limit", "-")
 			score.Stdin = strings.NewReader(manifest)
 			if out, err := output(score); err != nil {
 				t.Errorf("%v: %s", err, out)
