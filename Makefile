@@ -199,6 +199,14 @@ test-arm64: ## test: test what wazero compiles for arm64, and link wasmtime, by 
 	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc go build -tags wasmtime -o build/wasisock-arm64 ./cmd/wasisock
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/wasisock-arm64 version | grep -q 'wasmtime .*linux/arm64'
 
+.PHONY: prove-cluster
+prove-cluster: ## prove: serve on a real Kubernetes with two nodes, as root; 15 minutes
+	WASISOCK_KUBERNETES=nodes go test -count=1 -timeout 60m -v -run TestCluster ./deploy/cluster
+
+.PHONY: prove-hpa
+prove-hpa: ## prove: scale to 8 replicas and back on a real Kubernetes, as root; 20 minutes
+	WASISOCK_KUBERNETES=nodes go test -count=1 -timeout 60m -v -run TestAutoscaling ./deploy/cluster
+
 # The branch prod/testsuite-base of github.com/WebAssembly/wasi-testsuite has the
 # programs compiled. Nothing of it is kept here.
 .PHONY: wasi-testsuite
