@@ -57,7 +57,9 @@ func ociCommand(s streams) *cli.Command {
 			"These flags can be set by annotations: " + strings.Join(ociNames(ociPod), ", ") + ". Limits can be lowered alone, `allow` cannot be `all`, and `tls-roots` is `true`. Flags that may be repeated have a value on each line. " +
 			"The node's file can set these besides: " + strings.Join(ociNames(ociNode), ", ") + ". `cache` is the directory of the node's compiled code (default " + ociCache + ", or `-` for none).\n\n" +
 			"An error ends the command with exit code 125, and stands in the file of `--log`, where container engines look for it. Otherwise the exit code is that of the runtime. docs/containers.md has more.",
-		Go:  func(args []string) bool { return len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) },
+		Go: func(args []string) bool {
+			return len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help"}, args[0])
+		},
 		Run: func(l cli.Line) int { return runOCI(l.Args, s.stderr) },
 	}
 }
