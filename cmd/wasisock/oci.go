@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -64,8 +63,7 @@ func ociCommand(s streams) *cli.Command {
 	}
 }
 
-// become replaces this process by another program.
-var become = syscall.Exec
+var become = oci.Become // a test refuses
 
 // runOCI changes the container that the runtime's command line args is to make, if its program is a
 // module, and becomes the runtime. It returns only after an error.

@@ -11,3 +11,5 @@ import (
 func lock(context.Context, string, time.Duration) (func(), error) { return nil, errLinux }
 
 func lowerRights(*exec.Cmd) {}
+
+func Become(string, []string, []string) error { return errLinux }

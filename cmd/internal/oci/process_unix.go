@@ -41,3 +41,8 @@ func lock(ctx context.Context, file string, patience time.Duration) (unlock func
 func lowerRights(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: compiler, Gid: compiler}}
 }
+
+// Become replaces this process by another program. It returns only after an error.
+func Become(path string, args, environment []string) error {
+	return syscall.Exec(path, args, environment)
+}
