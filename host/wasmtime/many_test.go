@@ -3,6 +3,7 @@
 package wasmtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -110,8 +111,10 @@ func resident(t *testing.T) int {
 // memoryCgroup is a new cgroup with a limit of memory, of either version, until the test has ended.
 func memoryCgroup(t *testing.T, limit int) string {
 	t.Helper()
-	for root, file := range map[string]string{"/sys/fs/cgroup": "memory.max", "/sys/fs/cgroup/memory": "memory.limit_in_bytes"} {
-		dir := filepath.Join(root, fmt.Sprintf("wasisock-test-%d", os.Getpid()))
+	for _, of := range []struct{ root, file string }{
+		{"/sys/fs/cgroup", "memory.max"}, {"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+	} {
+		dir := filepath.Join(of.root, fmt.Sprintf("wasisock-test-%d", os.Getpid()))
 		if os.Mkdir(dir, 0o755) != nil {
 			continue
 		}
@@ -120,9 +123,16 @@ func memoryCgroup(t *testing.T, limit int) string {
 				t.Error(err)
 			}
 		})
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(limit)), 0); err == nil {
-			return dir
+		// The kernel has made the file, unless the directory is none of a cgroup.
+		f, err := os.OpenFile(filepath.Join(dir, of.file), os.O_WRONLY, 0)
+		if err != nil {
+			continue
 		}
+		_, err = f.WriteString(strconv.Itoa(limit))
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return dir
 	}
 	t.Skip("cannot make a cgroup with a limit of memory: needs root, and cgroups that can be written")
 	return ""
