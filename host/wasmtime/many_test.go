@@ -123,7 +123,7 @@ func memoryCgroup(t *testing.T, limit int) string {
 				t.Error(err)
 			}
 		})
-		// The kernel has made the file, unless the directory is none of a cgroup.
+		// The kernel makes the file in the directory of a cgroup, and in no other one.
 		f, err := os.OpenFile(filepath.Join(dir, of.file), os.O_WRONLY, 0)
 		if err != nil {
 			continue
